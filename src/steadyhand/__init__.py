@@ -1,0 +1,74 @@
+"""Steadyhand: diffusion policies for robots, from demonstrations to smooth motion.
+
+Names are loaded when they are used, so that importing the package needs and costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steadyhand.data.episodes import Episodes as Episodes
+    from steadyhand.data.formats import open_episodes as open_episodes
+    from steadyhand.diffusion.process import DDPM as DDPM
+    from steadyhand.diffusion.process import Flow as Flow
+    from steadyhand.diffusion.process import Regression as Regression
+    from steadyhand.diffusion.sampler import Sampler as Sampler
+    from steadyhand.errors import SteadyhandError as SteadyhandError
+    from steadyhand.evaluation.compare import compare as compare
+    from steadyhand.evaluation.evaluate import evaluate as evaluate
+    from steadyhand.export.graph import export_policy as export_policy
+    from steadyhand.nets.config import MLPConfig as MLPConfig
+    from steadyhand.nets.config import UNetConfig as UNetConfig
+    from steadyhand.policy.config import PolicyConfig as PolicyConfig
+    from steadyhand.policy.config import SamplerConfig as SamplerConfig
+    from steadyhand.policy.normaliser import Normaliser as Normaliser
+    from steadyhand.policy.policy import Policy as Policy
+    from steadyhand.policy.predictor import TorchPredictor as TorchPredictor
+    from steadyhand.policy.storage import load_policy as load_policy
+    from steadyhand.policy.storage import save_policy as save_policy
+    from steadyhand.recipes import recipe as recipe
+    from steadyhand.spec import Chunking as Chunking
+    from steadyhand.spec import PolicySpec as PolicySpec
+    from steadyhand.training.config import TrainConfig as TrainConfig
+    from steadyhand.training.train import build_policy as build_policy
+    from steadyhand.training.train import train as train
+
+_WHERE = {
+    "Chunking": "spec",
+    "DDPM": "diffusion.process",
+    "Episodes": "data.episodes",
+    "Flow": "diffusion.process",
+    "MLPConfig": "nets.config",
+    "Normaliser": "policy.normaliser",
+    "Policy": "policy.policy",
+    "PolicyConfig": "policy.config",
+    "PolicySpec": "spec",
+    "Regression": "diffusion.process",
+    "Sampler": "diffusion.sampler",
+    "SamplerConfig": "policy.config",
+    "SteadyhandError": "errors",
+    "TorchPredictor": "policy.predictor",
+    "TrainConfig": "training.config",
+    "UNetConfig": "nets.config",
+    "build_policy": "training.train",
+    "compare": "evaluation.compare",
+    "evaluate": "evaluation.evaluate",
+    "export_policy": "export.graph",
+    "load_policy": "policy.storage",
+    "open_episodes": "data.formats",
+    "recipe": "recipes",
+    "save_policy": "policy.storage",
+    "train": "training.train",
+}
+
+__all__ = sorted(_WHERE)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"steadyhand has no '{name}'; it has: {', '.join(__all__)}")
+    return getattr(import_module(f"steadyhand.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

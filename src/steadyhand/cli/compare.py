@@ -1,0 +1,45 @@
+"""`steadyhand compare RUN RUN…`: several policies, paired on the same initial states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from steadyhand.cli.evaluate import Episodes, evaluate_run
+from steadyhand.cli.options import parse
+from steadyhand.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Episodes):
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Two or more runs or checkpoints."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, evaluate each, report the differences."""
+    options = parse(
+        Options,
+        arguments,
+        verb="compare",
+        description="Compare policies on the same initial states, pair by pair.",
+    )
+    if len(set(options.runs)) < 2:
+        raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
+    from rich.table import Table
+
+    from steadyhand.cli.screen import console, scores_table, show
+    from steadyhand.evaluation.compare import as_json, compare
+
+    found = {str(path): evaluate_run(path, options)[1] for path in options.runs}
+    differences = compare(found)
+    table = Table(title="Paired differences", title_justify="left")
+    for column in ("a - b", "score", "mean [95 % interval]", "p"):
+        table.add_column(column, overflow="fold")
+    for (a, b, score), difference in differences.items():
+        table.add_row(f"{a} - {b}", score, str(difference), f"{difference.p:.4f}")
+    title = f"{options.episodes} episodes each"
+    show(console(), scores_table(title, {k: v.scores for k, v in found.items()}), table)
+    return as_json(found, differences)

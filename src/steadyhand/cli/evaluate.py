@@ -1,0 +1,127 @@
+"""`steadyhand evaluate RUN`: closed loop in the task the policy was trained for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+from steadyhand.cli.options import parse
+from steadyhand.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from steadyhand.evaluation.evaluate import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episodes:
+    """What `evaluate` and `compare` share."""
+
+    episodes: int = 50
+    """Episodes, each with its own initial state."""
+    seed_start: int | None = None
+    """First seed; the task's own by default (100000 on Push-T)."""
+    solver: Literal["ddim", "ddpm", "dpmpp_2m", "euler", "sde_dpmpp_2m"] | None = None
+    """Another solver than the policy's own."""
+    steps: int | None = None
+    """Another number of network calls a chunk."""
+    execute: int | None = None
+    """Another number of actions executed of each chunk."""
+    parallel: int = 50
+    """Environments stepped together; the results do not depend on it."""
+    task: str | None = None
+    """Another task than the one the policy was trained for."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Episodes):
+    run: tyro.conf.Positional[Path]
+    """A run (its last averaged weights) or one of its checkpoints."""
+    video: int = 0
+    """Film so many of the first episodes."""
+    out: Path | None = None
+    """Where episodes and videos go; RUN/evaluations by default."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, evaluate, report."""
+    options = parse(
+        Options,
+        arguments,
+        verb="evaluate",
+        description="Try a policy in the task it was trained for, with 95 % intervals.",
+    )
+    if options.video < 0:
+        raise UsageError(f"--video is {options.video}; it is a number of episodes.")
+    from steadyhand.cli.screen import console, scores_table, show
+    from steadyhand.evaluation.video import write_video
+    from steadyhand.tasks import make_task
+
+    label, found = evaluate_run(options.run, options, video=options.video)
+    out = options.out or options.run / "evaluations"
+    episodes_file = out / f"{label}.jsonl"
+    found.write_episodes(episodes_file)
+    screen = console()
+    films: list[str] = []
+    for episode in found.episodes:
+        if episode.frames:
+            path = out / f"{label}-{episode.seed}.mp4"
+            write_video(path, episode.frames, make_task(found.task).rate_hz)
+            films.append(str(path))
+    smooth, chunk = found.smoothness, found.chunk_ms
+    show(
+        screen,
+        scores_table(f"{options.run}: {len(found.episodes)} episodes", {"": found.scores}),
+        f"One chunk takes {chunk['median']:.1f} ms (95 % under {chunk['p95']:.1f} ms). "
+        f"Steps at chunk boundaries {smooth.boundary_jump:.2f}, inside {smooth.inner_step:.2f}.",
+        f"Initial states: {found.initial_states}.",
+        *(f"Video: {film}" for film in films),
+        f"Episodes: {episodes_file}",
+    )
+    return {**found.as_json(), "episodes_file": str(episodes_file), "videos": films}
+
+
+def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str, Evaluation]:
+    """(a label of what was evaluated, the outcome) for a run or checkpoint under these options."""
+    from steadyhand.cli.screen import progress
+    from steadyhand.evaluation.evaluate import evaluate
+    from steadyhand.policy.device import choose_device
+    from steadyhand.policy.storage import load_policy, read_config, read_provenance
+    from steadyhand.tasks import make_task
+    from steadyhand.training.checkpoint import find_policy
+
+    folder = find_policy(path)
+    device = choose_device(options.device)
+    origin = read_provenance(folder)
+    name = options.task or origin.task
+    if name is None:
+        raise ConfigurationError(f"{path} was trained for no task; name one with --task.")
+    task = make_task(name)
+    sampler = read_config(folder).sampler
+    if options.solver is not None:
+        sampler = replace(sampler, solver=options.solver)
+    if options.steps is not None:
+        sampler = replace(sampler, steps=options.steps)
+    policy = load_policy(folder, sampler=sampler, device=device)
+    execute = options.execute or policy.spec.chunking.execute
+    first = task.first_seed if options.seed_start is None else options.seed_start
+    label = f"step{origin.step}-{sampler.solver}{sampler.steps}-execute{execute}-seed{first}"
+    with progress(f"evaluating {path.name}", options.episodes) as advance:
+        found = evaluate(
+            policy,
+            task,
+            episodes=options.episodes,
+            seed_start=first,
+            execute=options.execute,
+            parallel=options.parallel,
+            film=range(first, first + video),
+            watch=lambda episode: advance(1),
+        )
+    return label, found

@@ -1,0 +1,109 @@
+"""`steadyhand inspect PATH`: what a data set or a policy holds, and what is wrong with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from steadyhand.cli.options import parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    path: tyro.conf.Positional[Path]
+    """Demonstrations, a run or a policy."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, look, report."""
+    options = parse(
+        Options,
+        arguments,
+        verb="inspect",
+        description="Say what a data set or a policy holds, and what is wrong with it.",
+    )
+    path = options.path
+    if (path / "policy.json").exists() or (path / "config.json").exists():
+        return _policy(path)
+    return _data(path)
+
+
+def _data(path: Path) -> dict[str, Any]:
+    from rich.table import Table
+
+    from steadyhand.cli.screen import console, progress, show
+    from steadyhand.data import inspect_episodes, open_episodes
+
+    episodes = open_episodes(path)
+    with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
+        problems = inspect_episodes(episodes, watch=lambda key: advance(1, key))
+    features = {
+        key: {
+            "shape": list(array.shape[1:]),
+            "dtype": str(array.dtype),
+            "kind": "image" if len(array.shape) == 4 else "state",
+        }
+        for key, array in episodes.arrays.items()
+    }
+    table = Table(title=f"{path} ({episodes.format} {episodes.version})", title_justify="left")
+    for column in ("feature", "shape", "dtype", "kind"):
+        table.add_column(column)
+    for key, feature in features.items():
+        table.add_row(key, str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
+    lengths = episodes.lengths
+    show(
+        console(),
+        table,
+        f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
+        f"all, {episodes.rate_hz:g} Hz",
+        *(f"Problem: {problem.message}" for problem in problems),
+        *([] if problems else ["No problem found."]),
+    )
+    return {
+        "format": episodes.format,
+        "version": episodes.version,
+        "episodes": len(episodes),
+        "steps": episodes.steps,
+        "rate_hz": episodes.rate_hz,
+        "features": features,
+        "problems": [vars(problem) for problem in problems],
+    }
+
+
+def _policy(path: Path) -> dict[str, Any]:
+    from steadyhand.cli.screen import console, show
+    from steadyhand.policy.codec import encode
+    from steadyhand.policy.storage import FORMAT, load_policy, read_card, read_provenance
+    from steadyhand.training.checkpoint import find_policy
+
+    folder = find_policy(path)
+    card, origin = read_card(folder), read_provenance(folder)
+    problems: list[dict[str, Any]] = []
+    parameters = None
+    if card["config"] is not None:
+        parameters = sum(p.numel() for p in load_policy(folder).parameters())
+    spec, config = card["spec"], card["config"] or {}
+    parts = {key: value["type"] for key, value in config.items() if isinstance(value, dict)}
+    count = "" if parameters is None else f", {parameters / 1e6:.1f} M parameters"
+    show(
+        console(),
+        f"{folder}: a policy of {', '.join(parts.values()) or 'its author'}{count}",
+        f"sees {', '.join(f['name'] for f in spec['observations'])}; "
+        f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",
+        f"chunking {({k: v for k, v in spec['chunking'].items() if k != 'type'})}",
+        f"trained for {origin.task or 'no task'} on {origin.data}, step {origin.step}, "
+        f"seed {origin.seed}, by steadyhand {card['library']}",
+    )
+    return {
+        "format": FORMAT,
+        "version": str(card["version"]),
+        "spec": card["spec"],
+        "config": card["config"],
+        "parameters": parameters,
+        "provenance": encode(origin),
+        "problems": problems,
+    }

@@ -1,0 +1,97 @@
+"""The `steadyhand` command: finds the verb, runs it, and turns every outcome into an exit status.
+
+0 is success, 2 a mistake of the user's with one message, 130 Ctrl-C. Under --json exactly one
+JSON object goes to standard output; everything else goes to standard error.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from steadyhand.errors import MissingExtraError, SteadyhandError, UsageError, unknown
+
+VERBS = {
+    "train": "train a policy from demonstrations",
+    "evaluate": "try a policy in its task, with intervals and video",
+    "compare": "compare policies on the same initial states",
+    "inspect": "say what a data set or a policy holds, and what is wrong with it",
+}
+
+EXTRAS = {
+    "torch": "train",
+    "safetensors": "train",
+    "tensorboard": "train",
+    "zarr": "data",
+    "gym_pusht": "pusht",
+    "av": "pusht",
+}
+
+HELP = """usage: steadyhand VERB [options]
+
+Diffusion policies for robots: from demonstrations to smooth motion.
+
+{verbs}
+
+  steadyhand VERB --help   what a verb takes
+  steadyhand --version     the version
+
+A first policy:
+  steadyhand train pusht_state --data pusht.zarr --minutes 10 --out runs/first
+  steadyhand evaluate runs/first --episodes 50 --video 3
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        result = _run(arguments)
+    except SteadyhandError as error:
+        return _fail(error, as_json)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in EXTRAS:
+            raise
+        return _fail(MissingExtraError(package, EXTRAS[package]), as_json)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if as_json and result is not None:
+        print(json.dumps(result))
+    return 130 if isinstance(result, dict) and result.get("interrupted") else 0
+
+
+def _run(arguments: list[str]) -> dict[str, Any] | None:
+    verb = arguments[0] if arguments else "--help"
+    if verb in ("-h", "--help", "help"):
+        print(HELP.format(verbs="\n".join(f"  {name:10}{text}" for name, text in VERBS.items())))
+        return None
+    if verb == "--version":
+        from importlib.metadata import version
+
+        print(f"steadyhand {version('steadyhand')}")
+        return None
+    if verb not in VERBS:
+        raise UsageError(unknown("verb", verb, VERBS) + " See steadyhand --help.")
+    module: Any = importlib.import_module(f"steadyhand.cli.{verb}")
+    return module.run(arguments[1:])
+
+
+def _fail(error: SteadyhandError, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": {"kind": error.kind, "message": str(error)}}))
+    else:
+        print(f"steadyhand: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

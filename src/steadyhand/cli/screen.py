@@ -1,0 +1,103 @@
+"""What a person sees while waiting: progress bars and tables, on standard error, plain in a pipe."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from steadyhand.evaluation.metrics import Interval
+
+EVERY_SECONDS = 15.0
+"""Between lines of progress where the output is no terminal."""
+
+
+def console() -> Console:
+    """Standard error, so that --json has standard output to itself."""
+    return Console(stderr=True, highlight=False, soft_wrap=False)
+
+
+class Advance(Protocol):
+    """Called as work gets done: how much more, and a word on how it goes."""
+
+    def __call__(self, done: int, note: str = "") -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
+    """A bar with the time left on a terminal, a line every few seconds elsewhere."""
+    screen = console()
+    if not screen.is_terminal:
+        yield _Lines(screen, title, total, start)
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=screen,
+    )
+    with bar:
+        task = bar.add_task(title, total=total, completed=start, note="")
+
+        def advance(done: int, note: str = "") -> None:
+            bar.update(task, advance=done, **({"note": note} if note else {}))
+
+        yield advance
+
+
+class _Lines:
+    def __init__(self, screen: Console, title: str, total: int, start: int) -> None:
+        self._screen, self._title, self._total = screen, title, total
+        self._done = self._start = start
+        self._begun = self._told = time.monotonic()
+
+    def __call__(self, done: int, note: str = "") -> None:
+        self._done += done
+        now = time.monotonic()
+        if now - self._told < EVERY_SECONDS and self._done < self._total:
+            return
+        self._told = now
+        pace = (now - self._begun) / max(self._done - self._start, 1)
+        left = pace * (self._total - self._done)
+        self._screen.print(
+            f"{self._title}: {self._done}/{self._total}, {left:.0f} s left {note}".rstrip()
+        )
+
+
+def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
+    """Rows of scores with their intervals, legible in 80 columns."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("run" if len(rows) > 1 else "score", overflow="fold")
+    names = list(next(iter(rows.values())))
+    if len(rows) == 1:
+        table.add_column("mean")
+        table.add_column("95 % interval")
+        for name, score in next(iter(rows.values())).items():
+            interval = f"{score.low:.3f} … {score.high:.3f}"
+            table.add_row(name.replace("_", " "), f"{score.mean:.3f}", interval)
+        return table
+    for name in names:
+        table.add_column(name.replace("_", " "))
+    for run, scores in rows.items():
+        table.add_row(run, *(str(scores[name]) for name in names))
+    return table
+
+
+def show(screen: Console, *lines: Any) -> None:
+    """Print each line; a table is a line too."""
+    for line in lines:
+        screen.print(line)

@@ -1,0 +1,207 @@
+"""`steadyhand train RECIPE`: a policy from demonstrations."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from steadyhand.cli.options import parse
+from steadyhand.errors import DataError, UsageError
+from steadyhand.recipes import RECIPES, recipe
+from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.training.config import TrainConfig
+
+HELP = """usage: steadyhand train RECIPE --data PATH [options]
+       steadyhand train --resume --out RUN
+
+Train a policy from demonstrations. Recipes: {recipes}.
+
+  --data PATH       demonstrations: .zarr, .zarr.zip or .npz
+  --method NAME     {methods} (flow)
+  --network NAME    {networks} (mlp)
+  --steps N         optimiser steps, or
+  --minutes M       about so long: the speed is measured and a number of steps fixed
+  --out RUN         the run's folder; it must be new
+  --resume          continue the run in --out from its last checkpoint, bit for bit
+  --device NAME     auto, cpu, cuda or mps
+  --json            one JSON object on standard output
+
+  steadyhand train RECIPE --help   every field of the recipe, as a flag
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    method: str = "flow"
+    """How actions are generated."""
+    network: str = "mlp"
+    """The denoiser."""
+    out: Path | None = None
+    """The run's folder; it must be new. runs/RECIPE-METHOD-TIME by default."""
+    resume: bool = False
+    """Continue the run in --out from its last checkpoint; it keeps its configuration."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any] | None:
+    """Parse, train, report."""
+    named = bool(arguments) and not arguments[0].startswith("-")
+    if not named and ("--help" in arguments or "-h" in arguments or not arguments):
+        names = {"recipes": RECIPES, "methods": METHODS, "networks": NETWORKS}
+        print(HELP.format(**{key: ", ".join(value) for key, value in names.items()}))
+        if not arguments:
+            raise UsageError(f"Name a recipe: {', '.join(RECIPES)}.")
+        return None
+    if "--resume" in arguments:
+        return _resume(arguments)
+    if not named:
+        raise UsageError(f"Name a recipe first: steadyhand train {next(iter(RECIPES))} …")
+    method = _peek(arguments, "--method", "flow")
+    network = _peek(arguments, "--network", "mlp")
+    config = recipe(arguments[0], method=method, network=network)
+    default = Options(config=config, method=method, network=network)
+    options = parse(
+        Options,
+        arguments[1:],
+        verb=f"train {arguments[0]}",
+        description=f"Train {arguments[0]}. Every field of the recipe is a flag.",
+        default=default,
+    )
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    out = options.out or Path("runs") / f"{arguments[0]}-{method}-{stamp}"
+    return _train(options.config, out, resume=False)
+
+
+def _peek(arguments: Sequence[str], flag: str, default: str) -> str:
+    """The value of a flag that decides what the other flags are."""
+    for here, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        if here == flag:
+            return after
+        if here.startswith(f"{flag}="):
+            return here.partition("=")[2]
+    return default
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeOptions:
+    out: Path
+    """The run to continue."""
+    resume: bool
+    json: bool = False
+
+
+def _resume(arguments: Sequence[str]) -> dict[str, Any]:
+    from steadyhand.training.checkpoint import Run
+
+    words = arguments[1:] if not arguments[0].startswith("-") else arguments
+    try:
+        options = parse(ResumeOptions, words, verb="train --resume", description="Continue a run.")
+    except UsageError as error:
+        raise UsageError(
+            f"A resumed run keeps its own configuration; give only --out RUN. {error}"
+        ) from None
+    return _train(Run(options.out).read_config(), options.out, resume=True)
+
+
+def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
+    import torch
+
+    from steadyhand.cli.screen import console, progress
+    from steadyhand.data import open_episodes
+    from steadyhand.tasks import prepare_episodes
+    from steadyhand.training.checkpoint import Run
+    from steadyhand.training.trackers import JsonLines, TensorBoard, Trackers
+    from steadyhand.training.train import build_policy, plan, train
+
+    screen, run = console(), Run(out)
+    if config.data is None:
+        raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
+    episodes = prepare_episodes(open_episodes(config.data), config.prepare, task=config.task)
+    policy = build_policy(config, episodes)
+    if not resume:
+        run.require_free()
+        if config.minutes is not None:
+            screen.print("Measuring the speed for a few seconds …")
+        config = plan(policy, episodes, config)
+        run.create(config)
+    found = run.resumable()
+    start = found[0] if found else 0
+    del found
+    parameters = sum(p.numel() for p in policy.parameters())
+    screen.print(
+        f"{len(episodes)} episodes, {episodes.steps} steps; {parameters / 1e6:.1f} M parameters "
+        f"on {config.device} in {config.precision}, torch {torch.__version__}, "
+        f"{config.steps} steps{f' from {start}' if start else ''}; run {out}"
+    )
+    trackers = Trackers(
+        [JsonLines(run.log, resume_step=start), TensorBoard(out, resume_step=start)]
+    )
+    begun, done, loss, validation = time.perf_counter(), start, float("nan"), None
+    steps = train(policy, episodes, config, out=out, resume=resume)
+    with progress("training", config.steps, start=start) as advance, stop_on_signal() as stopped:
+        for result in steps:
+            done = result.step
+            if done % 50 == 0 or result.checkpoint is not None or done == config.steps:
+                loss = result.loss
+                pace = (done - start) * config.batch_size / (time.perf_counter() - begun)
+                values = {
+                    "loss": loss,
+                    "learning_rate": result.learning_rate,
+                    "samples_per_second": pace,
+                }
+                if result.validation_loss is not None:
+                    validation = values["validation_loss"] = result.validation_loss
+                trackers.log(done, values)
+                advance(0, f"loss {loss:.4f}, {pace:.0f} samples/s")
+            advance(1)
+            if stopped():
+                break
+        steps.close()
+    trackers.close()
+    minutes = (time.perf_counter() - begun) / 60
+    summary: dict[str, Any] = {
+        "run": str(out),
+        "steps": done,
+        "minutes": minutes,
+        "loss": None if loss != loss else loss,
+        "validation_loss": validation,
+        "parameters": parameters,
+    }
+    if done < config.steps:
+        screen.print(
+            f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}"
+        )
+        return {**summary, "interrupted": True}
+    figure = "" if validation is None else f", validation loss {validation:.4f}"
+    screen.print(f"Done in {minutes:.1f} min{figure}.")
+    if config.task:
+        screen.print(f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
+    return summary
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Any]:
+    """Let Ctrl-C and a polite kill end the current step first; a second Ctrl-C ends at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        print("\nStopping after this step; the run is being saved …", file=sys.stderr)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,19 @@
+"""What the robot did: episodes, formats, windows, statistics. No torch."""
+
+from steadyhand.data.episodes import Episodes, split_episodes
+from steadyhand.data.formats import open_episodes
+from steadyhand.data.problems import Problem, inspect_episodes
+from steadyhand.data.statistics import Statistics, statistics
+from steadyhand.data.windows import Windows, make_windows
+
+__all__ = [
+    "Episodes",
+    "Problem",
+    "Statistics",
+    "Windows",
+    "inspect_episodes",
+    "make_windows",
+    "open_episodes",
+    "split_episodes",
+    "statistics",
+]

@@ -1,0 +1,143 @@
+"""Demonstrations, read lazily: named arrays with time first, cut into episodes. No torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError, DataError, unknown
+from steadyhand.spec import Feature
+
+
+class LazyArray(Protocol):
+    """An array on disk: it has a shape and a dtype, and a slice of it is read when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """A set of demonstrations: `arrays[key]` is (steps, …), `ends` are cumulative episode ends.
+
+    Raises `DataError` where ends and arrays contradict each other.
+    """
+
+    arrays: Mapping[str, LazyArray]
+    ends: NDArray[np.int64]
+    """Shape (episodes,): the step after the last one of each episode."""
+    rate_hz: float = 10.0
+    path: Path | None = None
+    format: str = "memory"
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"{self.path}: " if self.path else ""
+        ends = np.asarray(self.ends)
+        if ends.ndim != 1 or not len(ends) or not np.issubdtype(ends.dtype, np.integer):
+            raise DataError(f"{where}episode ends must be a list of whole numbers, one an episode.")
+        if np.any(np.diff(ends, prepend=0) <= 0):
+            bad = int(np.argmax(np.diff(ends, prepend=0) <= 0))
+            raise DataError(
+                f"{where}episode {bad} ends at step {ends[bad]}, not after the one before it. "
+                "Episode ends are cumulative and increasing."
+            )
+        object.__setattr__(self, "ends", ends.astype(np.int64))
+        for key, array in self.arrays.items():
+            steps = array.shape[0] if array.shape else 0
+            if steps < ends[-1]:
+                raise DataError(
+                    f"{where}'{key}' holds {steps} steps, but the last episode ends at step "
+                    f"{ends[-1]}. The recording was cut short: end the episodes where the data "
+                    "does, or record it again."
+                )
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def steps(self) -> int:
+        """Time steps in all episodes together."""
+        return int(self.ends[-1])
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Time steps of each episode."""
+        return np.diff(self.ends, prepend=0)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """First step of each episode."""
+        return self.ends - self.lengths
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each recorded feature at one time step."""
+        return {key: tuple(array.shape[1:]) for key, array in self.arrays.items()}
+
+    def read(self, feature: Feature | str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Steps `start…stop` of a feature, as recorded (its columns picked), in memory.
+
+        Raises `DataError` for what cannot be read and for numbers that are not finite, naming the
+        episode.
+        """
+        if isinstance(feature, str):
+            feature = Feature.select(feature, self.shapes)
+        elif feature.key not in self.arrays:
+            raise ConfigurationError(unknown("feature", feature.key, self.arrays))
+        stop = self.steps if stop is None else stop
+        try:
+            values = np.asarray(self.arrays[feature.key][start:stop])
+        except Exception as error:
+            raise DataError(
+                f"{self.path or 'the data'}: '{feature.key}' cannot be read, a chunk of it is "
+                f"missing or damaged ({type(error).__name__}: {error}). Copy the data again."
+            ) from error
+        if len(values) != stop - start:
+            raise DataError(f"{self.path or 'the data'}: '{feature.key}' is truncated.")
+        if feature.columns != slice(None):
+            values = values[:, feature.columns]
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            flat = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+            step = start + int(np.argmax(flat))
+            episode = int(np.searchsorted(self.ends, step, side="right"))
+            raise DataError(
+                f"{self.path or 'the data'}: '{feature.name}' is not a finite number at step "
+                f"{step - int(self.starts[episode])} of episode {episode} ({int(flat.sum())} such "
+                "steps in all). Repair or drop those episodes."
+            )
+        return values
+
+    def subset(self, episodes: Sequence[int]) -> "Episodes":
+        """Some of the episodes, read into memory, in the order given."""
+        spans = [(int(self.starts[i]), int(self.ends[i])) for i in episodes]
+        arrays = {
+            key: np.concatenate([np.asarray(array[a:b]) for a, b in spans])
+            for key, array in self.arrays.items()
+        }
+        ends = np.cumsum([b - a for a, b in spans])
+        return Episodes(arrays, ends, self.rate_hz, self.path, self.format, self.version)
+
+
+def split_episodes(
+    count: int, *, validation_share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(training, validation) episode numbers, each sorted; a function of its arguments alone.
+
+    At least one episode is held out where the share is above 0, and at least one is trained on.
+    """
+    if not 0 <= validation_share < 1:
+        raise ConfigurationError(
+            f"validation_share is {validation_share}; it must be in [0, 1), as 0.05."
+        )
+    held_out = round(count * validation_share)
+    if validation_share > 0:
+        held_out = min(max(held_out, 1), count - 1)
+    order = np.random.default_rng([seed, 0x5EED]).permutation(count)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])

@@ -1,0 +1,99 @@
+"""The plain format: one `.npz` with an array a feature, `episode_ends` and, if known, `rate_hz`."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.errors import DataError
+
+NAME = "npz"
+LOOKS_LIKE = "an .npz file with time-first arrays and episode_ends"
+
+
+def matches(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".npz"
+
+
+def read(path: Path) -> Episodes:
+    """Raises `DataError` where the file is damaged or has no episode ends. Never unpickles."""
+    try:
+        members = _Members(path)
+        headers = {name: members.header(name) for name in members.names}
+        if "episode_ends" not in headers:
+            raise DataError(
+                f"{path} has no 'episode_ends' (cumulative, one an episode); "
+                f"it holds: {', '.join(sorted(headers)) or 'nothing'}."
+            )
+        ends = members.load("episode_ends")
+        rate = float(members.load("rate_hz")) if "rate_hz" in headers else 10.0
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not a whole .npz file ({error}). Write it again.") from error
+    arrays = {
+        name: _Member(members, name, *header)
+        for name, header in headers.items()
+        if name not in ("episode_ends", "rate_hz")
+    }
+    return Episodes(arrays, ends, rate_hz=rate, path=path, format=NAME, version="1")
+
+
+def write(
+    path: Path, arrays: Mapping[str, NDArray[Any]], ends: NDArray[np.int64], rate_hz: float
+) -> None:
+    """Write demonstrations whole or not at all: to a new file beside it, then renamed."""
+    Episodes(arrays, ends)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        extra: dict[str, Any] = {"episode_ends": ends, "rate_hz": np.float64(rate_hz)}
+        np.savez_compressed(file, **{**arrays, **extra})
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+class _Members:
+    """The arrays inside an `.npz`: headers at once, contents when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with zipfile.ZipFile(path) as archive:
+            self.names = [
+                name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
+            ]
+
+    def header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as file:
+            version = np.lib.format.read_magic(file)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read_header(file)
+            return shape, dtype
+
+    def load(self, name: str) -> NDArray[Any]:
+        with np.load(self.path, allow_pickle=False) as archive:
+            return archive[name]
+
+
+
+class _Member:
+    """One array of the file, loaded whole at its first use."""
+
+    def __init__(
+        self, members: _Members, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self._members, self._name = members, name
+        self.shape, self.dtype = shape, dtype
+        self._values: NDArray[Any] | None = None
+
+    def __getitem__(self, key: Any) -> Any:
+        if self._values is None:
+            self._values = self._members.load(self._name)
+        return self._values[key]

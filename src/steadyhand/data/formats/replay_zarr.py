@@ -1,0 +1,44 @@
+"""The replay buffer of the Diffusion Policy code: zarr v2, a folder or a `.zarr.zip`.
+
+`data/<key>` are arrays with time first and `meta/episode_ends` the cumulative ends.
+"""
+
+import importlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.errors import DataError, MissingExtraError
+
+NAME = "diffusion-policy-zarr"
+LOOKS_LIKE = "a folder or .zarr.zip with data/ and meta/episode_ends"
+
+
+def matches(path: Path) -> bool:
+    if path.is_dir():
+        return (path / ".zgroup").exists() or (path / "meta" / "episode_ends").is_dir()
+    return path.name.endswith(".zarr.zip")
+
+
+def read(path: Path) -> Episodes:
+    """Raises `DataError` where the buffer is damaged or has no episode ends."""
+    try:
+        zarr: Any = importlib.import_module("zarr")
+    except ImportError as error:
+        raise MissingExtraError("zarr", "data") from error
+    try:
+        store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
+        root = zarr.open_group(store, mode="r")
+        arrays = dict(root["data"].arrays())
+        ends = np.asarray(root["meta"]["episode_ends"][:])
+    except (KeyError, ValueError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} is not a whole replay buffer ({type(error).__name__}: {error}). It needs "
+            "arrays under data/ and meta/episode_ends; copy it again or check how it was written."
+        ) from error
+    if not arrays:
+        raise DataError(f"{path} has no arrays under data/.")
+    return Episodes(arrays, ends, path=path, format=NAME, version=f"v{root.metadata.zarr_format}")

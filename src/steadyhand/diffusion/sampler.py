@@ -1,0 +1,151 @@
+"""The sampler: S network calls that turn noise into actions, and the loss that teaches them.
+
+It is pure: no state, no random numbers drawn inside, no host synchronisation. The numbers of each
+step are computed once, when it is built, and enter the graph as constants.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_remains
+from steadyhand.diffusion.solvers import Solver, ddim
+from steadyhand.diffusion.spacing import Spacing, trailing
+from steadyhand.errors import ConfigurationError
+
+
+class Denoiser(Protocol):
+    """`(x (B, H, A), t (B,), condition (B, N, D)[, mask (B, N)]) → (B, H, A)`."""
+
+    def __call__(
+        self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None
+    ) -> Tensor: ...
+
+
+class Sampler(nn.Module):
+    """Noise (B, H, A) and a condition (B, N, D) in, clean normalised actions (B, H, A) out.
+
+    `clip` bounds x0 in every step (min-max normalised actions lie in ±1); None leaves it free.
+    Raises `ConfigurationError` for more steps than the process was trained on, and for a
+    prediction that says nothing about the actions where sampling starts.
+    """
+
+    def __init__(
+        self,
+        denoiser: nn.Module,
+        process: Process,
+        solver: Solver = ddim,
+        steps: int = 10,
+        *,
+        spacing: Spacing = trailing,
+        clip: float | None = 1.0,
+    ) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.process = process
+        self.clip = clip
+        times = spacing(process, steps)
+        self._inversion: Sequence[Sequence[float]] = invert(process, times).tolist()
+        self._embedded: Sequence[float] = process.embedded(times).tolist()
+        warn_if_signal_remains(process, float(times[0]))
+        self._starts_at_zeros = float(process.path(times[:1])[1][0]) == 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._rows: Sequence[Sequence[float]] = solver(process, times).tolist()
+        for row, (*_, eps_x, _) in zip(self._rows, self._inversion, strict=True):
+            if not math.isfinite(sum(row)) or (row[3] and not math.isfinite(eps_x)):
+                raise ConfigurationError(
+                    f"This solver has no finite step on {process}; 'ddim' works on every process."
+                )
+
+    @property
+    def steps(self) -> int:
+        """Network calls for one chunk."""
+        return len(self._rows)
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether `step_noise` is needed."""
+        return any(row[4] for row in self._rows)
+
+    def forward(
+        self,
+        noise: Tensor,
+        condition: Tensor,
+        step_noise: Tensor | None = None,
+        previous: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Sample. `step_noise` is (B, S, H, A), needed by stochastic solvers only.
+
+        `previous` belongs to methods that continue the last chunk; this one refuses it.
+        """
+        if previous is not None:
+            raise ConfigurationError("This sampler does not continue a previous chunk.")
+        if self.stochastic and step_noise is None:
+            raise ConfigurationError(
+                f"This solver adds noise in each step: pass step_noise, "
+                f"{self.steps} draws of the shape of a chunk, (B, {self.steps}, H, A)."
+            )
+        x = torch.zeros_like(noise) if self._starts_at_zeros else noise
+        x0_previous: Tensor | None = None
+        for step, (a, b, c, d, e) in enumerate(self._rows):
+            t = noise.new_full((noise.shape[0],), self._embedded[step])
+            out = self._call(x, t, condition, mask)
+            x0_x, x0_out, eps_x, eps_out = self._inversion[step]
+            x0 = _sum((x0_x, x), (x0_out, out))
+            eps = _sum((eps_x, x), (eps_out, out)) if d else None
+            if self.clip is not None:
+                x0 = x0.clamp(-self.clip, self.clip)
+            z = step_noise[:, step] if e and step_noise is not None else None
+            x = _sum((a, x), (b, x0), (c, x0_previous), (d, eps), (e, z))
+            x0_previous = x0
+        return x
+
+    def _call(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None:
+            return self.denoiser(x, t, condition)
+        return self.denoiser(x, t, condition, mask)
+
+    def loss(
+        self,
+        x0: Tensor,
+        eps: Tensor,
+        uniform: Array,
+        condition: Tensor,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """The denoising loss, one line for every process: `w(t)·‖out - (p·x0 + q·eps)‖²`, averaged.
+
+        `x0` and `eps` are (B, H, A); `uniform` (B,) are numbers in [0, 1) on the host, of which
+        the process makes times. `weight` (B, H) is 0 for rows that are padding; the mean is over
+        what is left.
+        """
+        time = self.process.draw(uniform)
+        process = self.process
+        numbers = (*process.path(time), *process.target(time), process.embedded(time))
+        table = np.stack([*numbers, process.weight(time)]).astype(np.float32)
+        alpha, sigma, p, q, t, w = torch.from_numpy(table).to(x0.device, non_blocking=True)
+        rows = (-1, 1, 1)
+        x = alpha.view(rows) * x0 + sigma.view(rows) * eps
+        target = p.view(rows) * x0 + q.view(rows) * eps
+        error = (self._call(x, t, condition, mask).float() - target).square().mean(-1)
+        error = w.view(-1, 1) * error
+        if weight is None:
+            return error.mean()
+        return (error * weight).sum() / weight.sum().clamp(min=1)
+
+
+def _sum(*terms: tuple[float, Tensor | None]) -> Tensor:
+    """The weighted sum of the terms whose weight is not 0."""
+    total: Tensor | None = None
+    for weight, value in terms:
+        if weight and value is not None:
+            part = value if weight == 1 else weight * value
+            total = part if total is None else total + part
+    assert total is not None, "a solver's row cannot be all zeros"
+    return total

@@ -1,0 +1,69 @@
+"""The exceptions a user meets. Every message names the value, the alternatives and the fix.
+
+`kind` is the stable word that scripts read under `--json`; the command line turns each of these
+into one message and exit status 2. Anything else that escapes is a defect of the library.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class SteadyhandError(Exception):
+    """A mistake the user can mend; `str(error)` says how."""
+
+    kind: ClassVar[str] = "error"
+
+
+class UsageError(SteadyhandError):
+    """The command line or a call was given something that it does not take."""
+
+    kind: ClassVar[str] = "usage"
+
+
+class ConfigurationError(SteadyhandError, ValueError):
+    """Values that cannot be built, or that do not fit together."""
+
+    kind: ClassVar[str] = "configuration"
+
+
+class DataError(SteadyhandError):
+    """Demonstrations that are missing, damaged or not what the policy needs."""
+
+    kind: ClassVar[str] = "data"
+
+
+class CheckpointError(SteadyhandError):
+    """A run, policy or checkpoint on disk that cannot be read or written."""
+
+    kind: ClassVar[str] = "checkpoint"
+
+
+class DeviceError(SteadyhandError):
+    """A device that is not there."""
+
+    kind: ClassVar[str] = "device"
+
+
+class MissingExtraError(SteadyhandError, ImportError):
+    """A package that an extra of steadyhand brings is not installed."""
+
+    kind: ClassVar[str] = "missing-extra"
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed. It comes with the extra '{extra}': "
+            f"pip install 'steadyhand[{extra}]'"
+        )
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that does not exist: the nearest one first, then all of them.
+
+    >>> unknown("solver", "dimm", ["ddim", "ddpm"])
+    "There is no solver 'dimm'. Did you mean 'ddim'? Available: ddim, ddpm."
+    """
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    guess = f" Did you mean '{near[0]}'?" if near else ""
+    return f"There is no {what} '{name}'.{guess} Available: {', '.join(known) or 'none'}."

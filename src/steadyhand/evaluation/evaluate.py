@@ -1,0 +1,151 @@
+"""Does a policy work, and how sure are we: closed-loop episodes summed up with intervals."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from steadyhand.errors import CheckpointError, ConfigurationError
+from steadyhand.evaluation import metrics
+from steadyhand.evaluation.rollout import Episode, rollout
+from steadyhand.policy.policy import Policy
+from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
+from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
+from steadyhand.tasks import Task, make_task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of some episodes."""
+
+    task: str
+    initial_states: str
+    scores: dict[str, metrics.Interval]
+    """Each named score: rates with Wilson's interval, means with a bootstrap one."""
+    smoothness: metrics.Smoothness
+    chunk_ms: dict[str, float]
+    """Milliseconds to predict one chunk, alone: {"median", "p95"}."""
+    episodes: list[Episode]
+
+    def __getattr__(self, name: str) -> metrics.Interval:
+        scores = self.__dict__.get("scores", {})
+        if name in scores:
+            return scores[name]
+        raise AttributeError(f"This evaluation has no '{name}'; scores: {', '.join(scores)}")
+
+    def as_json(self) -> dict[str, Any]:
+        """What `steadyhand evaluate --json` prints, less the path of the episodes' file."""
+        return {
+            "task": self.task,
+            "initial_states": self.initial_states,
+            **{name: asdict(score) for name, score in self.scores.items()},
+            "smoothness": asdict(self.smoothness),
+            "chunk_ms": self.chunk_ms,
+        }
+
+    def write_episodes(self, path: Path) -> None:
+        """One line of JSON an episode: its seed, initial state, length and scores."""
+        lines = (
+            json.dumps(
+                {
+                    "seed": episode.seed,
+                    "initial_state": episode.initial_state,
+                    "steps": len(episode.actions),
+                    **episode.scores,
+                }
+            )
+            for episode in self.episodes
+        )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines) + "\n")
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be written ({error}).") from error
+
+
+def evaluate(
+    policy: Policy | Predictor,
+    task: str | Task,
+    *,
+    episodes: int = 50,
+    seed_start: int | None = None,
+    execute: int | None = None,
+    parallel: int = 50,
+    film: Sequence[int] = (),
+    watch: Callable[[Episode], None] = lambda episode: None,
+) -> Evaluation:
+    """Try a policy, or anything that predicts, in a task.
+
+    The seeds are `seed_start…seed_start + episodes - 1` (the task's own first seed by default),
+    `execute` replaces the policy's own. Inference runs at one fixed batch size and on one thread,
+    so that the results of an episode do not depend on the others.
+    """
+    if episodes < 1:
+        raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")
+    task = make_task(task) if isinstance(task, str) else task
+    first = task.first_seed if seed_start is None else seed_start
+    if first < 0:
+        raise ConfigurationError(f"seed_start is {first}; seeds are not negative.")
+    seeds = range(first, first + episodes)
+    batched: Predictor = policy if not isinstance(policy, Policy) else TorchPredictor(
+        policy, batch=EVALUATION_BATCH
+    )
+    alone: Predictor = policy if not isinstance(policy, Policy) else TorchPredictor(policy)
+    with one_thread():
+        done = rollout(
+            batched, task, seeds, parallel=parallel, execute=execute, film=film, watch=watch
+        )
+    return Evaluation(
+        task=task.name,
+        initial_states=task.initial_states,
+        scores=sum_up([episode.scores for episode in done]),
+        smoothness=metrics.smoothness(
+            [episode.actions for episode in done],
+            [episode.boundaries for episode in done],
+            task.rate_hz,
+        ),
+        chunk_ms=_time_chunks(alone, task, first),
+        episodes=done,
+    )
+
+
+def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:
+    """Each named score of the episodes as one figure with its interval."""
+    return {
+        name: (metrics.rate if isinstance(value, bool) else metrics.mean)(
+            [score[name] for score in scores]
+        )
+        for name, value in scores[0].items()
+    }
+
+
+def _time_chunks(predictor: Predictor, task: Task, seed: int, calls: int = 20) -> dict[str, float]:
+    controller = RecedingHorizon(predictor.spec, seed=seed)
+    request = controller.request(task.make().reset(seed))
+    assert request is not None, "a new controller asks for a chunk"
+    times = [_milliseconds(predictor, request) for _ in range(calls + 3)][3:]
+    median, p95 = np.quantile(times, [0.5, 0.95])
+    return {"median": float(median), "p95": float(p95)}
+
+
+def _milliseconds(predictor: Predictor, request: ChunkRequest) -> float:
+    begun = time.perf_counter()
+    predictor.predict([request])
+    return 1000 * (time.perf_counter() - begun)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Fix torch to one thread: how a sum is split over threads changes its last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

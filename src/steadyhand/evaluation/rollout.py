@@ -1,0 +1,117 @@
+"""Closed-loop episodes: many environments stepped together, their chunks predicted in one batch.
+
+An episode's result depends on its seed alone: not on how many others run beside it, nor on which.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime import ChunkRequest, Observation, Predictor, RecedingHorizon
+from steadyhand.tasks import Environment, Scores, Task
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What happened in one episode."""
+
+    seed: int
+    initial_state: list[float]
+    scores: Scores
+    actions: NDArray[np.float32]
+    """(ticks, action_size), as executed, in robot units."""
+    boundaries: tuple[int, ...]
+    """The ticks at which a new chunk began, after the first."""
+    frames: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+    """A picture a tick, where they were asked for."""
+
+
+def rollout(
+    predictor: Predictor,
+    task: Task,
+    seeds: Sequence[int],
+    *,
+    parallel: int = 50,
+    execute: int | None = None,
+    film: Sequence[int] = (),
+    watch: Callable[[Episode], None] = lambda episode: None,
+) -> list[Episode]:
+    """Run the episodes `seeds`; their results, in that order.
+
+    `film` names seeds whose pictures are kept; `watch` is called as each episode ends. `execute`
+    replaces the policy's own.
+    """
+    if not seeds:
+        raise ConfigurationError("There are no episodes to run; ask for at least 1.")
+    if parallel < 1:
+        raise ConfigurationError(f"parallel is {parallel}; at least 1 environment is needed.")
+    waiting = iter(seeds)
+    lanes = [_Lane(task, predictor, execute, film) for _ in range(min(parallel, len(seeds)))]
+    active = [lane for lane in lanes if lane.begin(waiting)]
+    done: dict[int, Episode] = {}
+    while active:
+        asking = [(lane, request) for lane in active if (request := lane.request()) is not None]
+        if asking:
+            chunks = predictor.predict([request for _, request in asking])
+            for (lane, _), chunk in zip(asking, chunks, strict=True):
+                lane.accept(chunk)
+        for lane in list(active):
+            if (episode := lane.step()) is not None:
+                done[episode.seed] = episode
+                watch(episode)
+                if not lane.begin(waiting):
+                    active.remove(lane)
+    return [done[seed] for seed in seeds]
+
+
+class _Lane:
+    """One environment with its controller, going from episode to episode."""
+
+    def __init__(
+        self, task: Task, predictor: Predictor, execute: int | None, film: Sequence[int]
+    ) -> None:
+        self._task = task
+        self._environment: Environment = task.make()
+        self._spec, self._execute, self._film = predictor.spec, execute, frozenset(film)
+
+    def begin(self, waiting: Iterator[int]) -> bool:
+        """Start the next waiting episode; False where none is left."""
+        seed = next(waiting, None)
+        if seed is None:
+            return False
+        self._seed = seed
+        self._observation: Observation = self._environment.reset(seed)
+        self._initial_state = self._environment.state()
+        self._controller = RecedingHorizon(self._spec, execute=self._execute, seed=seed)
+        self._actions: list[NDArray[np.float32]] = []
+        self._boundaries: list[int] = []
+        self._frames = [self._environment.render()] if seed in self._film else []
+        return True
+
+    def request(self) -> ChunkRequest | None:
+        return self._controller.request(self._observation)
+
+    def accept(self, chunk: NDArray[np.float32]) -> None:
+        self._controller.accept(chunk)
+        self._boundaries.append(len(self._actions))
+
+    def step(self) -> Episode | None:
+        """One tick; the episode, if it ends with it."""
+        action = self._controller.action()
+        self._observation, over = self._environment.step(action)
+        self._actions.append(action)
+        if self._seed in self._film:
+            self._frames.append(self._environment.render())
+        if not over and len(self._actions) < self._task.max_steps:
+            return None
+        return Episode(
+            seed=self._seed,
+            initial_state=self._initial_state,
+            scores=dict(self._environment.scores()),
+            actions=np.stack(self._actions),
+            boundaries=tuple(self._boundaries[1:]),
+            frames=self._frames,
+        )

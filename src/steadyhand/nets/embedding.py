@@ -1,0 +1,27 @@
+"""The time of the process as a vector: sinusoids, then a small perceptron."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class TimeEmbedding(nn.Module):
+    """`t (B,)` in units of steps (about 0…100) → `(B, width)`.
+
+    Sinusoids of Vaswani et al. (2017) as in the Diffusion Policy code, then linear, Mish, linear.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        frequencies = torch.exp(-math.log(10_000) / (half - 1) * torch.arange(half))
+        self.frequencies: Tensor
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.perceptron = nn.Sequential(
+            nn.Linear(2 * half, 4 * width), nn.Mish(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = t[:, None].to(self.frequencies.dtype) * self.frequencies
+        return self.perceptron(torch.cat([angles.sin(), angles.cos()], dim=-1))

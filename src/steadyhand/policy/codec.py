@@ -1,0 +1,101 @@
+"""Frozen dataclasses to JSON and back, with the class name as the tag where there is a choice.
+
+Nothing is imported or executed for what a file names: a tag is looked up among the classes that
+the field's own type allows, so that reading a stranger's file is safe.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steadyhand.errors import CheckpointError, ConfigurationError, unknown
+
+TAG = "type"
+
+
+def encode(value: Any) -> Any:
+    """Plain JSON values for a dataclass and all it holds."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {TAG: type(value).__name__, **fields}
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def decode(kind: Any, value: Any, where: str = "") -> Any:
+    """The value of type `kind` that `encode` made `value` from.
+
+    Raises `CheckpointError` for what does not fit, naming the field. Fields that are missing take
+    their defaults; unknown ones are errors, since what they meant would be lost.
+    """
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _decode_union(typing.get_args(kind), value, where)
+    if origin is typing.Annotated:
+        return decode(typing.get_args(kind)[0], value, where)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _decode_dataclass(kind, value, where)
+    if origin is tuple and isinstance(value, list):
+        inner = typing.get_args(kind)
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return tuple(decode(inner[0], item, where) for item in value)
+        if len(inner) == len(value):
+            return tuple(decode(t, v, where) for t, v in zip(inner, value, strict=True))
+    if origin is typing.Literal and value in typing.get_args(kind):
+        return value
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, str, bool) and type(value) is kind:
+        return value
+    raise CheckpointError(f"{where or 'The file'}: {value!r} is not a value of {kind}.")
+
+
+def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in options:
+        return None
+    classes = {option.__name__: option for option in options if dataclasses.is_dataclass(option)}
+    if isinstance(value, dict) and classes:
+        tag = value.get(TAG, "")
+        if tag not in classes:
+            raise CheckpointError(f"{where}: {unknown('type', str(tag), classes)}")
+        return decode(classes[tag], value, where)
+    for option in options:
+        if option is not type(None) and option not in classes.values():
+            try:
+                return decode(option, value, where)
+            except CheckpointError:
+                continue
+    raise CheckpointError(f"{where or 'The file'}: {value!r} does not fit.")
+
+
+def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{where or kind.__name__}: expected the fields of {kind.__name__}.")
+    hints = typing.get_type_hints(kind, include_extras=True)
+    known = [field.name for field in dataclasses.fields(kind) if field.init]
+    content: dict[str, Any] = {}
+    for name, item in value.items():
+        if name == TAG:
+            continue
+        if name not in known:
+            raise CheckpointError(
+                f"{where or kind.__name__}: {unknown('field', str(name), known)} "
+                "It may come from a newer version of steadyhand: pip install -U steadyhand"
+            )
+        content[name] = decode(hints[name], item, f"{where}.{name}" if where else name)
+    try:
+        return kind(**content)
+    except ConfigurationError as error:
+        raise CheckpointError(f"{where or kind.__name__}: {error}") from error
+    except TypeError as error:
+        raise CheckpointError(f"{where or kind.__name__}: a field is missing ({error}).") from error

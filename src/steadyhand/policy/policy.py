@@ -1,0 +1,66 @@
+"""The policy: one pure module from raw observations and noise to actions in robot units.
+
+It is the unit that is saved, exported and run. It holds no state of an episode, draws no random
+numbers, and everything in it can be a user's own object.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from steadyhand.policy.normaliser import Normaliser
+from steadyhand.spec import PolicySpec
+
+
+class Policy(nn.Module):
+    """Normalise, encode, sample, un-normalise.
+
+    `encoder` takes a dict of normalised tensors (B, T_o, …) and gives a condition (B, N, D), or a
+    pair of it and a mask (B, N). `sampler` is `(noise, condition, step_noise, previous) → actions`
+    and has a `loss`; `diffusion.Sampler` is one, few-step heads are others.
+    """
+
+    def __init__(
+        self, spec: PolicySpec, encoder: nn.Module, sampler: nn.Module, normaliser: Normaliser
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.encoder = encoder
+        self.sampler = sampler
+        self.normaliser = normaliser
+
+    def forward(
+        self,
+        observation: Mapping[str, Tensor],
+        noise: Tensor,
+        step_noise: Tensor | None = None,
+        previous: Tensor | None = None,
+    ) -> Tensor:
+        """Raw observations, each (B, T_o, …), and noise (B, H, A) → actions (B, H, A).
+
+        `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic
+        solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
+        """
+        name = self.spec.action.name
+        if previous is not None:
+            previous = self.normaliser(name, previous)
+        condition = self.condition(self.normalise(observation))
+        actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
+        return self.normaliser.inverse(name, actions)
+
+    def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the encoder takes: every feature of the specification, its columns picked."""
+        return {
+            feature.name: self.normaliser(
+                feature.name,
+                observation[feature.key]
+                if feature.columns == slice(None)
+                else observation[feature.key][..., feature.columns],
+            )
+            for feature in self.spec.observations
+        }
+
+    def condition(self, normalised: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        """(condition,) or (condition, mask), whichever the encoder gives."""
+        encoded = self.encoder(normalised)
+        return encoded if isinstance(encoded, tuple) else (encoded,)

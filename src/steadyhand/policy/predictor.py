@@ -1,0 +1,73 @@
+"""The torch predictor: chunk requests in, chunks out, always computed at one fixed batch size.
+
+A matrix product gives other last bits at another batch size, so requests are padded to `batch`:
+a chunk is then the same whether it is asked for alone or among fifty others.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from steadyhand.policy.policy import Policy
+from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
+from steadyhand.spec import PolicySpec
+
+EVALUATION_BATCH = 50
+
+
+class TorchPredictor:
+    """Answers requests with a policy. The noise of a chunk depends on its request alone.
+
+    `batch` is 1 on a robot, larger where many environments are stepped together.
+    """
+
+    def __init__(self, policy: Policy, *, batch: int = 1) -> None:
+        self.policy = policy.eval()
+        self.batch = batch
+        self._device = next(
+            (tensor.device for tensor in (*policy.parameters(), *policy.buffers())),
+            torch.device("cpu"),
+        )
+        sampler = policy.sampler
+        self._noise_rows = 1 + (sampler.steps if getattr(sampler, "stochastic", False) else 0)
+
+    @property
+    def spec(self) -> PolicySpec:
+        return self.policy.spec
+
+    def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.float32]:
+        """Chunks (requests, horizon, action_size) in robot units."""
+        parts = [self._predict(part) for part in _portions(requests, self.batch)]
+        return np.concatenate(parts) if parts else np.zeros((0, *self.spec.chunk_shape), np.float32)
+
+    @torch.inference_mode()
+    def _predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.float32]:
+        padded = [*requests, *[requests[-1]] * (self.batch - len(requests))]
+        for request in requests:
+            self.spec.check_observation(request.observation, lead=1)
+        keys = dict.fromkeys(feature.key for feature in self.spec.observations)
+        observation = {
+            key: _tensor(np.stack([request.observation[key] for request in padded])).to(self._device)
+            for key in keys
+        }
+        shape = (self._noise_rows, *self.spec.chunk_shape)
+        noise = torch.from_numpy(
+            np.stack([chunk_noise(request.seed, request.number, shape) for request in padded])
+        ).to(self._device)
+        step_noise = noise[:, 1:] if self._noise_rows > 1 else None
+        actions = self.policy(observation, noise[:, 0], step_noise)
+        return actions[: len(requests)].float().cpu().numpy()
+
+
+def _tensor(values: NDArray[np.generic]) -> torch.Tensor:
+    # float64 becomes float32 here rather than on the device: MPS has no float64.
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return torch.from_numpy(values)
+
+
+def _portions(requests: Sequence[ChunkRequest], size: int) -> Iterator[Sequence[ChunkRequest]]:
+    for start in range(0, len(requests), size):
+        yield requests[start : start + size]

@@ -1,0 +1,35 @@
+"""Named methods: a process and the sampler that suits it. A recipe takes one by name."""
+
+from steadyhand.diffusion.process import DDPM, Flow, Regression
+from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.nets.config import PAPER_UNET, MLPConfig, UNetConfig
+from steadyhand.policy.config import SamplerConfig
+
+Process = DDPM | Flow | Regression
+Denoiser = MLPConfig | UNetConfig
+
+METHODS: dict[str, tuple[Process, SamplerConfig]] = {
+    "flow": (Flow(), SamplerConfig(solver="euler", steps=5)),
+    "ddpm": (DDPM(), SamplerConfig(solver="ddim", steps=10)),
+    "regression": (Regression(), SamplerConfig(solver="ddim", steps=1)),
+}
+
+NETWORKS: dict[str, Denoiser] = {
+    "mlp": MLPConfig(),
+    "unet": UNetConfig(),
+    "unet-paper": PAPER_UNET,
+}
+
+
+def method(name: str) -> tuple[Process, SamplerConfig]:
+    """The process and sampler of a named method."""
+    if name not in METHODS:
+        raise ConfigurationError(unknown("method", name, METHODS))
+    return METHODS[name]
+
+
+def network(name: str) -> Denoiser:
+    """The configuration of a named network."""
+    if name not in NETWORKS:
+        raise ConfigurationError(unknown("network", name, NETWORKS))
+    return NETWORKS[name]

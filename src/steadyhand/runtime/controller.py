@@ -1,0 +1,83 @@
+"""Receding-horizon control: execute a part of each chunk, then ask for the next.
+
+All mutable state of acting lives here, so that a rollout can batch the requests of many
+environments and a real-time loop can overlap them. Row indices come from `Chunking`.
+"""
+
+from collections import deque
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.predictor import ChunkRequest, Observation
+from steadyhand.spec import PolicySpec
+
+
+class ChunkController(Protocol):
+    """One tick is: `request` with what is seen, `accept` if it asked, then `action`."""
+
+    def request(self, observation: Observation) -> ChunkRequest | None: ...
+    def accept(self, chunk: NDArray[np.float32]) -> None: ...
+    def action(self) -> NDArray[np.float32]: ...
+
+
+class RecedingHorizon:
+    """Executes `execute` actions of each chunk, then predicts again from the latest observations.
+
+    `execute` is the policy's own unless given. One controller serves one episode: make a new one
+    for the next, with its own seed.
+    """
+
+    def __init__(self, spec: PolicySpec, *, execute: int | None = None, seed: int = 0) -> None:
+        self.spec = spec
+        self.chunking = (
+            spec.chunking if execute is None else replace(spec.chunking, execute=execute)
+        )
+        self.seed = seed
+        self.chunks = 0
+        self._keys = tuple(dict.fromkeys(feature.key for feature in spec.observations))
+        self._history: deque[dict[str, NDArray[Any]]] = deque(maxlen=self.chunking.obs_steps)
+        self._chunk: NDArray[np.float32] | None = None
+        self._row = 0
+
+    def request(self, observation: Observation) -> ChunkRequest | None:
+        """See one observation; a request, if the next action needs a new chunk.
+
+        Before the first `obs_steps` observations the earliest is repeated, as in training.
+        """
+        self.spec.check_observation(observation)
+        now = {key: np.array(observation[key]) for key in self._keys}
+        while len(self._history) < self.chunking.obs_steps - 1:
+            self._history.append(now)
+        self._history.append(now)
+        if self._chunk is not None and self._row < self.chunking.executed_rows.stop:
+            return None
+        stacked = {key: np.stack([seen[key] for seen in self._history]) for key in self._keys}
+        rest = None if self._chunk is None else self._chunk[self._row :]
+        self._chunk = None
+        return ChunkRequest(observation=stacked, seed=self.seed, number=self.chunks, previous=rest)
+
+    def accept(self, chunk: NDArray[np.float32]) -> None:
+        """Take the chunk that was asked for, (horizon, action_size)."""
+        if chunk.shape != self.spec.chunk_shape:
+            raise ConfigurationError(
+                f"The predictor answered with a chunk of shape {chunk.shape}; "
+                f"this policy's are {self.spec.chunk_shape} (horizon, action)."
+            )
+        self._chunk = chunk
+        self._row = self.chunking.executed_rows.start
+        self.chunks += 1
+
+    def action(self) -> NDArray[np.float32]:
+        """The action of this tick, (action_size,); each call moves on by one tick."""
+        if self._chunk is None or self._row >= self.chunking.executed_rows.stop:
+            raise ConfigurationError(
+                "There is no action for this tick: call request(observation), answer it with "
+                "accept(chunk), then action(), once a tick."
+            )
+        action = self._chunk[self._row]
+        self._row += 1
+        return action

@@ -1,0 +1,87 @@
+"""The fixed-rate loop that moves a robot: observe, predict when a chunk is due, act, wait."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.runtime.controller import ChunkController
+from steadyhand.runtime.predictor import Observation, Predictor
+
+
+class Robot(Protocol):
+    """What the loop needs of a robot or a simulator."""
+
+    def observe(self) -> Observation: ...
+    def act(self, action: NDArray[Any]) -> None: ...
+
+
+class Clock(Protocol):
+    """Seconds that only grow, and a way to wait; `time.perf_counter` and `time.sleep` by default."""
+
+    def now(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class LoopReport:
+    """How well the rate was kept."""
+
+    ticks: int
+    late: int
+    """Ticks whose action left after the next tick was due."""
+    work_ms: NDArray[np.float64]
+    """Milliseconds from the start of each tick to its action, shape (ticks,)."""
+
+
+def run_loop(
+    robot: Robot,
+    predictor: Predictor,
+    controller: ChunkController,
+    *,
+    ticks: int,
+    rate_hz: float | None = None,
+    clock: Clock | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> LoopReport:
+    """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default).
+
+    Prediction happens inside the tick that needs it. A tick that is late does not make the ones
+    after it early: the schedule is moved, never rushed.
+    """
+    clock = clock or SystemClock()
+    period = 1 / (rate_hz or predictor.spec.rate_hz)
+    work = np.zeros(ticks)
+    late = done = 0
+    due = clock.now()
+    for tick in range(ticks):
+        if stop():
+            break
+        begun = clock.now()
+        request = controller.request(robot.observe())
+        if request is not None:
+            controller.accept(predictor.predict([request])[0])
+        robot.act(controller.action())
+        acted = clock.now()
+        work[tick] = 1000 * (acted - begun)
+        done += 1
+        due += period
+        if acted > due:
+            late += 1
+            due = acted
+        else:
+            clock.wait(due - acted)
+    return LoopReport(done, late, work[:done])

@@ -1,0 +1,50 @@
+"""What everything that acts looks like: chunk requests in, action chunks out.
+
+A policy, a recorder around it, a remote policy and a safety limit are all predictors and nest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.spec import PolicySpec
+
+Observation = Mapping[str, NDArray[Any]]
+"""One time step: recorded key → array of the feature's shape, as the robot gives it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkRequest:
+    """What a controller asks a predictor for."""
+
+    observation: Observation
+    """Key → (obs_steps, …), oldest first; the last one is now."""
+    seed: int = 0
+    """The episode's seed: with `number` it fixes the noise of this chunk."""
+    number: int = 0
+    """How many chunks of this episode came before."""
+    previous: NDArray[np.float32] | None = None
+    """The unexecuted rest of the last chunk, for methods that continue it."""
+
+
+class Predictor(Protocol):
+    """Turns requests into chunks, each answered as if it had been alone."""
+
+    @property
+    def spec(self) -> PolicySpec: ...
+
+    def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.float32]:
+        """Chunks (requests, horizon, action_size) in robot units, in the order of the requests."""
+        ...
+
+
+def chunk_noise(seed: int, number: int, shape: Sequence[int]) -> NDArray[np.float32]:
+    """Standard normal noise of chunk `number` of the episode `seed`; the same on any machine.
+
+    A longer first axis leaves the earlier rows as they were.
+    """
+    generator = np.random.Generator(np.random.Philox(key=[seed % 2**64, number]))
+    return generator.standard_normal(tuple(shape), dtype=np.float32)

@@ -1,0 +1,214 @@
+"""The shared vocabulary: what a robot sees, what it does, and which step of time is which.
+
+`Chunking` owns every time index of the library; nobody else computes one. Numpy only.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError, unknown
+
+Kind = Literal["state", "image"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunking:
+    """How time is cut: observations in, a chunk of actions out, a part of it executed.
+
+    Raises `ConfigurationError` for a combination that cannot be executed.
+    """
+
+    obs_steps: int = 2
+    """Observations stacked into the condition; the last one is "now"."""
+    horizon: int = 16
+    """Actions predicted in one chunk."""
+    execute: int = 8
+    """Actions executed before the next prediction."""
+    past_rows: int = 0
+    """Rows of a chunk before "now": 0 here, obs_steps - 1 in the paper's checkpoints."""
+
+    def __post_init__(self) -> None:
+        for name in ("obs_steps", "horizon", "execute"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if not 0 <= self.past_rows < self.horizon:
+            raise ConfigurationError(
+                f"past_rows is {self.past_rows}; it must be in 0…{self.horizon - 1} "
+                f"(horizon {self.horizon})."
+            )
+        if self.execute > self.max_execute:
+            raise ConfigurationError(
+                f"execute is {self.execute}, but a chunk has {self.max_execute} rows from now on "
+                f"(horizon {self.horizon} - past_rows {self.past_rows}). "
+                f"Choose execute in 1…{self.max_execute} or a longer horizon."
+            )
+
+    @property
+    def max_execute(self) -> int:
+        """The most actions that one chunk can be executed for."""
+        return self.horizon - self.past_rows
+
+    @property
+    def observation_offsets(self) -> NDArray[np.int64]:
+        """Time of each observation relative to now, shape (obs_steps,); the last is 0."""
+        return np.arange(1 - self.obs_steps, 1)
+
+    @property
+    def action_offsets(self) -> NDArray[np.int64]:
+        """Time each row of a chunk is meant for relative to now, shape (horizon,)."""
+        return np.arange(self.horizon) - self.past_rows
+
+    @property
+    def executed_rows(self) -> slice:
+        """The rows of a chunk that are executed."""
+        return slice(self.past_rows, self.past_rows + self.execute)
+
+
+_NAME = re.compile(r"^(?P<key>[^\[\]]+)(\[(?P<start>\d*):(?P<stop>\d*)\])?$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One named quantity of every time step.
+
+    A state's name may pick columns of what was recorded: `state[:2]` reads the first two numbers
+    of `state`. Units are those of the robot.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    """Shape at one time step, after columns are picked; images are (height, width, channel)."""
+    kind: Kind = "state"
+
+    @classmethod
+    def select(cls, name: str, recorded: Mapping[str, tuple[int, ...]]) -> "Feature":
+        """The feature `name` of what was recorded (a mapping from key to shape).
+
+        Raises `ConfigurationError` where there is no such key, or no such columns in it.
+        """
+        key, columns = parse_name(name)
+        if key not in recorded:
+            raise ConfigurationError(unknown("feature", key, recorded))
+        shape = tuple(recorded[key])
+        kind: Kind = "image" if len(shape) == 3 else "state"
+        if columns != slice(None):
+            width = shape[0] if shape else 0
+            picked = range(width)[columns]
+            if len(shape) != 1 or not picked or (columns.stop or 0) > width:
+                raise ConfigurationError(
+                    f"'{name}' picks no columns of '{key}', whose shape is {shape}. "
+                    f"Columns are picked from flat features, as '{key}[0:{max(width, 1)}]'."
+                )
+            shape = (len(picked),)
+        return cls(name=name, shape=shape, kind=kind)
+
+    @property
+    def key(self) -> str:
+        """The name under which it was recorded, without the columns."""
+        return parse_name(self.name)[0]
+
+    @property
+    def columns(self) -> slice:
+        """The columns it takes from what was recorded; all of them unless named."""
+        return parse_name(self.name)[1]
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has at one time step."""
+        return int(np.prod(self.shape))
+
+
+def parse_name(name: str) -> tuple[str, slice]:
+    """A feature's name as (recorded key, columns): `state[:2]` → ("state", slice(None, 2))."""
+    match = _NAME.match(name)
+    if match is None:
+        raise ConfigurationError(
+            f"'{name}' does not name a feature. Write its key, or columns of it as 'state[0:2]'."
+        )
+    if match["start"] is None:
+        return match["key"], slice(None)
+    bounds = (int(text) if text else None for text in (match["start"], match["stop"]))
+    return match["key"], slice(*bounds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySpec:
+    """What goes into a policy and what comes out."""
+
+    observations: tuple[Feature, ...]
+    action: Feature
+    chunking: Chunking = Chunking()
+    rate_hz: float = 10.0
+    """Actions a second, as the demonstrations were recorded."""
+
+    def __post_init__(self) -> None:
+        names = [feature.name for feature in self.observations]
+        if not names:
+            raise ConfigurationError("A policy needs at least one observation feature.")
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"An observation is named twice: {', '.join(names)}.")
+        if len(self.action.shape) != 1:
+            raise ConfigurationError(
+                f"The action '{self.action.name}' has shape {self.action.shape}; "
+                "a policy predicts flat actions, shape (A,)."
+            )
+        if not self.rate_hz > 0:
+            raise ConfigurationError(f"rate_hz is {self.rate_hz}; it must be positive.")
+
+    @classmethod
+    def select(
+        cls,
+        recorded: Mapping[str, tuple[int, ...]],
+        *,
+        observations: Iterable[str],
+        action: str = "action",
+        chunking: Chunking | None = None,
+        rate_hz: float = 10.0,
+    ) -> "PolicySpec":
+        """The specification of a policy for features picked from what was recorded."""
+        return cls(
+            observations=tuple(Feature.select(name, recorded) for name in observations),
+            action=Feature.select(action, recorded),
+            chunking=chunking or Chunking(),
+            rate_hz=rate_hz,
+        )
+
+    @property
+    def action_size(self) -> int:
+        """Numbers in one action."""
+        return self.action.shape[0]
+
+    @property
+    def chunk_shape(self) -> tuple[int, int]:
+        """Shape of one chunk: (horizon, action_size)."""
+        return (self.chunking.horizon, self.action_size)
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Every feature that needs normalising: the observations, then the action."""
+        return (*self.observations, self.action)
+
+    def check_observation(self, observation: Mapping[str, NDArray[Any]], lead: int = 0) -> None:
+        """Raise `ConfigurationError` where an observation does not fit.
+
+        `lead` is how many leading axes come before a time step's own shape.
+        """
+        for feature in self.observations:
+            if feature.key not in observation:
+                have = ", ".join(observation) or "nothing"
+                raise ConfigurationError(
+                    f"The policy needs '{feature.key}' in each observation, which has {have}."
+                )
+            shape = np.shape(observation[feature.key])[lead:]
+            expected = len(feature.shape)
+            fits = shape == feature.shape if feature.columns == slice(None) else len(shape) == 1
+            if len(shape) != expected or not fits:
+                raise ConfigurationError(
+                    f"Observation '{feature.key}' has shape {shape} at each time step; "
+                    f"the policy was built for {feature.shape}."
+                )

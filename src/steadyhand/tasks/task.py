@@ -1,0 +1,60 @@
+"""What a task is to everything above it: environments that start from a seed and score themselves."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.runtime.predictor import Observation
+
+Scores = Mapping[str, float | bool]
+"""Named outcomes of an episode: a bool becomes a rate, a float a mean."""
+
+
+class Environment(Protocol):
+    """One world, stepped at the task's rate. It may be reset any number of times."""
+
+    def reset(self, seed: int) -> Observation:
+        """The first observation of the episode `seed`; the same seed gives the same episode."""
+        ...
+
+    def step(self, action: NDArray[np.floating[Any]]) -> tuple[Observation, bool]:
+        """Act for one tick: the next observation, and whether the episode is over."""
+        ...
+
+    def scores(self) -> Scores:
+        """The outcome so far."""
+        ...
+
+    def state(self) -> list[float]:
+        """Where the world stands, in numbers that can be written into a result."""
+        ...
+
+    def render(self) -> NDArray[np.uint8]:
+        """A picture, (height, width, 3)."""
+        ...
+
+
+class Task(Protocol):
+    """A named family of episodes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def rate_hz(self) -> float: ...
+    @property
+    def max_steps(self) -> int: ...
+    @property
+    def first_seed(self) -> int:
+        """Where evaluation's seeds begin unless said otherwise."""
+        ...
+
+    @property
+    def initial_states(self) -> str:
+        """One line for the results: how an episode's seed becomes its initial state."""
+        ...
+
+    def make(self) -> Environment:
+        """A new environment."""
+        ...

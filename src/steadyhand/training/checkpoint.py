@@ -1,0 +1,152 @@
+"""A run on disk: `config.json`, `log.jsonl`, `checkpoints/<step>/` and the links `last`, `best`.
+
+Each checkpoint is a whole policy (its averaged weights). The newest also holds what resuming
+needs; it is written before the older one gives up its own, so that a kill at any moment leaves
+one of the two whole.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from steadyhand.errors import CheckpointError, UsageError
+from steadyhand.policy.codec import decode, encode
+from steadyhand.policy.storage import Provenance, read_tensors, save_policy
+from steadyhand.training.config import TrainConfig
+
+STATE = "train_state"
+KEEP = 10
+
+
+class Run:
+    """The folder of one training run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.log = self.path / "log.jsonl"
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "config.json").exists()
+
+    def require_free(self) -> None:
+        """Raise `UsageError` where the folder already holds something."""
+        if self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
+            raise UsageError(
+                f"{self.path} already holds something. Continue that run with "
+                f"steadyhand train --resume --out {self.path}, or choose another --out."
+            )
+
+    def create(self, config: TrainConfig) -> None:
+        """Make the folder. Raises `UsageError` where it is in use, `CheckpointError` if it cannot."""
+        self.require_free()
+        try:
+            self.checkpoints.mkdir(parents=True)
+            _write_text(self.path / "config.json", json.dumps(encode(config), indent=1) + "\n")
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be made ({error}). Choose another --out."
+            ) from error
+
+    def read_config(self) -> TrainConfig:
+        """The configuration this run was started with, its number of steps fixed."""
+        try:
+            content = json.loads((self.path / "config.json").read_text())
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{self.path} is not a run: it has no config.json. Name the folder that "
+                "`steadyhand train --out` made."
+            ) from None
+        except ValueError as error:
+            raise CheckpointError(f"{self.path}/config.json is damaged ({error}).") from error
+        return decode(TrainConfig, content, f"{self.path}/config.json")
+
+    def steps_saved(self) -> list[int]:
+        """Steps of the whole checkpoints, ascending."""
+        if not self.checkpoints.is_dir():
+            return []
+        names = (path.name for path in self.checkpoints.iterdir() if (path / "policy.json").exists())
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def folder(self, step: int) -> Path:
+        return self.checkpoints / f"{step:08d}"
+
+    def save(
+        self,
+        step: int,
+        policy: Any,
+        config: TrainConfig,
+        provenance: Provenance,
+        state: dict[str, Tensor],
+    ) -> Path:
+        """Write the checkpoint of `step`, point `last` to it and drop what is no longer kept."""
+        folder = self.folder(step)
+        save_policy(folder, policy, config.policy, provenance, extra={STATE: state})
+        self.link("last", folder)
+        best = self.resolve("best")
+        saved = self.steps_saved()
+        for old in saved:
+            if old == step:
+                continue
+            (self.folder(old) / f"{STATE}.safetensors").unlink(missing_ok=True)
+            if old not in saved[-KEEP:] and self.folder(old) != best:
+                shutil.rmtree(self.folder(old))
+        return folder
+
+    def resumable(self) -> tuple[int, dict[str, Tensor], dict[str, Tensor]] | None:
+        """(step, averaged weights, training state) of the newest whole checkpoint."""
+        for partial in self.checkpoints.glob(".*.partial"):
+            shutil.rmtree(partial, ignore_errors=True)
+        for step in reversed(self.steps_saved()):
+            folder = self.folder(step)
+            if (folder / f"{STATE}.safetensors").exists():
+                weights = read_tensors(folder / "policy.safetensors")
+                return step, weights, read_tensors(folder / f"{STATE}.safetensors")
+        return None
+
+    def link(self, name: str, folder: Path) -> None:
+        """Point `name` to a checkpoint, in one atomic step."""
+        partial = self.path / f".{name}.partial"
+        partial.unlink(missing_ok=True)
+        partial.symlink_to(folder.relative_to(self.path))
+        partial.replace(self.path / name)
+
+    def resolve(self, name: str) -> Path | None:
+        link = self.path / name
+        return self.path / os.readlink(link) if link.is_symlink() else None
+
+
+def find_policy(path: str | Path) -> Path:
+    """The policy folder that a user's path stands for: a run (its last), a link or a checkpoint.
+
+    Raises `CheckpointError` where there is none.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CheckpointError(f"There is no run or checkpoint at {path}.")
+    if (path / "policy.json").exists():
+        return path
+    if (path / "last" / "policy.json").exists():
+        return path / "last"
+    if (path / "config.json").exists():
+        raise CheckpointError(
+            f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"
+        )
+    raise CheckpointError(
+        f"{path} is neither a run nor a policy. Name the folder that `steadyhand train --out` "
+        "made, or one of its checkpoints."
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,93 @@
+"""What a run is: one frozen value, made by a recipe, drawn on the command line, stored with the run.
+
+No torch here, so that help costs nothing.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.policy.config import PolicyConfig
+from steadyhand.spec import Chunking
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides how training goes. The same config and data give the same weights."""
+
+    task: str | None = None
+    """Task the policy is evaluated in; none where there is no simulator."""
+    data: Path | None = None
+    """Demonstrations: a replay buffer (.zarr, .zarr.zip) or an .npz file."""
+    prepare: tuple[str, ...] = ()
+    """What the task does to the demonstrations first, in this order."""
+    observations: tuple[str, ...] = ("state",)
+    """Recorded features the policy sees; columns of one are picked as 'state[:2]'."""
+    action: str = "action"
+    """Recorded feature the policy predicts."""
+    chunking: Chunking = Chunking()
+    policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
+    validation_share: float = 0.05
+    """Share of the episodes held out for the validation loss."""
+    seed: int = 0
+    """Decides the split, the initial weights, the order of batches and the noise."""
+    steps: int = 20_000
+    """Optimiser steps."""
+    minutes: float | None = None
+    """Train for about so long instead: the speed is measured, a number of steps fixed."""
+    batch_size: int = 256
+    """Windows in one step."""
+    learning_rate: float = 5e-4
+    """Peak of the cosine schedule."""
+    warmup_steps: int = 500
+    """Steps of linear warm-up; at most a tenth of all steps."""
+    weight_decay: float = 1e-6
+    """On matrices; none on biases and norms."""
+    betas: tuple[float, float] = (0.95, 0.999)
+    """AdamW's decay of the first and second moment."""
+    clip_norm: float = 1.0
+    """Bound on the norm of the gradient."""
+    ema_decay: float = 0.9999
+    """Highest decay of the average of the weights that is kept and evaluated."""
+    ema_power: float = 0.75
+    """The decay at step n is 1 - (1 + n)^-power, as far as `ema_decay`."""
+    mask_padding: bool = True
+    """Leave actions after the end of an episode out of the loss."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of training; auto takes bfloat16 where the processor has it."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; each also measures the validation loss."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto: the fastest there is."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be positive.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ConfigurationError(f"minutes is {self.minutes}; it must be positive.")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigurationError(f"ema_decay is {self.ema_decay}; it must be in [0, 1).")
+        if not 0 <= self.validation_share < 1:
+            raise ConfigurationError(
+                f"validation_share is {self.validation_share}; it must be in [0, 1), as 0.05."
+            )
+
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up, then a cosine down to 0 at the last step; `step` counts from 0."""
+        warmup = min(self.warmup_steps, self.steps // 10)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / (warmup + 1)
+        progress = (step - warmup) / max(self.steps - warmup, 1)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def ema_decay_at(self, step: int) -> float:
+        """The decay of the average after `step` steps: a function of the step alone."""
+        return min(self.ema_decay, 1 - (1 + step) ** -self.ema_power)

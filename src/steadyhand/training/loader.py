@@ -1,0 +1,89 @@
+"""Batches of windows, gathered by index from tensors that live on the device. No workers.
+
+Which windows make up a batch is a function of (seed, step), so that resuming needs no state.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from steadyhand.data import Episodes, make_windows
+from steadyhand.policy.policy import Policy
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training batch, normalised."""
+
+    observation: dict[str, Tensor]
+    """Feature name → (B, obs_steps, …)."""
+    action: Tensor
+    """(B, horizon, action_size)."""
+    weight: Tensor | None
+    """(B, horizon): 0 for padded actions; None where every action counts."""
+
+
+class WindowLoader:
+    """All windows of the chosen episodes. The data is normalised once and kept on the device."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        episodes: Episodes,
+        chosen: NDArray[np.int64],
+        *,
+        mask_padding: bool,
+        device: torch.device,
+    ) -> None:
+        spec, normaliser = policy.spec, policy.normaliser.to(device)
+        windows = make_windows(episodes, chosen, spec.chunking)
+        self._name = spec.action.name
+        self._data: dict[str, Tensor] = {}
+        for feature in spec.features:
+            values = torch.from_numpy(episodes.read(feature).astype(np.float32)).to(device)
+            self._data[feature.name] = normaliser(feature.name, values)
+        self._names = [feature.name for feature in spec.observations]
+        self._observation = torch.from_numpy(windows.observation).to(device)
+        self._action = torch.from_numpy(windows.action).to(device)
+        weight = torch.from_numpy(~windows.padded).float().to(device)
+        self._weight = weight if mask_padding else None
+
+    def __len__(self) -> int:
+        return len(self._observation)
+
+    def batch(self, windows: NDArray[np.int64]) -> Batch:
+        """The windows of those numbers."""
+        chosen = torch.from_numpy(windows).to(self._observation.device, non_blocking=True)
+        seen = self._observation[chosen]
+        return Batch(
+            observation={name: self._data[name][seen] for name in self._names},
+            action=self._data[self._name][self._action[chosen]],
+            weight=None if self._weight is None else self._weight[chosen],
+        )
+
+    def in_order(self, batch_size: int, at_most: int) -> Iterator[tuple[int, Batch]]:
+        """(number, batch) over up to `at_most` windows, evenly spread: for the validation loss."""
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(at_most, len(self))).astype(np.int64))
+        for number, start in enumerate(range(0, len(chosen), batch_size)):
+            yield number, self.batch(chosen[start : start + batch_size])
+
+
+def batch_windows(count: int, batch_size: int, seed: int, step: int) -> NDArray[np.int64]:
+    """The window numbers of one step: every epoch visits each window once, in its own order."""
+    places = np.arange(step * batch_size, (step + 1) * batch_size)
+    epochs = places // count
+    result = np.empty(batch_size, dtype=np.int64)
+    for epoch in np.unique(epochs):
+        inside = epochs == epoch
+        result[inside] = _epoch_order(count, seed, int(epoch))[places[inside] % count]
+    return result
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch, 0xBA7C4]).permutation(count)
