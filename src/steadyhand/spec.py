@@ -205,10 +205,12 @@ class PolicySpec:
                     f"The policy needs '{feature.key}' in each observation, which has {have}."
                 )
             shape = np.shape(observation[feature.key])[lead:]
-            expected = len(feature.shape)
-            fits = shape == feature.shape if feature.columns == slice(None) else len(shape) == 1
-            if len(shape) != expected or not fits:
+            if feature.columns == slice(None):
+                fits = shape == feature.shape
+            else:
+                fits = len(shape) == 1 and len(range(shape[0])[feature.columns]) == feature.size
+            if not fits:
                 raise ConfigurationError(
-                    f"Observation '{feature.key}' has shape {shape} at each time step; "
-                    f"the policy was built for {feature.shape}."
+                    f"Observation '{feature.key}' has shape {shape} at each time step; the policy "
+                    f"was built for '{feature.name}' of shape {feature.shape}."
                 )

@@ -53,6 +53,7 @@ def _plain(text: str, verb: str) -> str:
     """tyro's boxed complaint as plain lines, less its own hint to --help."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     lines = (re.sub(r"[╭╮╰╯│─]+", " ", line).strip() for line in text.splitlines())
-    kept = [line for line in lines if line.strip("- ") and "full helptext" not in line]
+    noise = ("full helptext", f"steadyhand {verb} --help", "(required)")
+    kept = [line for line in lines if line.strip("- ") and not any(n in line for n in noise)]
     # The first line is the box's title, which the next one says again.
     return "\n".join([*kept[1:], f"See steadyhand {verb} --help."])

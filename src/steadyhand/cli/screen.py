@@ -73,9 +73,8 @@ class _Lines:
         self._told = now
         pace = (now - self._begun) / max(self._done - self._start, 1)
         left = pace * (self._total - self._done)
-        self._screen.print(
-            f"{self._title}: {self._done}/{self._total}, {left:.0f} s left {note}".rstrip()
-        )
+        line = f"{self._title}: {self._done}/{self._total}, {left:.0f} s left {note}"
+        show(self._screen, line.rstrip())
 
 
 def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
@@ -98,6 +97,6 @@ def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
 
 
 def show(screen: Console, *lines: Any) -> None:
-    """Print each line; a table is a line too."""
+    """Print each line; a table is a line too. Text is not cut, so that commands can be copied."""
     for line in lines:
-        screen.print(line)
+        screen.print(line, soft_wrap=isinstance(line, str), markup=False)

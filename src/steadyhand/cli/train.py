@@ -95,7 +95,6 @@ def _peek(arguments: Sequence[str], flag: str, default: str) -> str:
 class ResumeOptions:
     out: Path
     """The run to continue."""
-    resume: bool
     json: bool = False
 
 
@@ -103,6 +102,7 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.training.checkpoint import Run
 
     words = arguments[1:] if not arguments[0].startswith("-") else arguments
+    words = [word for word in words if word != "--resume"]
     try:
         options = parse(ResumeOptions, words, verb="train --resume", description="Continue a run.")
     except UsageError as error:
@@ -115,7 +115,7 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
 def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     import torch
 
-    from steadyhand.cli.screen import console, progress
+    from steadyhand.cli.screen import console, progress, show
     from steadyhand.data import open_episodes
     from steadyhand.tasks import prepare_episodes
     from steadyhand.training.checkpoint import Run
@@ -130,14 +130,14 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     if not resume:
         run.require_free()
         if config.minutes is not None:
-            screen.print("Measuring the speed for a few seconds …")
+            show(screen, "Measuring the speed for a few seconds …")
         config = plan(policy, episodes, config)
         run.create(config)
     found = run.resumable()
     start = found[0] if found else 0
     del found
     parameters = sum(p.numel() for p in policy.parameters())
-    screen.print(
+    show(screen, 
         f"{len(episodes)} episodes, {episodes.steps} steps; {parameters / 1e6:.1f} M parameters "
         f"on {config.device} in {config.precision}, torch {torch.__version__}, "
         f"{config.steps} steps{f' from {start}' if start else ''}; run {out}"
@@ -177,14 +177,14 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
         "parameters": parameters,
     }
     if done < config.steps:
-        screen.print(
+        show(screen, 
             f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}"
         )
         return {**summary, "interrupted": True}
     figure = "" if validation is None else f", validation loss {validation:.4f}"
-    screen.print(f"Done in {minutes:.1f} min{figure}.")
+    show(screen, f"Done in {minutes:.1f} min{figure}.")
     if config.task:
-        screen.print(f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
+        show(screen, f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
     return summary
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_remains
@@ -73,12 +74,12 @@ class Sampler(nn.Module):
 
     def forward(
         self,
-        noise: Tensor,
-        condition: Tensor,
-        step_noise: Tensor | None = None,
-        previous: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
+        noise: Float[Tensor, "batch horizon action"],
+        condition: Float[Tensor, "batch tokens features"],
+        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
+        previous: Float[Tensor, "batch rest action"] | None = None,
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> Float[Tensor, "batch horizon action"]:
         """Sample. `step_noise` is (B, S, H, A), needed by stochastic solvers only.
 
         `previous` belongs to methods that continue the last chunk; this one refuses it.
@@ -112,13 +113,13 @@ class Sampler(nn.Module):
 
     def loss(
         self,
-        x0: Tensor,
-        eps: Tensor,
+        x0: Float[Tensor, "batch horizon action"],
+        eps: Float[Tensor, "batch horizon action"],
         uniform: Array,
-        condition: Tensor,
-        weight: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
+        condition: Float[Tensor, "batch tokens features"],
+        weight: Float[Tensor, "batch horizon"] | None = None,
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> Float[Tensor, ""]:
         """The denoising loss, one line for every process: `w(t)·‖out - (p·x0 + q·eps)‖²`, averaged.
 
         `x0` and `eps` are (B, H, A); `uniform` (B,) are numbers in [0, 1) on the host, of which

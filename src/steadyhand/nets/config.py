@@ -32,7 +32,7 @@ class MLPConfig:
 
     width: int = 512
     """Features of each hidden layer."""
-    blocks: int = 4
+    blocks: int = 3
     """Residual blocks."""
     expansion: int = 2
     """Width inside a block, in multiples of `width`."""

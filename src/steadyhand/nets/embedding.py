@@ -3,6 +3,7 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -22,6 +23,6 @@ class TimeEmbedding(nn.Module):
             nn.Linear(2 * half, 4 * width), nn.Mish(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, t: Tensor) -> Tensor:
+    def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
         angles = t[:, None].to(self.frequencies.dtype) * self.frequencies
         return self.perceptron(torch.cat([angles.sin(), angles.cos()], dim=-1))

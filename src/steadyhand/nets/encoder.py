@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
@@ -26,5 +27,5 @@ class StateEncoder(nn.Module):
         width = sum(feature.size for feature in spec.observations)
         self.condition_shape = (spec.chunking.obs_steps, width)
 
-    def forward(self, observation: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, observation: Mapping[str, Tensor]) -> Float[Tensor, "batch tokens features"]:
         return torch.cat([observation[name].flatten(2) for name in self.names], dim=-1)

@@ -1,6 +1,7 @@
 """A residual perceptron over the flattened chunk: the small fast denoiser for states."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.nets.embedding import TimeEmbedding
@@ -40,7 +41,12 @@ class ResidualMLP(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Float[Tensor, "batch horizon action"],
+        t: Float[Tensor, " batch"],
+        condition: Float[Tensor, "batch tokens features"],
+    ) -> Float[Tensor, "batch horizon out"]:
         condition = condition.flatten(1)
         drive = self.condition(torch.cat([condition, self.time(t)], dim=-1))
         h = self.enter(torch.cat([x.flatten(1), condition], dim=-1))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
@@ -53,7 +54,12 @@ class UNet1d(nn.Module):
             nn.Conv1d(widths[0], out_features or action_size, 1),
         )
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Float[Tensor, "batch horizon action"],
+        t: Float[Tensor, " batch"],
+        condition: Float[Tensor, "batch tokens features"],
+    ) -> Float[Tensor, "batch horizon out"]:
         drive = torch.cat([self.time(t), condition.flatten(1)], dim=-1)
         h = x.transpose(1, 2)
         skips: list[Tensor] = []

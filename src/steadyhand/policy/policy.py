@@ -6,6 +6,7 @@ numbers, and everything in it can be a user's own object.
 
 from collections.abc import Mapping
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.policy.normaliser import Normaliser
@@ -32,10 +33,10 @@ class Policy(nn.Module):
     def forward(
         self,
         observation: Mapping[str, Tensor],
-        noise: Tensor,
-        step_noise: Tensor | None = None,
-        previous: Tensor | None = None,
-    ) -> Tensor:
+        noise: Float[Tensor, "batch horizon action"],
+        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
+        previous: Float[Tensor, "batch rest action"] | None = None,
+    ) -> Float[Tensor, "batch horizon action"]:
         """Raw observations, each (B, T_o, …), and noise (B, H, A) → actions (B, H, A).
 
         `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic

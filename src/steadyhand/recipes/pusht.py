@@ -11,6 +11,7 @@ def pusht_state(method_name: str = "flow", network_name: str = "mlp") -> TrainCo
     process, sampler = method(method_name)
     return TrainConfig(
         task="pusht",
+        prepare=("align", "mirror"),
         observations=("keypoint", "state[:2]"),
         chunking=Chunking(obs_steps=2, horizon=16, execute=8),
         policy=PolicyConfig(denoiser=network(network_name), process=process, sampler=sampler),

@@ -60,7 +60,7 @@ def run_loop(
     """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default).
 
     Prediction happens inside the tick that needs it. A tick that is late does not make the ones
-    after it early: the schedule is moved, never rushed.
+    after it early: the schedule is moved, and the next action is at least a period away.
     """
     clock = clock or SystemClock()
     period = 1 / (rate_hz or predictor.spec.rate_hz)
@@ -81,7 +81,6 @@ def run_loop(
         due += period
         if acted > due:
             late += 1
-            due = acted
-        else:
-            clock.wait(due - acted)
+            due = acted + period
+        clock.wait(due - acted)
     return LoopReport(done, late, work[:done])

@@ -1,0 +1,166 @@
+"""Reading demonstrations: what is right is read exactly, what is wrong is said."""
+
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import zarr
+
+from steadyhand.data import (
+    Episodes,
+    inspect_episodes,
+    open_episodes,
+    split_episodes,
+    statistics,
+)
+from steadyhand.data.formats import npz
+from steadyhand.errors import ConfigurationError, DataError
+
+
+@pytest.fixture
+def replay(tmp_path):
+    """A small replay buffer on disk, as the Diffusion Policy code writes it."""
+    path = tmp_path / "small.zarr"
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    data, meta = root.create_group("data"), root.create_group("meta")
+    state = np.arange(60, dtype=np.float32).reshape(20, 3)
+    for name, values in {"state": state, "action": state[:, :2] * 2}.items():
+        data.create_array(name, data=values, chunks=(7, values.shape[1]))
+    meta.create_array("episode_ends", data=np.array([8, 20], dtype=np.int64))
+    return path
+
+
+def test_the_published_data_is_what_its_readme_says(pusht_path) -> None:
+    episodes = open_episodes(pusht_path)
+    assert (len(episodes), episodes.steps) == (206, 25_650)
+    assert episodes.format == "diffusion-policy-zarr"
+    assert episodes.shapes == {
+        "state": (5,),
+        "action": (2,),
+        "keypoint": (9, 2),
+        "n_contacts": (1,),
+        "img": (96, 96, 3),
+    }
+    np.testing.assert_allclose(episodes.read("action", 0, 1), [[233, 71]])
+    assert episodes.read("state[:2]", 100, 103).shape == (3, 2)
+
+
+def test_folder_and_zip_agree(replay, tmp_path) -> None:
+    packed = tmp_path / "small.zarr.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(replay.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(replay))
+    folder, zipped = open_episodes(replay), open_episodes(packed)
+    np.testing.assert_array_equal(folder.ends, zipped.ends)
+    for key in folder.arrays:
+        np.testing.assert_array_equal(folder.read(key), zipped.read(key))
+    assert folder.read("state", 8, 10).tolist() == [[24, 25, 26], [27, 28, 29]]
+
+
+def test_npz_round_trip(tmp_path, episodes) -> None:
+    path = tmp_path / "demonstrations.npz"
+    arrays = {key: episodes.read(key) for key in episodes.arrays}
+    npz.write(path, arrays, episodes.ends, rate_hz=20.0)
+    back = open_episodes(path)
+    assert (back.format, back.rate_hz) == ("npz", 20.0)
+    np.testing.assert_array_equal(back.ends, episodes.ends)
+    for key, values in arrays.items():
+        assert back.arrays[key].dtype == values.dtype
+        np.testing.assert_array_equal(back.read(key), values)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_data_is_read_lazily(tmp_path, replay) -> None:
+    """A damaged array does not matter until it is asked for."""
+    (replay / "data" / "state" / "1.0").write_bytes(b"not a chunk")
+    found = open_episodes(replay)
+    assert found.read("action").shape == (20, 2)
+    with pytest.raises(DataError, match="'state' cannot be read, a chunk of it is"):
+        found.read("state")
+
+
+def test_wrong_paths_are_explained(tmp_path, replay) -> None:
+    with pytest.raises(DataError, match=r"nothing at .*smal.zarr.*holds: small.zarr"):
+        open_episodes(tmp_path / "smal.zarr")
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(DataError, match="of no format known here. Known: diffusion-policy-zarr"):
+        open_episodes(tmp_path / "notes.txt")
+    shutil.rmtree(replay / "meta")
+    with pytest.raises(DataError, match="not a whole replay buffer"):
+        open_episodes(replay)
+
+
+@pytest.mark.parametrize("name", ["cut.npz", "cut.zarr.zip"])
+def test_truncated_files_are_explained(tmp_path, name) -> None:
+    whole = tmp_path / "whole.npz"
+    npz.write(whole, {"action": np.zeros((5, 2))}, np.array([5]), 10.0)
+    (tmp_path / name).write_bytes(whole.read_bytes()[:-40])
+    with pytest.raises(DataError, match="not a whole"):
+        open_episodes(tmp_path / name)
+
+
+def test_npz_never_unpickles(tmp_path) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, action=np.array([{"a": 1}], dtype=object), episode_ends=np.array([1]))
+    with pytest.raises(DataError, match="cannot be read"):
+        open_episodes(path).read("action")
+
+
+def test_ends_and_arrays_must_agree() -> None:
+    with pytest.raises(DataError, match=r"'action' holds 4 steps, but the last episode ends at"):
+        Episodes({"action": np.zeros((4, 2))}, np.array([5]))
+    with pytest.raises(DataError, match="episode 1 ends at step 3, not after"):
+        Episodes({"action": np.zeros((9, 2))}, np.array([3, 3]))
+    with pytest.raises(DataError, match="whole numbers"):
+        Episodes({"action": np.zeros((9, 2))}, np.array([2.5]))
+
+
+def test_not_a_number_is_found_and_placed() -> None:
+    action = np.zeros((20, 2))
+    action[13, 1] = np.nan
+    episodes = Episodes({"action": action}, np.array([8, 20]))
+    with pytest.raises(DataError, match="not a finite number at step 5 of episode 1"):
+        episodes.read("action")
+    assert [problem.kind for problem in inspect_episodes(episodes)] == ["unreadable"]
+
+
+def test_inspection_finds_constant_short_and_surplus() -> None:
+    action = np.random.default_rng(0).normal(size=(24, 2))
+    action[:, 1] = 3
+    episodes = Episodes({"action": action}, np.array([2, 20]))
+    kinds = {problem.kind for problem in inspect_episodes(episodes)}
+    assert kinds == {"constant", "short", "surplus"}
+
+
+def test_split_is_by_episode_and_by_seed() -> None:
+    training, held_out = split_episodes(100, validation_share=0.1, seed=3)
+    assert len(held_out) == 10
+    assert sorted([*training, *held_out]) == list(range(100))
+    again = split_episodes(100, validation_share=0.1, seed=3)
+    np.testing.assert_array_equal(held_out, again[1])
+    assert not np.array_equal(held_out, split_episodes(100, validation_share=0.1, seed=4)[1])
+    assert len(split_episodes(5, validation_share=0.01, seed=0)[1]) == 1
+    assert len(split_episodes(5, validation_share=0, seed=0)[1]) == 0
+    assert len(split_episodes(1, validation_share=0.5, seed=0)[0]) == 1
+    with pytest.raises(ConfigurationError, match=r"validation_share is 1.2"):
+        split_episodes(5, validation_share=1.2, seed=0)
+
+
+def test_statistics_use_only_the_chosen_episodes() -> None:
+    values = np.concatenate([np.zeros((5, 1)), np.full((5, 1), 10.0)])
+    episodes = Episodes({"action": values}, np.array([5, 10]))
+    from steadyhand.spec import Feature
+
+    feature = Feature.select("action", episodes.shapes)
+    found = statistics(episodes, [feature], np.array([1]))["action"]
+    assert (found.minimum, found.maximum, found.mean, found.deviation) == (10, 10, 10, 0)
+    assert statistics(episodes, [feature])["action"].deviation == 5
+
+
+def test_subset_takes_whole_episodes(episodes) -> None:
+    some = episodes.subset([4, 0])
+    assert some.lengths.tolist() == [40, 30]
+    start = int(episodes.starts[4])
+    np.testing.assert_array_equal(some.read("state", 0, 40), episodes.read("state", start, start + 40))

@@ -1,0 +1,135 @@
+"""Push-T gives exactly the features of the published data, and its preparations are symmetries."""
+
+import numpy as np
+import pytest
+
+from steadyhand.data import open_episodes
+from steadyhand.errors import ConfigurationError, DataError
+from steadyhand.tasks import PushT, make_task, prepare_episodes
+from steadyhand.tasks.pusht import GOAL_POSE, keypoints, paper_state
+
+
+def test_keypoints_are_those_of_the_published_data(pusht_path) -> None:
+    episodes = open_episodes(pusht_path)
+    found = keypoints(episodes.read("state")[:, 2:])
+    error = np.abs(found - episodes.read("keypoint")).max((1, 2))
+    assert np.median(error) < 1e-4
+    assert np.quantile(error, 0.99) < 0.05
+    assert error.max() < 2.2
+
+
+def test_observations_have_the_features_of_the_data(pusht_path) -> None:
+    recorded = open_episodes(pusht_path)
+    first = PushT().make().reset(100_000)
+    for key, value in first.items():
+        assert value.shape == recorded.shapes[key]
+        assert value.dtype == recorded.arrays[key].dtype
+
+
+def test_the_simulator_replays_a_demonstration(pusht_path) -> None:
+    """Recorded actions, from the recorded state, move the finger as was recorded."""
+    episodes = open_episodes(pusht_path)
+    state, action = episodes.read("state", 0, 60), episodes.read("action", 0, 60)
+    environment = PushT().make()
+    environment._world.reset(options={"reset_to_state": state[0].astype(float)})
+    found = np.stack([environment.step(target)[0]["state"] for target in action[:-1]])
+    # The recording's own first tick differs a little; after it the finger follows within pixels.
+    assert np.median(np.linalg.norm(found[:, :2] - state[1:, :2], axis=1)) < 5
+
+
+def test_initial_states_of_the_papers_seeds() -> None:
+    # numpy.random.RandomState(100000): randint(50, 450) twice, randint(100, 400) twice, randn.
+    random = np.random.RandomState(100_000)  # noqa: NPY002
+    wanted = [*random.randint(50, 450, 2), *random.randint(100, 400, 2)]
+    assert paper_state(100_000)[:4].tolist() == wanted
+    assert paper_state(100_000)[4] == random.randn() * 2 * np.pi - np.pi
+    environment = PushT().make()
+    environment.reset(100_000)
+    np.testing.assert_allclose(environment.state()[:2], wanted[:2])
+    again = PushT().make()
+    again.reset(99)
+    again.reset(100_000)
+    assert again.state() == environment.state()
+    gym = PushT(start="gym").make()
+    gym.reset(100_000)
+    assert gym.state() != environment.state()
+    assert "RandomState" in PushT().initial_states
+    assert "gym-pusht" in PushT(start="gym").initial_states
+
+
+def test_scores() -> None:
+    environment = PushT().make()
+    environment.reset(100_000)
+    assert environment.scores() == {"success": False, "max_coverage": 0, "final_coverage": 0}
+    environment._coverage = [0.2, 0.96, 0.5]
+    scores = environment.scores()
+    assert scores["success"] is True
+    assert scores["max_coverage"] == 1
+    assert scores["final_coverage"] == pytest.approx(0.5 / 0.95)
+    environment._coverage = [0.95]
+    assert environment.scores()["success"] is False, "coverage must exceed 0.95"
+
+
+def test_a_block_on_the_goal_covers_it() -> None:
+    environment = PushT().make()
+    environment.reset(0)
+    world = environment._world
+    world.block.angle = GOAL_POSE[2]
+    world.block.position = GOAL_POSE[:2]
+    assert world._get_coverage() == pytest.approx(1)
+
+
+def test_aligned_episodes_end_on_the_goal_and_move_rigidly(pusht_path) -> None:
+    episodes = open_episodes(pusht_path)
+    aligned = prepare_episodes(episodes, ("align",), task="pusht")
+    ends = aligned.read("state")[aligned.ends - 1, 2:]
+    np.testing.assert_allclose(ends, np.tile(GOAL_POSE, (206, 1)), atol=1e-3)
+    before, after = episodes.read("state", 0, 161), aligned.read("state", 0, 161)
+
+    def gap(state: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(state[:, :2] - state[:, 2:4], axis=1)
+
+    np.testing.assert_allclose(gap(before), gap(after), atol=1e-3)
+    shift = np.linalg.norm(aligned.read("action") - episodes.read("action"), axis=1)
+    assert np.median(shift) < 15, "a small motion"
+
+
+def test_the_mirror_is_a_symmetry_of_the_simulator(pusht_path) -> None:
+    episodes = open_episodes(pusht_path).subset([0, 5])
+    both = prepare_episodes(episodes, ("mirror",), task="pusht")
+    assert len(both) == 4
+    np.testing.assert_array_equal(both.ends[:2], episodes.ends)
+    coverages = []
+    for number in (0, 2):
+        start, end = int(both.starts[number]), int(both.ends[number])
+        state, action = both.read("state", start, end), both.read("action", start, end)
+        environment = PushT().make()
+        environment.reset(0)
+        world = environment._world
+        world.agent.position = state[0, :2].astype(float).tolist()
+        world.block.angle = float(state[0, 4])
+        world.block.position = state[0, 2:4].astype(float).tolist()
+        for target in action[:40]:
+            environment.step(target)
+        coverages.append(environment._coverage)
+    np.testing.assert_allclose(*coverages, atol=0.02)
+    twice = prepare_episodes(episodes, ("mirror", "mirror"), task="pusht")
+    start = twice.starts[6]
+    np.testing.assert_allclose(
+        twice.read("action", start, start + 9), episodes.read("action", 0, 9), atol=1e-3
+    )
+
+
+def test_wrong_names_are_explained(pusht_path) -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'pusht'"):
+        make_task("push")
+    with pytest.raises(ConfigurationError, match="Did you mean 'mirror'"):
+        prepare_episodes(open_episodes(pusht_path), ("miror",), task="pusht")
+    with pytest.raises(ConfigurationError, match="Did you mean 'paper'"):
+        PushT(start="papers")  # type: ignore[arg-type]
+
+
+def test_preparations_say_what_they_need(episodes) -> None:
+    without = type(episodes)({"action": episodes.read("action")}, episodes.ends)
+    with pytest.raises(DataError, match="have no 'state'"):
+        prepare_episodes(without, ("align",), task="pusht")
