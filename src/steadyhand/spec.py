@@ -145,6 +145,11 @@ class PolicySpec:
     chunking: Chunking = Chunking()
     rate_hz: float = 10.0
     """Actions a second, as the demonstrations were recorded."""
+    action_relative_to: str | None = None
+    """The observation whose latest value chunks are predicted relative to; none for absolute.
+
+    It changes what the network learns, not what comes out: actions in robot units either way.
+    """
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.observations]
@@ -156,6 +161,13 @@ class PolicySpec:
             raise ConfigurationError(
                 f"The action '{self.action.name}' has shape {self.action.shape}; "
                 "a policy predicts flat actions, shape (A,)."
+            )
+        reference = self.reference
+        if reference is not None and reference.shape != self.action.shape:
+            raise ConfigurationError(
+                f"Actions of shape {self.action.shape} cannot be relative to '{reference.name}' "
+                f"of shape {reference.shape}. Pick columns of it, as '{reference.key}"
+                f"[0:{self.action.shape[0]}]'."
             )
         if not self.rate_hz > 0:
             raise ConfigurationError(f"rate_hz is {self.rate_hz}; it must be positive.")
@@ -169,6 +181,7 @@ class PolicySpec:
         action: str = "action",
         chunking: Chunking | None = None,
         rate_hz: float = 10.0,
+        action_relative_to: str | None = None,
     ) -> "PolicySpec":
         """The specification of a policy for features picked from what was recorded."""
         return cls(
@@ -176,12 +189,23 @@ class PolicySpec:
             action=Feature.select(action, recorded),
             chunking=chunking or Chunking(),
             rate_hz=rate_hz,
+            action_relative_to=action_relative_to,
         )
 
     @property
     def action_size(self) -> int:
         """Numbers in one action."""
         return self.action.shape[0]
+
+    @property
+    def reference(self) -> Feature | None:
+        """The observation that chunks are relative to, if they are."""
+        if self.action_relative_to is None:
+            return None
+        found = {feature.name: feature for feature in self.observations}
+        if self.action_relative_to not in found:
+            raise ConfigurationError(unknown("observation", self.action_relative_to, found))
+        return found[self.action_relative_to]
 
     @property
     def chunk_shape(self) -> tuple[int, int]:

@@ -134,7 +134,11 @@ MISTAKES = [
     (["train", "pusht_state", "--network", "transformr"], "There is no network", "configuration"),
     (["train", "pusht_state", "--stepz", "3"], "Unrecognized options: --stepz", "usage"),
     (["train", "pusht_state", "--steps", "many"], "invalid literal for int", "usage"),
-    (["train", "pusht_state", "--steps", "0"], "steps is 0; it must be at least 1", "configuration"),
+    (
+        ["train", "pusht_state", "--steps", "0"],
+        "steps is 0; it must be at least 1",
+        "configuration",
+    ),
     (["train", "pusht_state", "--chunking.execute", "17"], "Choose execute in 1…16", None),
     (["train", "pusht_state", "--data={data}", "--observations", "stat"], "mean 'state'", None),
     (["train", "pusht_state", "--data={data}", "--prepare", "aling"], "mean 'align'", None),

@@ -85,7 +85,7 @@ def test_wrong_paths_are_explained(tmp_path, replay) -> None:
     with pytest.raises(DataError, match=r"nothing at .*smal.zarr.*holds: small.zarr"):
         open_episodes(tmp_path / "smal.zarr")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match="of no format known here. Known: diffusion-policy-zarr"):
+    with pytest.raises(DataError, match=r"of no format known here. Known: diffusion-policy-zarr"):
         open_episodes(tmp_path / "notes.txt")
     shutil.rmtree(replay / "meta")
     with pytest.raises(DataError, match="not a whole replay buffer"):
@@ -163,4 +163,6 @@ def test_subset_takes_whole_episodes(episodes) -> None:
     some = episodes.subset([4, 0])
     assert some.lengths.tolist() == [40, 30]
     start = int(episodes.starts[4])
-    np.testing.assert_array_equal(some.read("state", 0, 40), episodes.read("state", start, start + 40))
+    np.testing.assert_array_equal(
+        some.read("state", 0, 40), episodes.read("state", start, start + 40)
+    )

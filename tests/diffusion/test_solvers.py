@@ -1,4 +1,4 @@
-"""Every solver against the schedulers of diffusers on shared noise, and its order of convergence."""
+"""Every solver against the schedulers of diffusers on shared noise, and its order."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -130,7 +130,9 @@ def test_rollouts_pass_the_clock_test(past_rows) -> None:
     assert [episode.seed for episode in done] == [5, 2, 19, 8]
     assert sorted(watched) == [2, 5, 8, 19]
     assert all(episode.scores["success"] for episode in done)
-    assert [len(episode.actions) for episode in done] == [15, 12, 23, 18], "its own end, or max_steps"
+    assert [len(episode.actions) for episode in done] == [15, 12, 23, 18], (
+        "its own end, or max_steps"
+    )
     assert done[0].boundaries == (3, 6, 9, 12)
     assert len(done[1].frames) == 13
     assert not done[0].frames

@@ -1,11 +1,11 @@
-"""A whole policy as one graph. In a process of its own, where shapes are not checked at run time."""
+"""A whole policy as one graph, in a process of its own: no shape checks at run time there."""
 
 import subprocess
 import sys
 
 import pytest
 
-SCRIPT = '''
+SCRIPT = """
 import sys
 import torch
 from steadyhand.data import Episodes
@@ -24,9 +24,10 @@ config = PolicyConfig(
     denoiser=denoiser, process=DDPM(), sampler=SamplerConfig(solver=solver, steps=10)
 )
 recorded = {"keypoint": (9, 2), "state": (5,), "action": (2,)}
-spec = PolicySpec.select(recorded, observations=["keypoint", "state[:2]"])
-one = {f.name: Statistics(-np.ones(f.shape), 3 * np.ones(f.shape), np.ones(f.shape),
-                          np.ones(f.shape)) for f in spec.features}
+spec = PolicySpec.select(recorded, observations=["keypoint", "state[:2]"],
+                         action_relative_to="state[:2]")
+random = np.random.default_rng(0)
+one = {f.name: Statistics.of(random.normal(2, 3, (50, *f.shape))) for f in spec.features}
 policy = config.build(spec, one)
 for parameter in policy.parameters():
     torch.nn.init.normal_(parameter, std=0.1)
@@ -47,7 +48,7 @@ for batch in (1, 2, 7):
     assert float((answer - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
     assert float(wanted.std()) > 0
 print("calls", sum("linear" in str(n.target) for n in program.graph.nodes))
-'''
+"""
 
 
 @pytest.mark.parametrize("network", ["mlp", "unet"])

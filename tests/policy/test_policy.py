@@ -26,7 +26,7 @@ from steadyhand.training.train import build_policy
 
 def numbers(*columns: list[float]) -> Statistics:
     values = np.array(columns, dtype=np.float64).T
-    return Statistics(values.min(0), values.max(0), values.mean(0), values.std(0))
+    return Statistics.of(values)
 
 
 def test_normalisers_map_and_carry_their_inverse() -> None:
@@ -37,13 +37,17 @@ def test_normalisers_map_and_carry_their_inverse() -> None:
     assert torch.allclose(ranged("action", values)[:2], torch.tensor([[-1.0, -1], [1, 1]]))
     scaled = Normaliser([feature], found, "mean_std")
     assert torch.allclose(scaled("action", torch.tensor([4.0, 2 / 3])), torch.zeros(2), atol=1e-6)
-    for normaliser in (ranged, scaled):
+    most = Normaliser([feature], found, "quantile")
+    low, high = np.quantile([0.0, 4.0, 8.0], [0.01, 0.99])
+    assert torch.allclose(most("action", torch.tensor([low, 0.0]))[0], torch.tensor(-1.0))
+    assert torch.allclose(most("action", torch.tensor([high, 0.0]))[0], torch.tensor(1.0))
+    for normaliser in (ranged, scaled, most):
         back = normaliser.inverse("action", normaliser("action", values))
         assert torch.allclose(back, values, rtol=1e-5)
         assert not torch.allclose(normaliser("action", values), values)
 
 
-@pytest.mark.parametrize("normalisation", ["min_max", "mean_std"])
+@pytest.mark.parametrize("normalisation", ["min_max", "mean_std", "quantile"])
 def test_constant_and_nearly_constant_dimensions_are_centred_not_blown_up(normalisation) -> None:
     feature = Feature(name="action", shape=(2,))
     found = {"action": numbers([5.0, 5.0], [2.0, 2.0 + 1e-5])}
@@ -238,7 +242,7 @@ def test_the_device_asked_for_must_be_there() -> None:
     with pytest.raises(DeviceError, match="no device 'gpu'"):
         choose_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(DeviceError, match="'cuda' is not available.*Available: cpu"):
+        with pytest.raises(DeviceError, match=r"'cuda' is not available.*Available: cpu"):
             choose_device("cuda")
 
 
@@ -249,3 +253,34 @@ def test_statistics_of_the_training_share_only(config, episodes) -> None:
     training, _ = split_episodes(6, validation_share=0.2, seed=0)
     wanted = statistics(episodes, made.spec.features, training)["action"].maximum
     np.testing.assert_array_equal(made.normaliser.statistics["action"].maximum, wanted)
+
+
+def test_relative_actions_come_out_absolute(config, episodes) -> None:
+    """The network learns where to go from here; what comes out is where to go."""
+    relative = replace(config, action_relative_to="state[:2]")
+    made = build_policy(relative, episodes)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    observation, noise = inputs(made)
+    moved = {**observation, "state": observation["state"].clone()}
+    moved["state"][:, :, 2] += 100  # not among the columns that are seen
+    assert torch.equal(made(observation, noise), made(moved, noise))
+    inner = made.normaliser.inverse(
+        "action", made.sampler(noise, *made.condition(made.normalise(observation)))
+    )
+    here = observation["state"][:, -1:, :2]
+    assert torch.allclose(made(observation, noise), inner + here)
+
+
+def test_relative_statistics_are_those_of_chunks(config, episodes) -> None:
+    made = build_policy(replace(config, action_relative_to="state[:2]"), episodes)
+    found = made.normaliser.statistics["action"]
+    # The made-up action is 10·state + 3 of a random walk: far from here by 9·state + 3 and more.
+    now, later = episodes.read("state[:2]", 0, 1), episodes.read("action", 0, 8)
+    assert ((later - now) <= found.maximum + 1e-4).all()
+    absolute = build_policy(config, episodes).normaliser.statistics["action"]
+    assert not np.allclose(found.maximum, absolute.maximum)
+    with pytest.raises(ConfigurationError, match="cannot be relative to 'keypoint'"):
+        build_policy(replace(config, action_relative_to="keypoint"), episodes)
+    with pytest.raises(ConfigurationError, match="no observation 'state'"):
+        build_policy(replace(config, action_relative_to="state"), episodes)

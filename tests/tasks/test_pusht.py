@@ -39,7 +39,7 @@ def test_the_simulator_replays_a_demonstration(pusht_path) -> None:
 
 def test_initial_states_of_the_papers_seeds() -> None:
     # numpy.random.RandomState(100000): randint(50, 450) twice, randint(100, 400) twice, randn.
-    random = np.random.RandomState(100_000)  # noqa: NPY002
+    random = np.random.RandomState(100_000)
     wanted = [*random.randint(50, 450, 2), *random.randint(100, 400, 2)]
     assert paper_state(100_000)[:4].tolist() == wanted
     assert paper_state(100_000)[4] == random.randn() * 2 * np.pi - np.pi

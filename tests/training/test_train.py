@@ -52,7 +52,9 @@ def test_it_learns(config, episodes) -> None:
         for key in ("keypoint", "state")
     }
     chunk = policy(window, torch.zeros(2, 8, 2)).detach()
-    wanted = torch.from_numpy(np.stack([episodes.read("action", 11, 12), episodes.read("action", 61, 62)]))
+    wanted = torch.from_numpy(
+        np.stack([episodes.read("action", 11, 12), episodes.read("action", 61, 62)])
+    )
     spread = float(torch.from_numpy(episodes.read("action")).std())
     assert float((chunk[:, :1] - wanted).abs().mean()) < 0.5 * spread
 
@@ -91,7 +93,9 @@ def test_the_average_resumes_where_it_was(config, episodes, tmp_path) -> None:
             break
     steps.close()
     before = read_tensors(tmp_path / "r" / "last" / "policy.safetensors")
-    resumed = train(build_policy(config, episodes), episodes, config, out=tmp_path / "r", resume=True)
+    resumed = train(
+        build_policy(config, episodes), episodes, config, out=tmp_path / "r", resume=True
+    )
     assert next(resumed).step == 21
     resumed.close()
     after = weights(tmp_path / "r" / "last")
@@ -131,7 +135,7 @@ for result in train(build_policy(config, episodes), episodes, config, out=run.pa
 
 @pytest.mark.slow
 def test_killed_at_ten_random_moments(config, episodes, tmp_path) -> None:
-    """SIGKILL during steps and during the writing of checkpoints: the end is bit for bit the same."""
+    """SIGKILL in steps and in the writing of checkpoints: the end is the same bit for bit."""
     data = tmp_path / "data.npz"
     npz.write(data, {k: episodes.read(k) for k in episodes.arrays}, episodes.ends, 20.0)
     config = replace(config, data=data, steps=400, checkpoint_every=4)
@@ -212,7 +216,7 @@ def test_a_full_disk_loses_nothing(config, episodes, tmp_path, monkeypatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(storage, "save_file", full)
-    with pytest.raises(CheckpointError, match="No space left on device.*Free some space"):
+    with pytest.raises(CheckpointError, match=r"No space left on device.*Free some space"):
         list(steps)
     monkeypatch.undo()
     assert Run(tmp_path / "r").steps_saved() == [10]
@@ -221,7 +225,7 @@ def test_a_full_disk_loses_nothing(config, episodes, tmp_path, monkeypatch) -> N
 
 
 def test_a_loss_that_is_no_number_stops_the_run(config, episodes, tmp_path) -> None:
-    with pytest.raises(ConfigurationError, match="The loss is nan.*Lower --learning-rate"):
+    with pytest.raises(ConfigurationError, match=r"The loss is nan.*Lower --learning-rate"):
         run_through(replace(config, learning_rate=1e30), episodes, tmp_path / "r")
 
 
@@ -267,6 +271,15 @@ def test_gathered_batches_are_normalised_raw_windows(config, episodes) -> None:
     raw = {key: torch.from_numpy(episodes.read(key, 39, 41))[None] for key in ("keypoint", "state")}
     for name, values in policy.normalise(raw).items():
         assert torch.equal(values, batch.observation[name])
+
+
+def test_gathered_chunks_are_relative_to_now(config, episodes) -> None:
+    policy = build_policy(replace(config, action_relative_to="state[:2]"), episodes)
+    every = np.arange(len(episodes))
+    loader = WindowLoader(policy, episodes, every, mask_padding=True, device=torch.device("cpu"))
+    chunk = policy.normaliser.inverse("action", loader.batch(np.array([40])).action)[0]
+    wanted = episodes.read("action", 40, 48) - episodes.read("state[:2]", 40, 41)
+    np.testing.assert_allclose(chunk.numpy(), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_minutes_become_a_fixed_number_of_steps(config, episodes) -> None:

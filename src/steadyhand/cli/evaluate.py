@@ -28,6 +28,8 @@ class Episodes:
     """Another solver than the policy's own."""
     steps: int | None = None
     """Another number of network calls a chunk."""
+    temperature: float | None = None
+    """Another scale of the first noise; below 1 chunks are likelier and less diverse."""
     execute: int | None = None
     """Another number of actions executed of each chunk."""
     parallel: int = 50
@@ -109,10 +111,13 @@ def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str,
         sampler = replace(sampler, solver=options.solver)
     if options.steps is not None:
         sampler = replace(sampler, steps=options.steps)
+    if options.temperature is not None:
+        sampler = replace(sampler, temperature=options.temperature)
     policy = load_policy(folder, sampler=sampler, device=device)
     execute = options.execute or policy.spec.chunking.execute
     first = task.first_seed if options.seed_start is None else options.seed_start
-    label = f"step{origin.step}-{sampler.solver}{sampler.steps}-execute{execute}-seed{first}"
+    heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
+    label = f"step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}-seed{first}"
     with progress(f"evaluating {path.name}", options.episodes) as advance:
         found = evaluate(
             policy,

@@ -94,7 +94,7 @@ def _policy(path: Path) -> dict[str, Any]:
         f"{folder}: a policy of {', '.join(parts.values()) or 'its author'}{count}",
         f"sees {', '.join(f['name'] for f in spec['observations'])}; "
         f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",
-        f"chunking {({k: v for k, v in spec['chunking'].items() if k != 'type'})}",
+        f"chunking { ({k: v for k, v in spec['chunking'].items() if k != 'type'}) }",
         f"trained for {origin.task or 'no task'} on {origin.data}, step {origin.step}, "
         f"seed {origin.seed}, by steadyhand {card['library']}",
     )

@@ -1,4 +1,4 @@
-"""What a person sees while waiting: progress bars and tables, on standard error, plain in a pipe."""
+"""Progress bars and tables: what a person sees, on standard error, plain in a pipe."""
 
 import time
 from collections.abc import Iterator
@@ -54,7 +54,9 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         task = bar.add_task(title, total=total, completed=start, note="")
 
         def advance(done: int, note: str = "") -> None:
-            bar.update(task, advance=done, **({"note": note} if note else {}))
+            bar.advance(task, done)
+            if note:
+                bar.update(task, note=note)
 
         yield advance
 

@@ -137,10 +137,11 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     start = found[0] if found else 0
     del found
     parameters = sum(p.numel() for p in policy.parameters())
-    show(screen, 
+    show(
+        screen,
         f"{len(episodes)} episodes, {episodes.steps} steps; {parameters / 1e6:.1f} M parameters "
         f"on {config.device} in {config.precision}, torch {torch.__version__}, "
-        f"{config.steps} steps{f' from {start}' if start else ''}; run {out}"
+        f"{config.steps} steps{f' from {start}' if start else ''}; run {out}",
     )
     trackers = Trackers(
         [JsonLines(run.log, resume_step=start), TensorBoard(out, resume_step=start)]
@@ -177,8 +178,9 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
         "parameters": parameters,
     }
     if done < config.steps:
-        show(screen, 
-            f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}"
+        show(
+            screen,
+            f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}",
         )
         return {**summary, "interrupted": True}
     figure = "" if validation is None else f", validation loss {validation:.4f}"

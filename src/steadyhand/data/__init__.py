@@ -3,7 +3,7 @@
 from steadyhand.data.episodes import Episodes, split_episodes
 from steadyhand.data.formats import open_episodes
 from steadyhand.data.problems import Problem, inspect_episodes
-from steadyhand.data.statistics import Statistics, statistics
+from steadyhand.data.statistics import Statistics, policy_statistics, statistics
 from steadyhand.data.windows import Windows, make_windows
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "inspect_episodes",
     "make_windows",
     "open_episodes",
+    "policy_statistics",
     "split_episodes",
     "statistics",
 ]

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.actions import to_relative
 from steadyhand.data.episodes import Episodes
-from steadyhand.spec import Feature
+from steadyhand.data.windows import make_windows
+from steadyhand.spec import Feature, PolicySpec
 
 Numbers = NDArray[np.float64]
 
@@ -20,6 +23,17 @@ class Statistics:
     maximum: Numbers
     mean: Numbers
     deviation: Numbers
+    low: Numbers
+    """The 1 % quantile."""
+    high: Numbers
+    """The 99 % quantile."""
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> "Statistics":
+        """The statistics of values (count, …) over the first axis."""
+        values = values.astype(np.float64)
+        low, high = np.quantile(values, [0.01, 0.99], axis=0)
+        return cls(values.min(0), values.max(0), values.mean(0), values.std(0), low, high)
 
 
 def statistics(
@@ -33,9 +47,19 @@ def statistics(
     for feature in features:
         if feature.kind == "image":
             continue
-        values = episodes.read(feature).astype(np.float64)
-        values = np.concatenate([values[span] for span in spans])
-        result[feature.name] = Statistics(
-            minimum=values.min(0), maximum=values.max(0), mean=values.mean(0), deviation=values.std(0)
-        )
+        values = episodes.read(feature)
+        result[feature.name] = Statistics.of(np.concatenate([values[span] for span in spans]))
     return result
+
+
+def policy_statistics(
+    episodes: Episodes, spec: PolicySpec, chosen: NDArray[np.int64]
+) -> dict[str, Statistics]:
+    """What a policy's normaliser needs; relative actions are seen as the chunks they come in."""
+    found = statistics(episodes, spec.features, chosen)
+    if spec.reference is not None:
+        windows = make_windows(episodes, chosen, spec.chunking)
+        now = episodes.read(spec.reference)[windows.observation[:, -1:]]
+        chunks = to_relative(episodes.read(spec.action)[windows.action], now)
+        found[spec.action.name] = Statistics.of(chunks[~windows.padded])
+    return found

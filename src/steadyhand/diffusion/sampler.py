@@ -31,6 +31,8 @@ class Sampler(nn.Module):
     """Noise (B, H, A) and a condition (B, N, D) in, clean normalised actions (B, H, A) out.
 
     `clip` bounds x0 in every step (min-max normalised actions lie in ±1); None leaves it free.
+    `temperature` scales the noise that sampling starts from: below 1 the chunks are nearer to the
+    likeliest ones and less diverse.
     Raises `ConfigurationError` for more steps than the process was trained on, and for a
     prediction that says nothing about the actions where sampling starts.
     """
@@ -44,11 +46,13 @@ class Sampler(nn.Module):
         *,
         spacing: Spacing = trailing,
         clip: float | None = 1.0,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.process = process
         self.clip = clip
+        self.temperature = temperature
         times = spacing(process, steps)
         self._inversion: Sequence[Sequence[float]] = invert(process, times).tolist()
         self._embedded: Sequence[float] = process.embedded(times).tolist()
@@ -91,7 +95,10 @@ class Sampler(nn.Module):
                 f"This solver adds noise in each step: pass step_noise, "
                 f"{self.steps} draws of the shape of a chunk, (B, {self.steps}, H, A)."
             )
-        x = torch.zeros_like(noise) if self._starts_at_zeros else noise
+        if self._starts_at_zeros:
+            x = torch.zeros_like(noise)
+        else:
+            x = noise if self.temperature == 1 else self.temperature * noise
         x0_previous: Tensor | None = None
         for step, (a, b, c, d, e) in enumerate(self._rows):
             t = noise.new_full((noise.shape[0],), self._embedded[step])
@@ -130,7 +137,7 @@ class Sampler(nn.Module):
         process = self.process
         numbers = (*process.path(time), *process.target(time), process.embedded(time))
         table = np.stack([*numbers, process.weight(time)]).astype(np.float32)
-        alpha, sigma, p, q, t, w = torch.from_numpy(table).to(x0.device, non_blocking=True)
+        alpha, sigma, p, q, t, w = torch.as_tensor(table).to(x0.device, non_blocking=True)
         rows = (-1, 1, 1)
         x = alpha.view(rows) * x0 + sigma.view(rows) * eps
         target = p.view(rows) * x0 + q.view(rows) * eps

@@ -17,7 +17,7 @@ Solver = Callable[[Process, Array], Coefficients]
 
 
 def _levels(process: Process, times: Array) -> tuple[Array, Array, Array, Array]:
-    """(alpha, sigma) at each time and (alpha', sigma') at the next one, the last of them the end."""
+    """(alpha, sigma) at each time and (alpha', sigma') at the next; after the last is the end."""
     alpha, sigma = process.path(np.append(times, process.end))
     return alpha[:-1], sigma[:-1], alpha[1:], sigma[1:]
 
@@ -61,7 +61,7 @@ def euler(process: Process, times: Array) -> Coefficients:
 
 
 def ddpm(process: Process, times: Array) -> Coefficients:
-    """Ancestral sampling from the posterior q(x' | x, x0) (Ho et al. 2020), fixed-small variance."""
+    """Ancestral sampling from q(x' | x, x0) (Ho et al. 2020), with the "fixed small" variance."""
     alpha, sigma, alpha1, sigma1 = _levels(process, times)
     ratio = alpha / alpha1
     step_variance = sigma**2 - ratio**2 * sigma1**2
@@ -75,14 +75,14 @@ def ddpm(process: Process, times: Array) -> Coefficients:
 
 def dpmpp_2m(process: Process, times: Array) -> Coefficients:
     """DPM-Solver++(2M) (Lu et al. 2022): second order from the previous x0, at no extra call."""
-    alpha, sigma, alpha1, sigma1, h, back = _logarithmic_steps(process, times)
+    _alpha, sigma, alpha1, sigma1, h, back = _logarithmic_steps(process, times)
     gain = -alpha1 * np.expm1(-h)
     return _table(len(times), a=sigma1 / sigma, b=gain * (1 + back), c=-gain * back)
 
 
 def sde_dpmpp_2m(process: Process, times: Array) -> Coefficients:
     """The stochastic form of DPM-Solver++(2M) (Lu et al. 2022), with fresh noise at each step."""
-    alpha, sigma, alpha1, sigma1, h, back = _logarithmic_steps(process, times)
+    _alpha, sigma, alpha1, sigma1, h, back = _logarithmic_steps(process, times)
     gain = -alpha1 * np.expm1(-2 * h)
     noise = sigma1 * np.sqrt(-np.expm1(-2 * h))
     return _table(

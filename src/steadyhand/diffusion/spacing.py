@@ -18,8 +18,9 @@ def trailing(process: Process, steps: int) -> Array:
     """Evenly spaced and always starting at pure noise (Lin et al. 2023); the default."""
     _check(process, steps)
     if process.train_steps is None:
-        return np.linspace(process.start, process.end, steps + 1)[:-1]
-    return np.round(np.arange(steps, 0, -1) * (process.train_steps / steps)) - 1
+        return np.linspace(process.start, process.end, steps + 1, dtype=np.float64)[:-1]
+    left = np.arange(steps, 0, -1, dtype=np.float64)
+    return np.round(left * (process.train_steps / steps)) - 1
 
 
 def leading(process: Process, steps: int) -> Array:

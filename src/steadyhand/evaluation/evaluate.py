@@ -93,8 +93,8 @@ def evaluate(
     if first < 0:
         raise ConfigurationError(f"seed_start is {first}; seeds are not negative.")
     seeds = range(first, first + episodes)
-    batched: Predictor = policy if not isinstance(policy, Policy) else TorchPredictor(
-        policy, batch=EVALUATION_BATCH
+    batched: Predictor = (
+        policy if not isinstance(policy, Policy) else TorchPredictor(policy, batch=EVALUATION_BATCH)
     )
     alone: Predictor = policy if not isinstance(policy, Policy) else TorchPredictor(policy)
     with one_thread():

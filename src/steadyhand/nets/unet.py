@@ -63,13 +63,15 @@ class UNet1d(nn.Module):
         drive = torch.cat([self.time(t), condition.flatten(1)], dim=-1)
         h = x.transpose(1, 2)
         skips: list[Tensor] = []
-        for first, second, shrink in self.down:
+        for level in self.down:
+            first, second, shrink = level.children()
             h = second(first(h, drive), drive)
             skips.append(h)
             h = shrink(h)
         for block in self.middle:
             h = block(h, drive)
-        for first, second, grow in self.up:
+        for level in self.up:
+            first, second, grow = level.children()
             h = torch.cat([h, skips.pop()], dim=1)
             h = grow(second(first(h, drive), drive))
         return self.leave(h).transpose(1, 2)

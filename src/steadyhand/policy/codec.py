@@ -63,7 +63,11 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
 def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in options:
         return None
-    classes = {option.__name__: option for option in options if dataclasses.is_dataclass(option)}
+    classes: dict[str, type] = {
+        option.__name__: option
+        for option in options
+        if isinstance(option, type) and dataclasses.is_dataclass(option)
+    }
     if isinstance(value, dict) and classes:
         tag = value.get(TAG, "")
         if tag not in classes:

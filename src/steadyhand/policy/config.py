@@ -36,6 +36,8 @@ class SamplerConfig:
     """Which noise levels are visited; `leading` agrees with the paper."""
     clip: float | None = 1.0
     """Bound on the normalised actions in each step; none leaves them free."""
+    temperature: float = 1.0
+    """Scale of the first noise; below 1 chunks are likelier and less diverse."""
 
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
@@ -44,6 +46,8 @@ class SamplerConfig:
             raise ConfigurationError(unknown("spacing", self.spacing, SPACINGS))
         if self.eta and self.solver != "ddim":
             raise ConfigurationError(f"eta belongs to solver 'ddim'; '{self.solver}' has none.")
+        if self.temperature < 0:
+            raise ConfigurationError(f"temperature is {self.temperature}; it must not be negative.")
         if self.clip is not None and self.clip <= 0:
             raise ConfigurationError(f"clip is {self.clip}; it must be positive, or none.")
 
@@ -59,6 +63,7 @@ class SamplerConfig:
             self.steps,
             spacing=SPACINGS[self.spacing],
             clip=self.clip,
+            temperature=self.temperature,
         )
 
 
@@ -70,8 +75,8 @@ class PolicyConfig:
     denoiser: MLPConfig | UNetConfig = field(default_factory=MLPConfig)
     process: DDPM | Flow | Regression = field(default_factory=Flow)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
-    normalisation: Literal["min_max", "mean_std"] = "min_max"
-    """Recorded range to ±1, or zero mean and unit deviation."""
+    normalisation: Literal["min_max", "mean_std", "quantile"] = "min_max"
+    """Recorded range to ±1, its 1 to 99 % to ±1, or zero mean and unit deviation."""
 
     def build(self, spec: PolicySpec, statistics: Mapping[str, Statistics]) -> Policy:
         """An untrained policy for `spec`; its weights come from torch's global generator.

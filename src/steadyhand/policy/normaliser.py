@@ -11,7 +11,7 @@ from steadyhand.data.statistics import Statistics
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.spec import Feature
 
-Normalisation = Literal["min_max", "mean_std"]
+Normalisation = Literal["min_max", "mean_std", "quantile"]
 SMALLEST_RANGE = 1e-4
 """A dimension that varies by less is centred and not scaled, as in the paper's code."""
 
@@ -19,7 +19,8 @@ SMALLEST_RANGE = 1e-4
 class Normaliser(nn.Module):
     """`y = x·scale + offset` for each feature, and its inverse; images (uint8) map to ±1.
 
-    `min_max` maps the recorded range to ±1, `mean_std` to zero mean and unit deviation. Raises
+    `min_max` maps the recorded range to ±1, `quantile` its 1 to 99 % (so that a few far values do
+    not squeeze the rest), `mean_std` to zero mean and unit deviation. Raises
     `ConfigurationError` for a feature whose statistics are missing or of another shape.
     """
 
@@ -81,4 +82,12 @@ def _scale_and_offset(
     if normalisation == "mean_std":
         scale = 1 / np.where(constant | (found.deviation == 0), 1, found.deviation)
         return scale, -scale * found.mean
-    raise ConfigurationError(unknown("normalisation", normalisation, ["min_max", "mean_std"]))
+    if normalisation == "quantile":
+        # Where nearly everything is one value, its quantiles say nothing and its range has to do.
+        narrow = found.high - found.low < SMALLEST_RANGE
+        low = np.where(narrow, found.minimum, found.low)
+        high = np.where(narrow, found.maximum, found.high)
+        scale = 2 / np.where(constant, 2, high - low)
+        return scale, -scale * (high + low) / 2
+    known = ["min_max", "mean_std", "quantile"]
+    raise ConfigurationError(unknown("normalisation", normalisation, known))

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from steadyhand.actions import to_absolute, to_relative
 from steadyhand.policy.normaliser import Normaliser
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import Feature, PolicySpec
 
 
 class Policy(nn.Module):
@@ -42,22 +43,24 @@ class Policy(nn.Module):
         `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic
         solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
         """
-        name = self.spec.action.name
+        name, reference = self.spec.action.name, self.reference(observation)
         if previous is not None:
-            previous = self.normaliser(name, previous)
+            relative = previous if reference is None else to_relative(previous, reference)
+            previous = self.normaliser(name, relative)
         condition = self.condition(self.normalise(observation))
         actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
-        return self.normaliser.inverse(name, actions)
+        actions = self.normaliser.inverse(name, actions)
+        return actions if reference is None else to_absolute(actions, reference)
+
+    def reference(self, observation: Mapping[str, Tensor]) -> Tensor | None:
+        """What chunks are relative to, (B, 1, A) in robot units; None where they are absolute."""
+        feature = self.spec.reference
+        return None if feature is None else _pick(observation, feature)[:, -1:].float()
 
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""
         return {
-            feature.name: self.normaliser(
-                feature.name,
-                observation[feature.key]
-                if feature.columns == slice(None)
-                else observation[feature.key][..., feature.columns],
-            )
+            feature.name: self.normaliser(feature.name, _pick(observation, feature))
             for feature in self.spec.observations
         }
 
@@ -65,3 +68,8 @@ class Policy(nn.Module):
         """(condition,) or (condition, mask), whichever the encoder gives."""
         encoded = self.encoder(normalised)
         return encoded if isinstance(encoded, tuple) else (encoded,)
+
+
+def _pick(observation: Mapping[str, Tensor], feature: Feature) -> Tensor:
+    values = observation[feature.key]
+    return values if feature.columns == slice(None) else values[..., feature.columns]

@@ -30,8 +30,10 @@ class TorchPredictor:
             (tensor.device for tensor in (*policy.parameters(), *policy.buffers())),
             torch.device("cpu"),
         )
-        sampler = policy.sampler
-        self._noise_rows = 1 + (sampler.steps if getattr(sampler, "stochastic", False) else 0)
+        # Samplers that add noise in each step say so; a user's own need not have either attribute.
+        stochastic: bool = getattr(policy.sampler, "stochastic", False)
+        steps: int = getattr(policy.sampler, "steps", 0)
+        self._noise_rows = 1 + steps * stochastic
 
     @property
     def spec(self) -> PolicySpec:
@@ -49,7 +51,9 @@ class TorchPredictor:
             self.spec.check_observation(request.observation, lead=1)
         keys = dict.fromkeys(feature.key for feature in self.spec.observations)
         observation = {
-            key: _tensor(np.stack([request.observation[key] for request in padded])).to(self._device)
+            key: _tensor(np.stack([request.observation[key] for request in padded])).to(
+                self._device
+            )
             for key in keys
         }
         shape = (self._noise_rows, *self.spec.chunk_shape)

@@ -165,7 +165,9 @@ def read_card(folder: Path) -> dict[str, Any]:
             "`steadyhand train` made) or one of its checkpoints."
         ) from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}). Use another checkpoint.") from error
+        raise CheckpointError(
+            f"{path} cannot be read ({error}). Use another checkpoint."
+        ) from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not the card of a steadyhand policy.")
     if card.get("version") != VERSION:

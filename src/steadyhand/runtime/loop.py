@@ -20,7 +20,7 @@ class Robot(Protocol):
 
 
 class Clock(Protocol):
-    """Seconds that only grow, and a way to wait; `time.perf_counter` and `time.sleep` by default."""
+    """Seconds that only grow, and a way to wait."""
 
     def now(self) -> float: ...
     def wait(self, seconds: float) -> None: ...

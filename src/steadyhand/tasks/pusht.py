@@ -19,8 +19,9 @@ SUCCESS_COVERAGE = 0.95
 GOAL_POSE = (256.0, 256.0, np.pi / 4)
 
 # The nine keypoints in the frame of the block (pixels), recovered from the published data, where
-# they are this rigid function of the pose to 2e-5 pixels in half of the steps and 0.04 in 99 %. The rest, up to
-# 2.2 pixels, are steps in which the block was being pressed and its pose was read a moment later.
+# they are this rigid function of the pose to 2e-5 pixels in half of the steps and 0.04 in 99 %.
+# The rest, up to 2.2 pixels, are steps in which the block was being pressed and its pose was read
+# a moment later.
 KEYPOINTS = np.array(
     [
         [9.26979, 90.04097],
@@ -49,7 +50,7 @@ def paper_state(seed: int) -> NDArray[np.float64]:
 
     Follows `PushTEnv.reset` of the Diffusion Policy code, which draws from `RandomState(seed)`.
     """
-    random = np.random.RandomState(seed)  # noqa: NPY002 - the paper's own generator
+    random = np.random.RandomState(seed)
     agent = [random.randint(50, 450), random.randint(50, 450)]
     block = [random.randint(100, 400), random.randint(100, 400)]
     return np.array([*agent, *block, random.randn() * 2 * np.pi - np.pi])

@@ -53,8 +53,9 @@ def mirror(episodes: Episodes) -> Episodes:
         flipped = [512 - points[:, ::-1] for points in (state[:, :2], state[:, 2:4])]
         return np.concatenate([*flipped, angle], 1), 512 - action[:, ::-1]
 
-    straight, reflected = _moved(episodes, lambda state, action: (state, action)), _moved(
-        episodes, motion
+    straight, reflected = (
+        _moved(episodes, lambda state, action: (state, action)),
+        _moved(episodes, motion),
     )
     arrays = {
         key: np.concatenate([np.asarray(straight.arrays[key]), np.asarray(reflected.arrays[key])])

@@ -1,4 +1,4 @@
-"""What a task is to everything above it: environments that start from a seed and score themselves."""
+"""What a task is to everything above it: worlds that start from a seed and score themselves."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

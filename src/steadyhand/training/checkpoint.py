@@ -43,7 +43,7 @@ class Run:
             )
 
     def create(self, config: TrainConfig) -> None:
-        """Make the folder. Raises `UsageError` where it is in use, `CheckpointError` if it cannot."""
+        """Make the folder. `UsageError` where it is in use, `CheckpointError` if it cannot be."""
         self.require_free()
         try:
             self.checkpoints.mkdir(parents=True)
@@ -70,7 +70,9 @@ class Run:
         """Steps of the whole checkpoints, ascending."""
         if not self.checkpoints.is_dir():
             return []
-        names = (path.name for path in self.checkpoints.iterdir() if (path / "policy.json").exists())
+        names = (
+            path.name for path in self.checkpoints.iterdir() if (path / "policy.json").exists()
+        )
         return sorted(int(name) for name in names if name.isdecimal())
 
     def folder(self, step: int) -> Path:

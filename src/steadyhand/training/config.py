@@ -1,4 +1,4 @@
-"""What a run is: one frozen value, made by a recipe, drawn on the command line, stored with the run.
+"""What a run is: one frozen value, made by a recipe, a flag a field, stored with the run.
 
 No torch here, so that help costs nothing.
 """
@@ -29,7 +29,9 @@ class TrainConfig:
     """Recorded features the policy sees; columns of one are picked as 'state[:2]'."""
     action: str = "action"
     """Recorded feature the policy predicts."""
-    chunking: Chunking = Chunking()
+    action_relative_to: str | None = None
+    """Observation whose latest value chunks are predicted relative to; none for absolute."""
+    chunking: Chunking = field(default_factory=Chunking)
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
     validation_share: float = 0.05
     """Share of the episodes held out for the validation loss."""

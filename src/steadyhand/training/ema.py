@@ -28,7 +28,7 @@ class WeightAverage:
                 live.append(theirs.detach())
             else:
                 mine.copy_(theirs)
-        torch._foreach_lerp_(averaged, live, 1 - decay)
+        torch._foreach_lerp_(averaged, live, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:

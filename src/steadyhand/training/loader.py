@@ -5,13 +5,14 @@ Which windows make up a batch is a function of (seed, step), so that resuming ne
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows
 from steadyhand.policy.policy import Policy
 
@@ -42,12 +43,18 @@ class WindowLoader:
     ) -> None:
         spec, normaliser = policy.spec, policy.normaliser.to(device)
         windows = make_windows(episodes, chosen, spec.chunking)
-        self._name = spec.action.name
-        self._data: dict[str, Tensor] = {}
-        for feature in spec.features:
-            values = torch.from_numpy(episodes.read(feature).astype(np.float32)).to(device)
-            self._data[feature.name] = normaliser(feature.name, values)
-        self._names = [feature.name for feature in spec.observations]
+        raw = {
+            feature.name: torch.from_numpy(episodes.read(feature).astype(np.float32)).to(device)
+            for feature in spec.features
+        }
+        self._data = {
+            feature.name: normaliser(feature.name, raw[feature.name])
+            for feature in spec.observations
+        }
+        # Chunks are made relative, if they are, when they are gathered: only then is now known.
+        self._actions = raw[spec.action.name]
+        self._reference = None if spec.reference is None else raw[spec.reference.name]
+        self._normalise = partial(normaliser, spec.action.name)
         self._observation = torch.from_numpy(windows.observation).to(device)
         self._action = torch.from_numpy(windows.action).to(device)
         weight = torch.from_numpy(~windows.padded).float().to(device)
@@ -60,9 +67,12 @@ class WindowLoader:
         """The windows of those numbers."""
         chosen = torch.from_numpy(windows).to(self._observation.device, non_blocking=True)
         seen = self._observation[chosen]
+        actions = self._actions[self._action[chosen]]
+        if self._reference is not None:
+            actions = to_relative(actions, self._reference[seen[:, -1:]])
         return Batch(
-            observation={name: self._data[name][seen] for name in self._names},
-            action=self._data[self._name][self._action[chosen]],
+            observation={name: values[seen] for name, values in self._data.items()},
+            action=self._normalise(actions),
             weight=None if self._weight is None else self._weight[chosen],
         )
 

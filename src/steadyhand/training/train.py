@@ -6,7 +6,7 @@ that was never interrupted.
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from steadyhand.data import Episodes, split_episodes, statistics
+from steadyhand.data import Episodes, policy_statistics, split_episodes
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.policy import Policy
@@ -60,13 +60,14 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
         action=config.action,
         chunking=config.chunking,
         rate_hz=episodes.rate_hz,
+        action_relative_to=config.action_relative_to,
     )
     chosen, _ = split_episodes(
         len(episodes), validation_share=config.validation_share, seed=config.seed
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return config.policy.build(spec, statistics(episodes, spec.features, chosen))
+        return config.policy.build(spec, policy_statistics(episodes, spec, chosen))
 
 
 def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig:
@@ -99,7 +100,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     score: Callable[[Policy], float] | None = None,
-) -> Iterator[StepResult]:
+) -> Generator[StepResult]:
     """Train `policy` on the training share of `episodes`, yielding after every step.
 
     With `out`, checkpoints go there, also when the generator is closed early; `resume` continues
@@ -163,9 +164,7 @@ class _Trainer:
 
     def _loader(self, episodes: Episodes, chosen: NDArray[np.int64]) -> WindowLoader:
         masked = self.config.mask_padding
-        return WindowLoader(
-            self.policy, episodes, chosen, mask_padding=masked, device=self.device
-        )
+        return WindowLoader(self.policy, episodes, chosen, mask_padding=masked, device=self.device)
 
     def step(self, number: int) -> Tensor:
         """Optimiser step `number`, counting from 0; its loss, still on the device."""
@@ -223,8 +222,8 @@ class _Trainer:
             return None
         figure = validation if score is None else -score(self.average.module)  # type: ignore[arg-type]
         better = figure is not None and figure < self.best
-        if better:
-            self.best = figure  # type: ignore[assignment]
+        if figure is not None and better:
+            self.best = figure
         provenance = Provenance(
             task=self.config.task,
             data=self.source,
@@ -233,9 +232,7 @@ class _Trainer:
             step=step,
             details={} if validation is None else {"validation_loss": validation},
         )
-        folder = run.save(
-            step, self.average.module, self.config, provenance, self._state(step)
-        )
+        folder = run.save(step, self.average.module, self.config, provenance, self._state(step))
         if better:
             run.link("best", folder)
         return folder
@@ -272,7 +269,9 @@ class _Trainer:
             raise CheckpointError(f"{where} lacks {error}; it cannot be resumed.") from None
 
 
-def _optimiser(policy: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
+def _optimiser(
+    policy: nn.Module, config: TrainConfig, device: torch.device
+) -> torch.optim.Optimizer:
     """AdamW, without weight decay on biases, norms and other vectors."""
     matrices = [p for p in policy.parameters() if p.ndim >= 2]
     vectors = [p for p in policy.parameters() if p.ndim < 2]

@@ -82,7 +82,6 @@ class _Members:
             return archive[name]
 
 
-
 class _Member:
     """One array of the file, loaded whole at its first use."""
 
