@@ -63,7 +63,7 @@ def test_training_windows_tell_the_same_time(chunking) -> None:
     lengths = np.array([9, 30, 5])
     time = np.concatenate([np.arange(n) for n in lengths])[:, None]
     episodes = Episodes({"time": time, "action": time}, np.cumsum(lengths))
-    windows = make_windows(episodes, np.arange(3), chunking)
+    windows = make_windows(episodes, chunking)
     assert len(windows) == lengths.sum(), "every step of every episode is now, once"
     now = time[:, 0]
     last = np.repeat(lengths - 1, lengths)

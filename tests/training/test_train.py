@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from steadyhand.data.formats import npz
+from steadyhand.data.formats import npz, open_episodes
 from steadyhand.errors import CheckpointError, ConfigurationError, UsageError
 from steadyhand.policy.storage import load_policy, read_provenance, read_tensors
 from steadyhand.training.checkpoint import Run, find_policy
+from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
 from steadyhand.training.loader import WindowLoader, batch_windows
 from steadyhand.training.trackers import JsonLines
-from steadyhand.training.train import build_policy, plan, train
+from steadyhand.training.train import build_policy, plan, shares, train
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -241,8 +242,7 @@ def test_every_epoch_visits_each_window_once() -> None:
 
 def test_padded_actions_do_not_count(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    every = np.arange(len(episodes))
-    masked = WindowLoader(policy, episodes, every, mask_padding=True, device=torch.device("cpu"))
+    masked = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
     last = masked.batch(np.array([29, 0]))
     assert last.weight is not None
     assert last.weight.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1] * 8]
@@ -257,14 +257,24 @@ def test_padded_actions_do_not_count(config, episodes) -> None:
     before = sampler.loss(last.action, eps, uniform, condition, last.weight)
     after = sampler.loss(changed, eps, uniform, condition, last.weight)
     assert torch.allclose(before, after)
-    unmasked = WindowLoader(policy, episodes, every, mask_padding=False, device=torch.device("cpu"))
+    unmasked = WindowLoader(policy, episodes, mask_padding=False, device=torch.device("cpu"))
     assert unmasked.batch(np.array([29])).weight is None
+
+
+def test_a_reflection_is_held_out_with_its_episode(pusht_path) -> None:
+    config = TrainConfig(task="pusht", prepare=("mirror",), validation_share=0.1)
+    training, held_out = shares(config, open_episodes(pusht_path))
+    assert held_out is not None
+    assert (len(training), len(held_out)) == (2 * 185, 2 * 21)
+    starts = {tuple(row) for row in held_out.read("state")[held_out.starts].round(2).tolist()}
+    assert not starts & {
+        tuple(r) for r in training.read("state")[training.starts].round(2).tolist()
+    }
 
 
 def test_gathered_batches_are_normalised_raw_windows(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    every = np.arange(len(episodes))
-    loader = WindowLoader(policy, episodes, every, mask_padding=True, device=torch.device("cpu"))
+    loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
     batch = loader.batch(np.array([40]))
     back = policy.normaliser.inverse("action", batch.action)[0]
     np.testing.assert_allclose(back.numpy(), episodes.read("action", 40, 48), rtol=1e-5)
@@ -275,26 +285,34 @@ def test_gathered_batches_are_normalised_raw_windows(config, episodes) -> None:
 
 def test_gathered_chunks_are_relative_to_now(config, episodes) -> None:
     policy = build_policy(replace(config, action_relative_to="state[:2]"), episodes)
-    every = np.arange(len(episodes))
-    loader = WindowLoader(policy, episodes, every, mask_padding=True, device=torch.device("cpu"))
+    loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
     chunk = policy.normaliser.inverse("action", loader.batch(np.array([40])).action)[0]
     wanted = episodes.read("action", 40, 48) - episodes.read("state[:2]", 40, 41)
     np.testing.assert_allclose(chunk.numpy(), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_minutes_become_a_fixed_number_of_steps(config, episodes) -> None:
+def test_minutes_become_a_fixed_number_of_steps(config, episodes, monkeypatch) -> None:
+    from steadyhand.training import train as module
+
     policy = build_policy(config, episodes)
     before = {key: value.clone() for key, value in policy.state_dict().items()}
-    planned = plan(policy, episodes, replace(config, minutes=0.02))
-    assert planned.steps > 20
+    now = [0.0]
+    step = module._Trainer.step
+
+    def slow(trainer, number):
+        now[0] += 0.01
+        return step(trainer, number)
+
+    monkeypatch.setattr(module._Trainer, "step", slow)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    planned = plan(policy, episodes, replace(config, minutes=2))
+    assert planned.steps == pytest.approx(0.95 * 120 / 0.01, rel=1e-6)
     assert same(before, policy.state_dict()), "measuring leaves no trace"
     assert planned.precision == "float32"
     assert planned.device == "cpu"
 
 
 def test_schedules() -> None:
-    from steadyhand.training.config import TrainConfig
-
     config = TrainConfig(steps=1000, warmup_steps=100, learning_rate=1.0)
     rates = [config.learning_rate_at(step) for step in range(1000)]
     assert rates[0] < 0.02

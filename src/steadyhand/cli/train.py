@@ -117,7 +117,6 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
 
     from steadyhand.cli.screen import console, progress, show
     from steadyhand.data import open_episodes
-    from steadyhand.tasks import prepare_episodes
     from steadyhand.training.checkpoint import Run
     from steadyhand.training.trackers import JsonLines, TensorBoard, Trackers
     from steadyhand.training.train import build_policy, plan, train
@@ -125,7 +124,7 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     screen, run = console(), Run(out)
     if config.data is None:
         raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
-    episodes = prepare_episodes(open_episodes(config.data), config.prepare, task=config.task)
+    episodes = open_episodes(config.data)
     policy = build_policy(config, episodes)
     if not resume:
         run.require_free()

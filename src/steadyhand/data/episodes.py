@@ -114,15 +114,28 @@ class Episodes:
             )
         return values
 
-    def subset(self, episodes: Sequence[int]) -> "Episodes":
-        """Some of the episodes, read into memory, in the order given."""
-        spans = [(int(self.starts[i]), int(self.ends[i])) for i in episodes]
-        arrays = {
-            key: np.concatenate([np.asarray(array[a:b]) for a, b in spans])
-            for key, array in self.arrays.items()
-        }
-        ends = np.cumsum([b - a for a, b in spans])
+    def subset(self, episodes: Sequence[int] | NDArray[np.int64]) -> "Episodes":
+        """Some of the episodes, in the order given; still read when they are asked for."""
+        spans = [slice(int(self.starts[i]), int(self.ends[i])) for i in episodes]
+        arrays = {key: _Spans(array, spans) for key, array in self.arrays.items()}
+        ends = np.cumsum([span.stop - span.start for span in spans])
         return Episodes(arrays, ends, self.rate_hz, self.path, self.format, self.version)
+
+
+class _Spans:
+    """Spans of a lazy array as one; read whole at its first use."""
+
+    def __init__(self, array: LazyArray, spans: Sequence[slice]) -> None:
+        self._array, self._spans = array, spans
+        steps = sum(span.stop - span.start for span in spans)
+        self.shape, self.dtype = (steps, *array.shape[1:]), array.dtype
+        self._values: NDArray[Any] | None = None
+
+    def __getitem__(self, key: Any, /) -> Any:
+        if self._values is None:
+            whole = np.asarray(self._array[: max(span.stop for span in self._spans)])
+            self._values = np.concatenate([whole[span] for span in self._spans])
+        return self._values[key]
 
 
 def split_episodes(

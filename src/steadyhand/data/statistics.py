@@ -36,29 +36,20 @@ class Statistics:
         return cls(values.min(0), values.max(0), values.mean(0), values.std(0), low, high)
 
 
-def statistics(
-    episodes: Episodes, features: Iterable[Feature], chosen: NDArray[np.int64] | None = None
-) -> dict[str, Statistics]:
-    """The statistics of each state feature over the chosen episodes (all of them by default)."""
-    if chosen is None:
-        chosen = np.arange(len(episodes))
-    spans = [slice(episodes.starts[i], episodes.ends[i]) for i in chosen]
-    result: dict[str, Statistics] = {}
-    for feature in features:
-        if feature.kind == "image":
-            continue
-        values = episodes.read(feature)
-        result[feature.name] = Statistics.of(np.concatenate([values[span] for span in spans]))
-    return result
+def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Statistics]:
+    """The statistics of each state feature."""
+    return {
+        feature.name: Statistics.of(episodes.read(feature))
+        for feature in features
+        if feature.kind == "state"
+    }
 
 
-def policy_statistics(
-    episodes: Episodes, spec: PolicySpec, chosen: NDArray[np.int64]
-) -> dict[str, Statistics]:
+def policy_statistics(episodes: Episodes, spec: PolicySpec) -> dict[str, Statistics]:
     """What a policy's normaliser needs; relative actions are seen as the chunks they come in."""
-    found = statistics(episodes, spec.features, chosen)
+    found = statistics(episodes, spec.features)
     if spec.reference is not None:
-        windows = make_windows(episodes, chosen, spec.chunking)
+        windows = make_windows(episodes, spec.chunking)
         now = episodes.read(spec.reference)[windows.observation[:, -1:]]
         chunks = to_relative(episodes.read(spec.action)[windows.action], now)
         found[spec.action.name] = Statistics.of(chunks[~windows.padded])

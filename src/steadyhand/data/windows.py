@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.errors import DataError
 from steadyhand.spec import Chunking
 
 
 @dataclass(frozen=True)
 class Windows:
-    """One window for every step of every chosen episode, that step being "now".
+    """One window for every step of every episode, that step being "now".
 
     Steps outside the episode repeat its edge; `padded` marks the actions that do.
     """
@@ -28,14 +27,12 @@ class Windows:
         return len(self.observation)
 
 
-def make_windows(episodes: Episodes, chosen: NDArray[np.int64], chunking: Chunking) -> Windows:
-    """The windows of the `chosen` episode numbers, in their order."""
-    if not len(chosen):
-        raise DataError("No episode is left to make windows of; lower validation_share.")
-    starts, ends = episodes.starts[chosen], episodes.ends[chosen]
-    lengths = ends - starts
-    now = np.concatenate([np.arange(a, b) for a, b in zip(starts, ends, strict=True)])
-    first, last = np.repeat(starts, lengths)[:, None], np.repeat(ends - 1, lengths)[:, None]
+def make_windows(episodes: Episodes, chunking: Chunking) -> Windows:
+    """The windows of all episodes, step by step."""
+    now = np.arange(episodes.steps)
+    lengths = episodes.lengths
+    first = np.repeat(episodes.starts, lengths)[:, None]
+    last = np.repeat(episodes.ends - 1, lengths)[:, None]
     observation = now[:, None] + chunking.observation_offsets
     action = now[:, None] + chunking.action_offsets
     return Windows(

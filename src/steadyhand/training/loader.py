@@ -30,19 +30,18 @@ class Batch:
 
 
 class WindowLoader:
-    """All windows of the chosen episodes. The data is normalised once and kept on the device."""
+    """All windows of some episodes. The data is normalised once and kept on the device."""
 
     def __init__(
         self,
         policy: Policy,
         episodes: Episodes,
-        chosen: NDArray[np.int64],
         *,
         mask_padding: bool,
         device: torch.device,
     ) -> None:
         spec, normaliser = policy.spec, policy.normaliser.to(device)
-        windows = make_windows(episodes, chosen, spec.chunking)
+        windows = make_windows(episodes, spec.chunking)
         raw = {
             feature.name: torch.from_numpy(episodes.read(feature).astype(np.float32)).to(device)
             for feature in spec.features

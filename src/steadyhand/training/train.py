@@ -21,6 +21,7 @@ from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import Provenance, load_weights
 from steadyhand.spec import PolicySpec
+from steadyhand.tasks import prepare_episodes
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
@@ -62,12 +63,31 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
         rate_hz=episodes.rate_hz,
         action_relative_to=config.action_relative_to,
     )
-    chosen, _ = split_episodes(
-        len(episodes), validation_share=config.validation_share, seed=config.seed
-    )
+    training, _ = shares(config, episodes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return config.policy.build(spec, policy_statistics(episodes, spec, chosen))
+        return config.policy.build(spec, policy_statistics(training, spec))
+
+
+def shares(config: TrainConfig, episodes: Episodes) -> tuple[Episodes, Episodes | None]:
+    """(training, held out) episodes, each prepared as the config asks; none may be held out.
+
+    They are split before they are prepared, so that no episode's reflection is trained on while
+    the episode itself is held out.
+    """
+    training, held_out = (
+        prepare_episodes(episodes.subset(part), config.prepare, task=config.task)
+        if len(part)
+        else None
+        for part in _split(config, episodes)
+    )
+    assert training is not None, "a split always trains on at least one episode"
+    return training, held_out
+
+
+def _split(config: TrainConfig, episodes: Episodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    share, seed = config.validation_share, config.seed
+    return split_episodes(len(episodes), validation_share=share, seed=seed)
 
 
 def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig:
@@ -152,19 +172,17 @@ class _Trainer:
         self.average = WeightAverage(self.policy)
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
-        training, held_out = split_episodes(
-            len(episodes), validation_share=config.validation_share, seed=config.seed
-        )
-        self.held_out = held_out
-        self.data = self._loader(episodes, training)
-        self.validation = self._loader(episodes, held_out) if len(held_out) else None
+        training, held_out = shares(config, episodes)
+        self.held_out = tuple(int(number) for number in _split(config, episodes)[1])
+        self.data = self._loader(training)
+        self.validation = self._loader(held_out) if held_out else None
         self.best = float("inf")
         self.done = 0
         self.source = str(episodes.path) if episodes.path else None
 
-    def _loader(self, episodes: Episodes, chosen: NDArray[np.int64]) -> WindowLoader:
+    def _loader(self, episodes: Episodes) -> WindowLoader:
         masked = self.config.mask_padding
-        return WindowLoader(self.policy, episodes, chosen, mask_padding=masked, device=self.device)
+        return WindowLoader(self.policy, episodes, mask_padding=masked, device=self.device)
 
     def step(self, number: int) -> Tensor:
         """Optimiser step `number`, counting from 0; its loss, still on the device."""
@@ -227,7 +245,7 @@ class _Trainer:
         provenance = Provenance(
             task=self.config.task,
             data=self.source,
-            validation_episodes=tuple(int(number) for number in self.held_out),
+            validation_episodes=self.held_out,
             seed=self.config.seed,
             step=step,
             details={} if validation is None else {"validation_loss": validation},

@@ -1,0 +1,157 @@
+"""Mistakes that other projects shipped, put in by hand: each must make a test fail.
+
+Each fault changes one line of a copy of the source, on which the tests that guard it are run.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import steadyhand
+
+SOURCE = Path(steadyhand.__file__).parent
+TESTS = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    file: str
+    right: str
+    wrong: str
+    guard: str
+
+
+FAULTS = [
+    Fault(
+        "the sign of v",
+        "diffusion/process.py",
+        "return -sigma, alpha",
+        "return sigma, -alpha",
+        "diffusion/test_process.py",
+    ),
+    Fault(
+        "the sign of velocity",
+        "diffusion/process.py",
+        "return -one, one",
+        "return one, -one",
+        "diffusion/test_process.py",
+    ),
+    Fault(
+        "windows off by one",
+        "spec.py",
+        "return np.arange(self.horizon) - self.past_rows",
+        "return np.arange(self.horizon) - self.past_rows + 1",
+        "runtime/test_runtime.py",
+    ),
+    Fault(
+        "observations off by one",
+        "spec.py",
+        "return np.arange(1 - self.obs_steps, 1)",
+        "return np.arange(-self.obs_steps, 0)",
+        "runtime/test_runtime.py",
+    ),
+    Fault(
+        "the counter of the average reset on resume",
+        "training/train.py",
+        "config.ema_decay_at(number)",
+        "config.ema_decay_at(number - self.done)",
+        "training/test_train.py -k resume",
+    ),
+    Fault(
+        "an average that leaves buffers behind",
+        "training/ema.py",
+        "return [*module.parameters(), *module.buffers()]",
+        "return [*module.parameters()]",
+        "training/test_train.py -k buffers",
+    ),
+    Fault(
+        "a normaliser without its inverse",
+        "policy/normaliser.py",
+        "return (values.to(scale.dtype) - offset) / scale",
+        "return values.to(scale.dtype)",
+        "policy/test_policy.py",
+    ),
+    Fault(
+        "noise shared between episodes",
+        "runtime/predictor.py",
+        "key=[seed % 2**64, number]",
+        "key=[0, number]",
+        "policy/test_policy.py -k noise",
+    ),
+    Fault(
+        "padding that counts",
+        "training/loader.py",
+        "torch.from_numpy(~windows.padded)",
+        "torch.ones(windows.padded.shape) + torch.from_numpy(0 * windows.padded)",
+        "training/test_train.py -k padded",
+    ),
+    Fault(
+        "inference at the batch size of the moment",
+        "policy/predictor.py",
+        "padded = [*requests, *[requests[-1]] * (self.batch - len(requests))]",
+        "padded = [*requests[:1], *requests[:-1]]",
+        "policy/test_policy.py -k alone",
+    ),
+    Fault(
+        "a constant dimension blown up",
+        "policy/normaliser.py",
+        "SMALLEST_RANGE = 1e-4",
+        "SMALLEST_RANGE = 1e-12",
+        "policy/test_policy.py -k constant",
+    ),
+    Fault(
+        "a batch order that depends on when training was resumed",
+        "training/train.py",
+        "config.batch_size, config.seed, number)",
+        "config.batch_size, config.seed, number - self.done)",
+        "training/test_train.py -k resumed",
+    ),
+]
+
+
+def run_tests(source: Path, guard: str) -> subprocess.CompletedProcess[str]:
+    """The tests of `guard` on the copy of the package in `source`."""
+    file, *options = guard.split(maxsplit=2)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(source),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return subprocess.run(
+        [*command, str(TESTS / file), *options],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=TESTS.parent,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """A copy of the package that may be damaged."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    return Path(shutil.copytree(SOURCE, tmp_path / "steadyhand", ignore=ignore))
+
+
+def test_without_a_fault_the_copy_passes(copy) -> None:
+    done = run_tests(copy.parent, "runtime/test_runtime.py")
+    assert done.returncode == 0, done.stdout[-1500:]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_is_caught(fault, copy) -> None:
+    text = (copy / fault.file).read_text()
+    assert text.count(fault.right) == 1, "the line that the fault changes has moved"
+    (copy / fault.file).write_text(text.replace(fault.right, fault.wrong))
+    done = run_tests(copy.parent, fault.guard)
+    assert done.returncode == 1, f"no test failed:\n{done.stdout[-1500:]}{done.stderr[-500:]}"
+    assert "failed" in done.stdout
+    assert "error" not in done.stdout.splitlines()[-1], "it must fail a test, not the import"
