@@ -96,7 +96,7 @@ def test_a_policy_is_pure(policy) -> None:
 
 def test_saved_and_loaded_is_the_same(policy, config, tmp_path) -> None:
     origin = Provenance(task="pusht", data="x.zarr", validation_episodes=(1, 4), seed=3, step=9)
-    save_policy(tmp_path / "p", policy, config.policy, origin)
+    save_policy(tmp_path / "p", policy, origin)
     loaded = load_policy(tmp_path / "p")
     assert loaded.spec == policy.spec
     assert torch.equal(loaded(*inputs(policy)), policy(*inputs(policy)))
@@ -108,7 +108,7 @@ def test_saved_and_loaded_is_the_same(policy, config, tmp_path) -> None:
 
 
 def test_the_same_weights_under_another_sampler(policy, config, tmp_path) -> None:
-    save_policy(tmp_path / "p", policy, config.policy)
+    save_policy(tmp_path / "p", policy)
     other = load_policy(tmp_path / "p", sampler=SamplerConfig(solver="ddim", steps=7))
     assert other.sampler.steps == 7
     assert not torch.equal(other(*inputs(policy)), policy(*inputs(policy)))
@@ -116,7 +116,7 @@ def test_the_same_weights_under_another_sampler(policy, config, tmp_path) -> Non
 
 def test_damaged_policies_are_explained(policy, config, tmp_path) -> None:
     folder = tmp_path / "p"
-    save_policy(folder, policy, config.policy)
+    save_policy(folder, policy)
     card = json.loads((folder / "policy.json").read_text())
 
     def rewrite(**changes) -> None:
@@ -152,7 +152,7 @@ def test_damaged_policies_are_explained(policy, config, tmp_path) -> None:
 
 def test_a_card_cannot_name_code(tmp_path, policy, config) -> None:
     """What a stranger's file names is looked up among known classes and nothing else."""
-    save_policy(tmp_path / "p", policy, config.policy)
+    save_policy(tmp_path / "p", policy)
     card = json.loads((tmp_path / "p" / "policy.json").read_text())
     card["config"]["process"] = {"type": "os.system", "command": "true"}
     (tmp_path / "p" / "policy.json").write_text(json.dumps(card))
@@ -176,7 +176,7 @@ def test_a_users_own_parts_are_saved_and_given_again(episodes, policy, tmp_path)
         return StateEncoder(spec), Sampler(Mine(), DDPM(prediction="sample"), steps=4)
 
     made = Policy(policy.spec, *parts(policy.spec), policy.normaliser)
-    save_policy(tmp_path / "p", made, None)
+    save_policy(tmp_path / "p", made)
     with pytest.raises(CheckpointError, match="its author's own parts"):
         load_policy(tmp_path / "p")
     loaded = load_policy(tmp_path / "p", parts=parts)

@@ -13,7 +13,7 @@ import torch
 
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.evaluation import metrics
-from steadyhand.evaluation.rollout import Episode, rollout
+from steadyhand.evaluation.rollout import Episode, MakeController, rollout
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
@@ -77,6 +77,7 @@ def evaluate(
     seed_start: int | None = None,
     execute: int | None = None,
     parallel: int = 50,
+    controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
     watch: Callable[[Episode], None] = lambda episode: None,
 ) -> Evaluation:
@@ -84,7 +85,8 @@ def evaluate(
 
     The seeds are `seed_start…seed_start + episodes - 1` (the task's own first seed by default),
     `execute` replaces the policy's own. Inference runs at one fixed batch size and on one thread,
-    so that the results of an episode do not depend on the others.
+    so that the results of an episode do not depend on the others. `controller` makes the object
+    that acts on the chunks of one episode.
     """
     if episodes < 1:
         raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")
@@ -99,7 +101,14 @@ def evaluate(
     alone: Predictor = policy if not isinstance(policy, Policy) else TorchPredictor(policy)
     with one_thread():
         done = rollout(
-            batched, task, seeds, parallel=parallel, execute=execute, film=film, watch=watch
+            batched,
+            task,
+            seeds,
+            parallel=parallel,
+            execute=execute,
+            controller=controller,
+            film=film,
+            watch=watch,
         )
     return Evaluation(
         task=task.name,

@@ -5,13 +5,23 @@ An episode's result depends on its seed alone: not on how many others run beside
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime import ChunkRequest, Observation, Predictor, RecedingHorizon
+from steadyhand.runtime import (
+    ChunkController,
+    ChunkRequest,
+    Observation,
+    Predictor,
+    RecedingHorizon,
+)
 from steadyhand.tasks import Environment, Scores, Task
+
+MakeController = Callable[..., ChunkController]
+"""`(spec, *, execute, seed) → controller`, one for each episode."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +46,24 @@ def rollout(
     *,
     parallel: int = 50,
     execute: int | None = None,
+    controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
     watch: Callable[[Episode], None] = lambda episode: None,
 ) -> list[Episode]:
     """Run the episodes `seeds`; their results, in that order.
 
     `film` names seeds whose pictures are kept; `watch` is called as each episode ends. `execute`
-    replaces the policy's own.
+    replaces the policy's own. `controller` is what acts on the chunks.
     """
     if not seeds:
         raise ConfigurationError("There are no episodes to run; ask for at least 1.")
     if parallel < 1:
         raise ConfigurationError(f"parallel is {parallel}; at least 1 environment is needed.")
     waiting = iter(seeds)
-    lanes = [_Lane(task, predictor, execute, film) for _ in range(min(parallel, len(seeds)))]
+    lanes = [
+        _Lane(task, partial(controller, predictor.spec, execute=execute), film)
+        for _ in range(min(parallel, len(seeds)))
+    ]
     active = [lane for lane in lanes if lane.begin(waiting)]
     done: dict[int, Episode] = {}
     while active:
@@ -71,11 +85,14 @@ class _Lane:
     """One environment with its controller, going from episode to episode."""
 
     def __init__(
-        self, task: Task, predictor: Predictor, execute: int | None, film: Sequence[int]
+        self,
+        task: Task,
+        controller: Callable[..., ChunkController],
+        film: Sequence[int],
     ) -> None:
         self._task = task
         self._environment: Environment = task.make()
-        self._spec, self._execute, self._film = predictor.spec, execute, frozenset(film)
+        self._make_controller, self._film = controller, frozenset(film)
 
     def begin(self, waiting: Iterator[int]) -> bool:
         """Start the next waiting episode; False where none is left."""
@@ -85,7 +102,7 @@ class _Lane:
         self._seed = seed
         self._observation: Observation = self._environment.reset(seed)
         self._initial_state = self._environment.state()
-        self._controller = RecedingHorizon(self._spec, execute=self._execute, seed=seed)
+        self._controller = self._make_controller(seed=seed)
         self._actions: list[NDArray[np.float32]] = []
         self._boundaries: list[int] = []
         self._frames = [self._environment.render()] if seed in self._film else []

@@ -89,6 +89,5 @@ class PolicyConfig:
         encoder = self.encoder.build(spec)
         shape: tuple[int, int] = encoder.condition_shape  # type: ignore[assignment]
         sampler = self.sampler.build(self.denoiser.build(spec, shape), self.process)
-        return Policy(
-            spec, encoder, sampler, Normaliser(spec.features, statistics, self.normalisation)
-        )
+        normaliser = Normaliser(spec.features, statistics, self.normalisation)
+        return Policy(spec, encoder, sampler, normaliser, config=self)

@@ -5,6 +5,7 @@ numbers, and everything in it can be a user's own object.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,19 +14,30 @@ from steadyhand.actions import to_absolute, to_relative
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
 
+if TYPE_CHECKING:
+    from steadyhand.policy.config import PolicyConfig
+
 
 class Policy(nn.Module):
     """Normalise, encode, sample, un-normalise.
 
     `encoder` takes a dict of normalised tensors (B, T_o, …) and gives a condition (B, N, D), or a
     pair of it and a mask (B, N). `sampler` is `(noise, condition, step_noise, previous) → actions`
-    and has a `loss`; `diffusion.Sampler` is one, few-step heads are others.
+    and has a `loss`; `diffusion.Sampler` is one, few-step heads are others. `config` is what all of
+    it was built from, for the file; None for a policy of a user's own parts.
     """
 
     def __init__(
-        self, spec: PolicySpec, encoder: nn.Module, sampler: nn.Module, normaliser: Normaliser
+        self,
+        spec: PolicySpec,
+        encoder: nn.Module,
+        sampler: nn.Module,
+        normaliser: Normaliser,
+        *,
+        config: "PolicyConfig | None" = None,
     ) -> None:
         super().__init__()
+        self.config = config
         self.spec = spec
         self.encoder = encoder
         self.sampler = sampler

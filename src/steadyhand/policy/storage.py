@@ -45,22 +45,21 @@ class Provenance:
 def save_policy(
     folder: str | Path,
     policy: Policy,
-    config: PolicyConfig | None,
     provenance: Provenance | None = None,
     *,
     extra: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> None:
     """Write a policy to a new folder, whole or not at all.
 
-    `config` is what it was built from; None for one made of a user's own parts, which
-    `load_policy` is then given again. `extra` names more files of tensors to write beside it.
+    The parts of a policy made of a user's own are not stored, only their weights: `load_policy` is
+    then given them again. `extra` names more files of tensors to write beside it.
     """
     card = {
         "format": FORMAT,
         "version": VERSION,
         "library": _library_version(),
         "spec": encode(policy.spec),
-        "config": None if config is None else encode(config),
+        "config": None if policy.config is None else encode(policy.config),
         "normalisation": policy.normaliser.normalisation,
         "statistics": {
             name: {key: value.tolist() for key, value in vars(found).items()}

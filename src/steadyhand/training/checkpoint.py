@@ -9,12 +9,12 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.policy.codec import decode, encode
+from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import Provenance, read_tensors, save_policy
 from steadyhand.training.config import TrainConfig
 
@@ -81,14 +81,13 @@ class Run:
     def save(
         self,
         step: int,
-        policy: Any,
-        config: TrainConfig,
+        policy: Policy,
         provenance: Provenance,
         state: dict[str, Tensor],
     ) -> Path:
         """Write the checkpoint of `step`, point `last` to it and drop what is no longer kept."""
         folder = self.folder(step)
-        save_policy(folder, policy, config.policy, provenance, extra={STATE: state})
+        save_policy(folder, policy, provenance, extra={STATE: state})
         self.link("last", folder)
         best = self.resolve("best")
         saved = self.steps_saved()

@@ -223,7 +223,7 @@ class _Trainer:
         total = windows = 0.0
         batches = self.validation.in_order(self.config.batch_size, VALIDATION_WINDOWS)
         for number, batch in batches:
-            loss = self._loss(self.average.module, batch, (self.config.seed, 2**40 + number))  # type: ignore[arg-type]
+            loss = self._loss(self.average.module, batch, (self.config.seed, 2**40 + number))
             total += float(loss) * len(batch.action)
             windows += len(batch.action)
         return total / windows
@@ -238,7 +238,7 @@ class _Trainer:
         """Write a checkpoint, and the link to the best where this is it."""
         if run is None:
             return None
-        figure = validation if score is None else -score(self.average.module)  # type: ignore[arg-type]
+        figure = validation if score is None else -score(self.average.module)
         better = figure is not None and figure < self.best
         if figure is not None and better:
             self.best = figure
@@ -250,7 +250,7 @@ class _Trainer:
             step=step,
             details={} if validation is None else {"validation_loss": validation},
         )
-        folder = run.save(step, self.average.module, self.config, provenance, self._state(step))
+        folder = run.save(step, self.average.module, provenance, self._state(step))
         if better:
             run.link("best", folder)
         return folder
