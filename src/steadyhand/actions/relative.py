@@ -4,16 +4,16 @@ The reference is the state at the time of prediction, not the row before (that w
 whose errors add up over the chunk).
 """
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from torch import Tensor
+class _Numbers(Protocol):
+    def __add__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
 
-# A chunk (…, H, A) of numpy or torch; only + and - are used.
-Chunk = TypeVar("Chunk", NDArray[np.float32], "Tensor")
+
+Chunk = TypeVar("Chunk", bound=_Numbers)
+"""An array or a tensor (…, H, A); only + and - are used."""
 
 
 def to_relative(actions: Chunk, reference: Chunk) -> Chunk:
