@@ -38,7 +38,7 @@ def train_on_two_modes(process, solver, steps: int) -> torch.Tensor:
         (Flow(), solvers.euler, 10),
         (Flow(prediction="sample", weighting="velocity"), solvers.euler, 5),
     ],
-    ids=str,
+    ids=["ddpm-epsilon", "ddpm-v", "ddpm-sample", "flow-velocity", "flow-sample"],
 )
 def test_both_modes_are_kept(process, solver, steps) -> None:
     samples = train_on_two_modes(process, solver, steps)
