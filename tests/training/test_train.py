@@ -307,6 +307,7 @@ def test_minutes_become_a_fixed_number_of_steps(config, episodes, monkeypatch) -
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
     planned = plan(policy, episodes, replace(config, minutes=2))
     assert planned.steps == pytest.approx(0.95 * 120 / 0.01, rel=1e-6)
+    assert plan(policy, episodes, planned) == planned, "a resumed run does not measure again"
     assert same(before, policy.state_dict()), "measuring leaves no trace"
     assert planned.precision == "float32"
     assert planned.device == "cpu"

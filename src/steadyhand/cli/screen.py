@@ -66,17 +66,19 @@ class _Lines:
         self._screen, self._title, self._total = screen, title, total
         self._done = self._start = start
         self._begun = self._told = time.monotonic()
+        self._note = ""
 
     def __call__(self, done: int, note: str = "") -> None:
         self._done += done
+        self._note = note or self._note
         now = time.monotonic()
         if now - self._told < EVERY_SECONDS and self._done < self._total:
             return
         self._told = now
         pace = (now - self._begun) / max(self._done - self._start, 1)
         left = pace * (self._total - self._done)
-        line = f"{self._title}: {self._done}/{self._total}, {left:.0f} s left {note}"
-        show(self._screen, line.rstrip())
+        line = f"{self._title}: {self._done}/{self._total}, {left:.0f} s left, {self._note}"
+        show(self._screen, line.rstrip(", "))
 
 
 def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:

@@ -93,7 +93,8 @@ def _split(config: TrainConfig, episodes: Episodes) -> tuple[NDArray[np.int64], 
 def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig:
     """The config with device and precision settled and, for `minutes`, a number of steps fixed.
 
-    Measures the speed on a copy for a few seconds; `policy` is left as it was.
+    Measures the speed on a copy for a few seconds; `policy` is left as it was. What comes out is
+    settled: planning it again changes nothing.
     """
     device = choose_device(config.device)
     config = replace(
@@ -109,7 +110,7 @@ def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig
         float(trainer.step(done))
     pace = (time.perf_counter() - begun) / done
     # A twentieth is kept for the validation loss and the checkpoints.
-    return replace(config, steps=max(1, int(0.95 * 60 * config.minutes / pace)))
+    return replace(config, steps=max(1, int(0.95 * 60 * config.minutes / pace)), minutes=None)
 
 
 def train(
@@ -158,7 +159,7 @@ def train(
         raise
     finally:
         policy.load_state_dict(trainer.average.module.state_dict())
-        policy.to("cpu" if trainer.device.type == "cpu" else trainer.device).eval()
+        policy.to(trainer.device).eval()
 
 
 class _Trainer:
@@ -264,6 +265,12 @@ class _Trainer:
         state["best"] = torch.tensor(self.best, dtype=torch.float64)
         return state
 
+    def _optimiser_state(self) -> dict[str, torch.device]:
+        """What AdamW keeps of each parameter, and where: its count is on the device if fused."""
+        fused = self.optimiser.defaults["fused"]
+        count = self.device if fused else torch.device("cpu")
+        return {"step": count, "exp_avg": self.device, "exp_avg_sq": self.device}
+
     def restore(self, run: Run) -> None:
         """Continue from the newest whole checkpoint; from the start where there is none."""
         found = run.resumable()
@@ -276,10 +283,9 @@ class _Trainer:
         load_weights(self.policy, live, where)
         try:
             for name, parameter in self.policy.named_parameters():
-                keys = ("step", "exp_avg", "exp_avg_sq")
                 self.optimiser.state[parameter] = {
-                    key: state[f"{key}.{name}"].to("cpu" if key == "step" else self.device)
-                    for key in keys
+                    key: state[f"{key}.{name}"].to(place)
+                    for key, place in self._optimiser_state().items()
                     if f"{key}.{name}" in state
                 }
             self.best = float(state["best"])
