@@ -24,8 +24,8 @@ HELP = """usage: steadyhand train RECIPE --data PATH [options]
 Train a policy from demonstrations. Recipes: {recipes}.
 
   --data PATH       demonstrations: .zarr, .zarr.zip or .npz
-  --method NAME     {methods} (flow)
-  --network NAME    {networks} (mlp)
+  --method NAME     {methods}
+  --network NAME    {networks}
   --steps N         optimiser steps, or
   --minutes M       about so long: the speed is measured and a number of steps fixed
   --out RUN         the run's folder; it must be new
@@ -40,12 +40,12 @@ Train a policy from demonstrations. Recipes: {recipes}.
 @dataclass(frozen=True, kw_only=True)
 class Options:
     config: Annotated[TrainConfig, tyro.conf.arg(name="")]
-    method: str = "flow"
-    """How actions are generated."""
-    network: str = "mlp"
-    """The denoiser."""
+    method: str | None = None
+    """How actions are generated: flow, ddpm or regression. The recipe's own by default."""
+    network: str | None = None
+    """The denoiser: mlp, unet or unet-paper. The recipe's own by default."""
     out: Path | None = None
-    """The run's folder; it must be new. runs/RECIPE-METHOD-TIME by default."""
+    """The run's folder; it must be new. runs/RECIPE-TIME by default."""
     resume: bool = False
     """Continue the run in --out from its last checkpoint; it keeps its configuration."""
     json: bool = False
@@ -65,30 +65,34 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
         return _resume(arguments)
     if not named:
         raise UsageError(f"Name a recipe first: steadyhand train {next(iter(RECIPES))} …")
-    method = _peek(arguments, "--method", "flow")
-    network = _peek(arguments, "--network", "mlp")
+    method, network = _peek(arguments, "--method"), _peek(arguments, "--network")
     config = recipe(arguments[0], method=method, network=network)
     default = Options(config=config, method=method, network=network)
     options = parse(
         Options,
         arguments[1:],
         verb=f"train {arguments[0]}",
-        description=f"Train {arguments[0]}. Every field of the recipe is a flag.",
+        description=f"{_about(arguments[0])} Every field of the recipe is a flag.",
         default=default,
     )
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = options.out or Path("runs") / f"{arguments[0]}-{method}-{stamp}"
+    name = "-".join(filter(None, [arguments[0], method, network, stamp]))
+    out = options.out or Path("runs") / name
     return _train(options.config, out, resume=False)
 
 
-def _peek(arguments: Sequence[str], flag: str, default: str) -> str:
+def _about(name: str) -> str:
+    return (RECIPES[name].__doc__ or "").splitlines()[0]
+
+
+def _peek(arguments: Sequence[str], flag: str) -> str | None:
     """The value of a flag that decides what the other flags are."""
     for here, after in zip(arguments, [*arguments[1:], ""], strict=True):
         if here == flag:
             return after
         if here.startswith(f"{flag}="):
             return here.partition("=")[2]
-    return default
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,20 +3,24 @@
 from collections.abc import Callable
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.recipes.pusht import pusht_state
+from steadyhand.recipes.pusht import pusht_state, pusht_state_paper
 from steadyhand.training.config import TrainConfig
 
-RECIPES: dict[str, Callable[[str, str], TrainConfig]] = {"pusht_state": pusht_state}
+RECIPES: dict[str, Callable[..., TrainConfig]] = {
+    "pusht_state": pusht_state,
+    "pusht_state_paper": pusht_state_paper,
+}
 
 
-def recipe(name: str, *, method: str = "flow", network: str = "mlp") -> TrainConfig:
-    """The named recipe with a method (flow, ddpm, regression) and a network (mlp, unet, …).
+def recipe(name: str, *, method: str | None = None, network: str | None = None) -> TrainConfig:
+    """The named recipe, with another method (flow, ddpm, regression) or network (mlp, unet, …).
 
     Raises `ConfigurationError` with the nearest name for a typo.
     """
     if name not in RECIPES:
         raise ConfigurationError(unknown("recipe", name, RECIPES))
-    return RECIPES[name](method, network)
+    chosen = {"method": method, "network": network}
+    return RECIPES[name](**{key: value for key, value in chosen.items() if value is not None})
 
 
 __all__ = ["RECIPES", "recipe"]

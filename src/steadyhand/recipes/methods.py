@@ -29,14 +29,14 @@ NETWORKS: dict[str, Denoiser] = {
 }
 
 
-def method(name: str) -> tuple[Process, SamplerConfig]:
+def method_parts(name: str) -> tuple[Process, SamplerConfig]:
     """The process and sampler of a named method."""
     if name not in METHODS:
         raise ConfigurationError(unknown("method", name, METHODS))
     return METHODS[name]
 
 
-def network(name: str) -> Denoiser:
+def network_config(name: str) -> Denoiser:
     """The configuration of a named network."""
     if name not in NETWORKS:
         raise ConfigurationError(unknown("network", name, NETWORKS))
