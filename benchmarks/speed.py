@@ -17,7 +17,8 @@ from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.recipes import recipe
 from steadyhand.runtime import ChunkRequest
-from steadyhand.training.train import _Trainer, build_policy
+from steadyhand.training.train import build_policy
+from steadyhand.training.trainer import Trainer
 
 
 def episodes() -> Episodes:
@@ -62,7 +63,7 @@ def main() -> None:
         for precision in ("float32", "bfloat16"):
             policy = replace(base.policy, denoiser=network)
             config = replace(base, policy=policy, precision=precision)
-            trainer = _Trainer(build_policy(config, data), data, config)
+            trainer = Trainer(build_policy(config, data), data, config)
             steps[f"{name} {precision}"] = lambda trainer=trainer: float(trainer.step(0))
     table("one training step, batch 256", rounds(steps, 8))
 

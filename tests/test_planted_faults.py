@@ -58,7 +58,7 @@ FAULTS = [
     ),
     Fault(
         "the counter of the average reset on resume",
-        "training/train.py",
+        "training/trainer.py",
         "config.ema_decay_at(number)",
         "config.ema_decay_at(number - self.done)",
         "training/test_train.py -k resume",
@@ -80,8 +80,8 @@ FAULTS = [
     Fault(
         "noise shared between episodes",
         "runtime/predictor.py",
-        "key=[seed % 2**64, number]",
-        "key=[0, number]",
+        "np.array([seed % 2**64, number]",
+        "np.array([0, number]",
         "policy/test_policy.py -k noise",
     ),
     Fault(
@@ -107,7 +107,7 @@ FAULTS = [
     ),
     Fault(
         "a batch order that depends on when training was resumed",
-        "training/train.py",
+        "training/trainer.py",
         "config.batch_size, config.seed, number)",
         "config.batch_size, config.seed, number - self.done)",
         "training/test_train.py -k resumed",

@@ -84,6 +84,8 @@ class Feature:
     shape: tuple[int, ...]
     """Shape at one time step, after columns are picked; images are (height, width, channel)."""
     kind: Kind = "state"
+    width: int | None = None
+    """How many numbers were recorded, where columns of them are picked."""
 
     @classmethod
     def select(cls, name: str, recorded: Mapping[str, tuple[int, ...]]) -> "Feature":
@@ -104,7 +106,7 @@ class Feature:
                     f"'{name}' picks no columns of '{key}', whose shape is {shape}. "
                     f"Columns are picked from flat features, as '{key}[0:{max(width, 1)}]'."
                 )
-            shape = (len(picked),)
+            return cls(name=name, shape=(len(picked),), kind=kind, width=width)
         return cls(name=name, shape=shape, kind=kind)
 
     @property
@@ -116,6 +118,11 @@ class Feature:
     def columns(self) -> slice:
         """The columns it takes from what was recorded; all of them unless named."""
         return parse_name(self.name)[1]
+
+    @property
+    def recorded_shape(self) -> tuple[int, ...]:
+        """Shape at one time step as recorded, before columns are picked."""
+        return self.shape if self.width is None else (self.width,)
 
     @property
     def size(self) -> int:
@@ -229,12 +236,8 @@ class PolicySpec:
                     f"The policy needs '{feature.key}' in each observation, which has {have}."
                 )
             shape = np.shape(observation[feature.key])[lead:]
-            if feature.columns == slice(None):
-                fits = shape == feature.shape
-            else:
-                fits = len(shape) == 1 and len(range(shape[0])[feature.columns]) == feature.size
-            if not fits:
+            if shape != feature.recorded_shape:
                 raise ConfigurationError(
                     f"Observation '{feature.key}' has shape {shape} at each time step; the policy "
-                    f"was built for '{feature.name}' of shape {feature.shape}."
+                    f"was built for {feature.recorded_shape}."
                 )

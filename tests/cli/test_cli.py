@@ -82,8 +82,13 @@ def test_train_answers_in_json(data, tmp_path, capsys) -> None:
         "parameters",
     }
     assert found["steps"] == 5
-    again = ["train", "--resume", f"--out={tmp_path / 'r'}"]
-    assert answer(capsys, again)["steps"] == 5
+    again = answer(capsys, ["train", "--resume", f"--out={tmp_path / 'r'}"])
+    assert (again["steps"], again["loss"]) == (5, found["loss"])
+
+
+def test_evaluations_of_a_checkpoint_belong_to_its_run(run, capsys) -> None:
+    found = answer(capsys, ["evaluate", run / "checkpoints" / "00000020", "--episodes=1"])
+    assert Path(found["episodes_file"]).parent.resolve() == (run / "evaluations").resolve()
 
 
 def test_evaluate(run, capsys) -> None:
@@ -145,6 +150,13 @@ MISTAKES = [
     (["train", "pusht_state", "--data={data}", "--out={run}"], "already holds something", "usage"),
     (["train", "pusht_state", "--data={data}", "--device", "tpu"], "no device 'tpu'", "device"),
     (["train", "pusht_state", "--data={data}", "--sampler.steps", "0"], "at least 1 step", None),
+    (["train", "pusht_state", "--betas", "1.5", "0.9"], "both must be in [0, 1)", None),
+    (["train", "pusht_state", "--seed=-1"], "seed is -1; it must not be below 0", None),
+    (["train", "pusht_state", "--minutes", "inf"], "positive and finite", None),
+    (["train", "pusht_state", "--device", "auto:1", "--data={data}"], "no device 'auto:1'", None),
+    (["evaluate", "{run}", "--seed-start", "5000000000"], "below 2**32", "configuration"),
+    (["evaluate", "{run}", "--temperature", "nan"], "must be 0 or above", "configuration"),
+    (["compare", "{run}", "{run}/last"], "named twice", "usage"),
     (["train", "--resume", "--out", "nowhere"], "nowhere is not a run", "checkpoint"),
     (["train", "--resume", "--out={run}", "--steps", "9"], "keeps its own configuration", "usage"),
     (["evaluate", "nowhere"], "There is no run or checkpoint at nowhere", "checkpoint"),

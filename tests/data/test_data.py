@@ -82,6 +82,22 @@ def test_data_is_read_lazily(tmp_path, replay) -> None:
         found.read("state")
 
 
+def test_a_missing_chunk_is_not_read_as_zeros(replay) -> None:
+    (replay / "data" / "state" / "1.0").unlink()
+    found = open_episodes(replay)
+    with pytest.raises(DataError, match="1 of 3 chunks are not there"):
+        found.read("state")
+    assert [problem.kind for problem in inspect_episodes(found)] == ["unreadable"]
+
+
+def test_what_is_no_number_is_refused() -> None:
+    episodes = Episodes({"task": np.array(["push", "push"])}, np.array([2]))
+    with pytest.raises(DataError, match="not numbers"):
+        episodes.read("task")
+    with pytest.raises(DataError, match="rate_hz is nan"):
+        Episodes({"action": np.zeros((2, 1))}, np.array([2]), rate_hz=float("nan"))
+
+
 def test_wrong_paths_are_explained(tmp_path, replay) -> None:
     with pytest.raises(DataError, match=r"nothing at .*smal.zarr.*holds: small.zarr"):
         open_episodes(tmp_path / "smal.zarr")

@@ -80,6 +80,13 @@ def test_state_encoder_joins_in_order() -> None:
     assert torch.equal(condition[..., -2:], state)
 
 
+def test_single_numbers_become_one_feature() -> None:
+    recorded = PolicySpec.select({**RECORDED, "gripper": ()}, observations=["gripper", "state"])
+    encoder = StateEncoderConfig().build(recorded)
+    condition = encoder({"gripper": torch.ones(3, 2), "state": torch.zeros(3, 2, 5)})
+    assert condition.shape == (3, *encoder.condition_shape) == (3, 2, 6)
+
+
 def test_state_encoder_refuses_images() -> None:
     seeing = PolicySpec.select(RECORDED, observations=["img"])
     with pytest.raises(ConfigurationError, match="cannot see the image 'img'"):

@@ -150,6 +150,34 @@ def test_damaged_policies_are_explained(policy, config, tmp_path) -> None:
         load_policy(tmp_path)
 
 
+def test_only_policies_are_replaced(policy, tmp_path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("precious")
+    with pytest.raises(CheckpointError, match="is not a policy, and is left as it is"):
+        save_policy(tmp_path / "mine", policy)
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "precious"
+    save_policy(tmp_path / "p", policy)
+    save_policy(tmp_path / "p", policy, Provenance(step=5))
+    assert read_provenance(tmp_path / "p").step == 5
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_tied_weights_can_be_saved(policy, tmp_path) -> None:
+    layers = policy.sampler.denoiser.condition
+    layers.append(torch.nn.Linear(16, 16))
+    layers[-1].weight = layers[2].weight
+    save_policy(tmp_path / "p", policy)
+
+
+@pytest.mark.parametrize("damage", [[], {"action": {"minimum": "x"}}, {"action": [1]}, None])
+def test_damaged_statistics_are_explained(damage, policy, tmp_path) -> None:
+    save_policy(tmp_path / "p", policy)
+    card = json.loads((tmp_path / "p" / "policy.json").read_text())
+    (tmp_path / "p" / "policy.json").write_text(json.dumps({**card, "statistics": damage}))
+    with pytest.raises(CheckpointError, match="statistics are damaged"):
+        load_policy(tmp_path / "p")
+
+
 def test_a_card_cannot_name_code(tmp_path, policy, config) -> None:
     """What a stranger's file names is looked up among known classes and nothing else."""
     save_policy(tmp_path / "p", policy)

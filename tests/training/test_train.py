@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 import torch
 
+from steadyhand.data import Episodes
 from steadyhand.data.formats import npz, open_episodes
-from steadyhand.errors import CheckpointError, ConfigurationError, UsageError
+from steadyhand.errors import CheckpointError, ConfigurationError, DeviceError, UsageError
 from steadyhand.policy.storage import load_policy, read_provenance, read_tensors
 from steadyhand.training.checkpoint import Run, find_policy
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
-from steadyhand.training.loader import WindowLoader, batch_windows
+from steadyhand.training.loader import WindowLoader, batch_windows, shares
 from steadyhand.training.trackers import JsonLines
-from steadyhand.training.train import build_policy, plan, shares, train
+from steadyhand.training.train import build_policy, plan, train
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -203,6 +204,53 @@ def test_a_run_in_use_is_left_alone(config, episodes, tmp_path) -> None:
     assert (tmp_path / "r" / "thesis.tex").read_text() == "precious"
 
 
+def test_two_runs_are_never_mixed(config, episodes, tmp_path) -> None:
+    run_through(config, episodes, tmp_path / "r")
+    with pytest.raises(UsageError, match="already holds something"):
+        train(build_policy(config, episodes), episodes, config, out=tmp_path / "r")
+    with pytest.raises(UsageError, match="name it with out="):
+        train(build_policy(config, episodes), episodes, config, resume=True)
+
+
+def test_a_run_is_not_resumed_on_other_data(config, episodes, tmp_path) -> None:
+    run_through(config, episodes, tmp_path / "r")
+    arrays = {key: 3 * episodes.read(key) for key in episodes.arrays}
+    other = Episodes(arrays, episodes.ends)
+    with pytest.raises(CheckpointError, match=r"are not those that .* was trained on"):
+        train(build_policy(config, other), other, config, out=tmp_path / "r", resume=True)
+
+
+def test_a_failed_start_leaves_the_folder_free(config, episodes, tmp_path) -> None:
+    policy = build_policy(config, episodes)
+    with pytest.raises(DeviceError):
+        train(policy, episodes, replace(config, device="cuda:99"), out=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_stopping_a_diverged_run_keeps_the_last_good_checkpoint(config, episodes, tmp_path) -> None:
+    steps = train(
+        build_policy(config, episodes),
+        episodes,
+        replace(config, learning_rate=1e30, warmup_steps=0, clip_norm=1e30),
+        out=tmp_path / "r",
+    )
+    for result in steps:
+        if result.step == 9:
+            assert not np.isfinite(result.loss)
+            break
+    steps.close()
+    assert Run(tmp_path / "r").steps_saved() == []
+
+
+def test_a_link_to_the_best_that_a_kill_prevented_is_mended(config, episodes, tmp_path) -> None:
+    run_through(config, episodes, tmp_path / "r")
+    run = Run(tmp_path / "r")
+    assert run.resolve("best") == run.folder(40), "this run gets better to its end"
+    run.link("best", run.folder(10))
+    list(train(build_policy(config, episodes), episodes, config, out=run.path, resume=True))
+    assert run.resolve("best") == run.folder(40)
+
+
 def test_a_full_disk_loses_nothing(config, episodes, tmp_path, monkeypatch) -> None:
     from steadyhand.policy import storage
 
@@ -297,13 +345,13 @@ def test_minutes_become_a_fixed_number_of_steps(config, episodes, monkeypatch) -
     policy = build_policy(config, episodes)
     before = {key: value.clone() for key, value in policy.state_dict().items()}
     now = [0.0]
-    step = module._Trainer.step
+    step = module.Trainer.step
 
     def slow(trainer, number):
         now[0] += 0.01
         return step(trainer, number)
 
-    monkeypatch.setattr(module._Trainer, "step", slow)
+    monkeypatch.setattr(module.Trainer, "step", slow)
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
     planned = plan(policy, episodes, replace(config, minutes=2))
     assert planned.steps == pytest.approx(0.95 * 120 / 0.01, rel=1e-6)
@@ -332,7 +380,7 @@ def test_resumed_logs_have_each_step_once(tmp_path) -> None:
         log.log(step, {"loss": 1.0})
     log.close()
     with (tmp_path / "log.jsonl").open("a") as file:
-        file.write('{"step": 200, "lo')
+        file.write('xx}\n{"a": 1}\n{"step": 200, "lo')
     again = JsonLines(tmp_path / "log.jsonl", resume_step=100)
     again.log(150, {"loss": 2.0})
     again.close()

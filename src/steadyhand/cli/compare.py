@@ -7,7 +7,7 @@ from typing import Any
 
 import tyro
 
-from steadyhand.cli.evaluate import Episodes, evaluate_run
+from steadyhand.cli.evaluate import Episodes, evaluate_run, sampler_of
 from steadyhand.cli.options import parse
 from steadyhand.errors import UsageError
 
@@ -32,7 +32,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
     from steadyhand.cli.screen import console, scores_table, show
     from steadyhand.evaluation.compare import as_json, compare
+    from steadyhand.policy.storage import load_policy
+    from steadyhand.training.checkpoint import find_policy
 
+    folders = [find_policy(path).resolve() for path in options.runs]
+    if len(set(folders)) < len(folders):
+        raise UsageError("The same checkpoint is named twice; name different runs.")
+    for folder in folders:
+        load_policy(folder, sampler=sampler_of(folder, options))
     found = {str(path): evaluate_run(path, options)[1] for path in options.runs}
     differences = compare(found)
     table = Table(title="Paired differences", title_justify="left")

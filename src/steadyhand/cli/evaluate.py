@@ -14,6 +14,7 @@ from steadyhand.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
+    from steadyhand.policy.config import SamplerConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Episodes:
     seed_start: int | None = None
     """First seed; the task's own by default (100000 on Push-T)."""
     solver: Literal["ddim", "ddpm", "dpmpp_2m", "euler", "sde_dpmpp_2m"] | None = None
-    """Another solver than the policy's own."""
+    """Another solver than the policy's own, where its process allows it."""
     steps: int | None = None
     """Another number of network calls a chunk."""
     temperature: float | None = None
@@ -63,11 +64,16 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
     from steadyhand.cli.screen import console, scores_table, show
-    from steadyhand.evaluation.video import write_video
+    from steadyhand.evaluation.video import require_video, write_video
     from steadyhand.tasks import make_task
+    from steadyhand.training.checkpoint import find_policy, run_of
 
+    find_policy(options.run)
+    if options.video:
+        require_video()
+    out = options.out or run_of(options.run) / "evaluations"
+    out.mkdir(parents=True, exist_ok=True)
     label, found = evaluate_run(options.run, options, video=options.video)
-    out = options.out or options.run / "evaluations"
     episodes_file = out / f"{label}.jsonl"
     found.write_episodes(episodes_file)
     screen = console()
@@ -90,12 +96,25 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {**found.as_json(), "episodes_file": str(episodes_file), "videos": films}
 
 
+def sampler_of(folder: Path, options: Episodes) -> SamplerConfig:
+    """The sampler that the policy in `folder` was trained with, changed as the options say."""
+    from steadyhand.policy.storage import read_config
+
+    wanted = {
+        "solver": options.solver,
+        "steps": options.steps,
+        "temperature": options.temperature,
+    }
+    changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+    return replace(read_config(folder).sampler, **changes)
+
+
 def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str, Evaluation]:
     """(a label of what was evaluated, the outcome) for a run or checkpoint under these options."""
     from steadyhand.cli.screen import progress
     from steadyhand.evaluation.evaluate import evaluate
     from steadyhand.policy.device import choose_device
-    from steadyhand.policy.storage import load_policy, read_config, read_provenance
+    from steadyhand.policy.storage import load_policy, read_provenance
     from steadyhand.tasks import make_task
     from steadyhand.training.checkpoint import find_policy
 
@@ -106,18 +125,15 @@ def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str,
     if name is None:
         raise ConfigurationError(f"{path} was trained for no task; name one with --task.")
     task = make_task(name)
-    sampler = read_config(folder).sampler
-    if options.solver is not None:
-        sampler = replace(sampler, solver=options.solver)
-    if options.steps is not None:
-        sampler = replace(sampler, steps=options.steps)
-    if options.temperature is not None:
-        sampler = replace(sampler, temperature=options.temperature)
+    sampler = sampler_of(folder, options)
     policy = load_policy(folder, sampler=sampler, device=device)
     execute = options.execute or policy.spec.chunking.execute
     first = task.first_seed if options.seed_start is None else options.seed_start
     heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
-    label = f"step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}-seed{first}"
+    label = (
+        f"{task.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}"
+        f"-seed{first}-{options.episodes}"
+    )
     with progress(f"evaluating {path.name}", options.episodes) as advance:
         found = evaluate(
             policy,

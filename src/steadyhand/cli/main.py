@@ -57,13 +57,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in EXTRAS:
             raise
         return _fail(MissingExtraError(package, EXTRAS[package]), as_json)
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = error.filename or "a file"
+        message = f"{where}: {error.strerror or error}. Check the path, its rights and the disk."
+        return _fail(UsageError(message), as_json)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
     if as_json and result is not None:
         print(json.dumps(result))
     return 130 if isinstance(result, dict) and result.get("interrupted") else 0

@@ -5,10 +5,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from json import loads
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import tyro
 
@@ -40,10 +41,10 @@ Train a policy from demonstrations. Recipes: {recipes}.
 @dataclass(frozen=True, kw_only=True)
 class Options:
     config: Annotated[TrainConfig, tyro.conf.arg(name="")]
-    method: str | None = None
-    """How actions are generated: flow, ddpm or regression. The recipe's own by default."""
-    network: str | None = None
-    """The denoiser: mlp, unet or unet-paper. The recipe's own by default."""
+    method: Literal["flow", "ddpm", "regression"] | None = None
+    """How actions are generated; the recipe's own by default."""
+    network: Literal["mlp", "unet", "unet-paper"] | None = None
+    """The denoiser; the recipe's own by default."""
     out: Path | None = None
     """The run's folder; it must be new. runs/RECIPE-TIME by default."""
     resume: bool = False
@@ -67,7 +68,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
         raise UsageError(f"Name a recipe first: steadyhand train {next(iter(RECIPES))} …")
     method, network = _peek(arguments, "--method"), _peek(arguments, "--network")
     config = recipe(arguments[0], method=method, network=network)
-    default = Options(config=config, method=method, network=network)
+    default = Options(config=config, method=cast(Any, method), network=cast(Any, network))
     options = parse(
         Options,
         arguments[1:],
@@ -99,6 +100,10 @@ def _peek(arguments: Sequence[str], flag: str) -> str | None:
 class ResumeOptions:
     out: Path
     """The run to continue."""
+    data: Path | None = None
+    """Where the demonstrations are now, if they were moved."""
+    device: str | None = None
+    """Another device; the weights are then no longer the same to the last bit."""
     json: bool = False
 
 
@@ -111,9 +116,13 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
         options = parse(ResumeOptions, words, verb="train --resume", description="Continue a run.")
     except UsageError as error:
         raise UsageError(
-            f"A resumed run keeps its own configuration; give only --out RUN. {error}"
+            f"A resumed run keeps its own configuration: give --out RUN, and --data or --device "
+            f"where those have changed. {error}"
         ) from None
-    return _train(Run(options.out).read_config(), options.out, resume=True)
+    config = Run(options.out).read_config()
+    changes = {"data": options.data, "device": options.device}
+    config = replace(config, **{key: value for key, value in changes.items() if value is not None})
+    return _train(config, options.out, resume=True)
 
 
 def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
@@ -128,17 +137,16 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     screen, run = console(), Run(out)
     if config.data is None:
         raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
-    episodes = open_episodes(config.data)
-    policy = build_policy(config, episodes)
     if not resume:
         run.require_free()
-        if config.minutes is not None:
-            show(screen, "Measuring the speed for a few seconds …")
-        config = plan(policy, episodes, config)
-        run.create(config)
-    found = run.resumable()
-    start = found[0] if found else 0
-    del found
+    episodes = open_episodes(config.data)
+    config = replace(config, data=config.data.resolve())
+    policy = build_policy(config, episodes)
+    if config.minutes is not None:
+        show(screen, "Measuring the speed for a few seconds …")
+    config = plan(policy, episodes, config)
+    start = (run.resume_step() or 0) if resume else 0
+    steps = train(policy, episodes, config, out=out, resume=resume)
     parameters = sum(p.numel() for p in policy.parameters())
     show(
         screen,
@@ -150,7 +158,6 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
         [JsonLines(run.log, resume_step=start), TensorBoard(out, resume_step=start)]
     )
     begun, done, loss, validation = time.perf_counter(), start, float("nan"), None
-    steps = train(policy, episodes, config, out=out, resume=resume)
     with progress("training", config.steps, start=start) as advance, stop_on_signal() as stopped:
         for result in steps:
             done = result.step
@@ -186,11 +193,23 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
             f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}",
         )
         return {**summary, "interrupted": True}
+    if start == config.steps:
+        show(screen, f"{out} is already finished, at step {start}.")
+        return {**summary, **_last_figures(run)}
     figure = "" if validation is None else f", validation loss {validation:.4f}"
     show(screen, f"Done in {minutes:.1f} min{figure}.")
     if config.task:
         show(screen, f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
     return summary
+
+
+def _last_figures(run: Any) -> dict[str, Any]:
+    """The losses of the last line of the log that has them."""
+    for line in reversed(run.log.read_text().splitlines()):
+        record = loads(line)
+        if "validation_loss" in record or "loss" in record:
+            return {key: record.get(key) for key in ("loss", "validation_loss")}
+    return {}
 
 
 @contextmanager

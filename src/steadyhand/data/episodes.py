@@ -49,6 +49,8 @@ class Episodes:
                 "Episode ends are cumulative and increasing."
             )
         object.__setattr__(self, "ends", ends.astype(np.int64))
+        if not (np.isfinite(self.rate_hz) and self.rate_hz > 0):
+            raise DataError(f"{where}rate_hz is {self.rate_hz}; it must be a positive number.")
         for key, array in self.arrays.items():
             steps = array.shape[0] if array.shape else 0
             if steps < ends[-1]:
@@ -99,6 +101,10 @@ class Episodes:
                 f"{self.path or 'the data'}: '{feature.key}' cannot be read, a chunk of it is "
                 f"missing or damaged ({type(error).__name__}: {error}). Copy the data again."
             ) from error
+        if not np.issubdtype(values.dtype, np.number) and values.dtype != np.bool_:
+            raise DataError(
+                f"{self.path or 'the data'}: '{feature.key}' holds {values.dtype}, not numbers."
+            )
         if len(values) != stop - start:
             raise DataError(f"{self.path or 'the data'}: '{feature.key}' is truncated.")
         if feature.columns != slice(None):

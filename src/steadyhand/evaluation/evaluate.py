@@ -30,7 +30,7 @@ class Evaluation:
     """Each named score: rates with Wilson's interval, means with a bootstrap one."""
     smoothness: metrics.Smoothness
     chunk_ms: dict[str, float]
-    """Milliseconds to predict one chunk, alone: {"median", "p95"}."""
+    """Milliseconds to predict one chunk, alone on one thread: {"median", "p95"}."""
     episodes: list[Episode]
 
     def __getattr__(self, name: str) -> metrics.Interval:
@@ -110,6 +110,7 @@ def evaluate(
             film=film,
             watch=watch,
         )
+        chunk_ms = _time_chunks(alone, task, first)
     return Evaluation(
         task=task.name,
         initial_states=task.initial_states,
@@ -119,7 +120,7 @@ def evaluate(
             [episode.boundaries for episode in done],
             task.rate_hz,
         ),
-        chunk_ms=_time_chunks(alone, task, first),
+        chunk_ms=chunk_ms,
         episodes=done,
     )
 
@@ -127,7 +128,7 @@ def evaluate(
 def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:
     """Each named score of the episodes as one figure with its interval."""
     return {
-        name: (metrics.rate if isinstance(value, bool) else metrics.mean)(
+        name: (metrics.rate if isinstance(value, bool | np.bool_) else metrics.mean)(
             [score[name] for score in scores]
         )
         for name, value in scores[0].items()

@@ -124,10 +124,11 @@ class _Lane:
             self._frames.append(self._environment.render())
         if not over and len(self._actions) < self._task.max_steps:
             return None
+        scores = self._environment.scores()
         return Episode(
             seed=self._seed,
             initial_state=self._initial_state,
-            scores=dict(self._environment.scores()),
+            scores={k: v.item() if isinstance(v, np.generic) else v for k, v in scores.items()},
             actions=np.stack(self._actions),
             boundaries=tuple(self._boundaries[1:]),
             frames=self._frames,

@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 from steadyhand.errors import CheckpointError, MissingExtraError
 
 
-def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], rate_hz: float) -> None:
-    """H.264 at `rate_hz`; frames are (height, width, 3) uint8, of even height and width."""
+def require_video() -> Any:
+    """PyAV. Raises `MissingExtraError` where it is not installed, before any work is done."""
     try:
-        av: Any = importlib.import_module("av")
+        return importlib.import_module("av")
     except ImportError as error:
         raise MissingExtraError("av", "pusht") from error
+
+
+def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], rate_hz: float) -> None:
+    """H.264 at `rate_hz`; frames are (height, width, 3) uint8, of even height and width."""
+    av = require_video()
     height, width = (size // 2 * 2 for size in frames[0].shape[:2])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,4 +28,6 @@ class StateEncoder(nn.Module):
         self.condition_shape = (spec.chunking.obs_steps, width)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Float[Tensor, "batch tokens features"]:
-        return torch.cat([observation[name].flatten(2) for name in self.names], dim=-1)
+        # A single number a step, (B, T_o), becomes one feature.
+        flat = (observation[name].unsqueeze(-1).flatten(2) for name in self.names)
+        return torch.cat(list(flat), dim=-1)

@@ -21,7 +21,7 @@ class ResidualMLP(nn.Module):
         action_size: int,
         condition_shape: tuple[int, int],
         width: int = 512,
-        blocks: int = 4,
+        blocks: int = 3,
         expansion: int = 2,
         dropout: float = 0.0,
         out_features: int | None = None,

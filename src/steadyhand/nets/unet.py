@@ -31,7 +31,7 @@ class UNet1d(nn.Module):
         out_features: int | None = None,
     ) -> None:
         super().__init__()
-        _check(horizon, widths, kernel, groups)
+        _check(horizon, widths, kernel, groups, step_width)
         self.time = TimeEmbedding(step_width)
         drive = step_width + condition_shape[0] * condition_shape[1]
 
@@ -109,9 +109,12 @@ def _double(width: int) -> nn.Module:
     return nn.ConvTranspose1d(width, width, 4, stride=2, padding=1)
 
 
-def _check(horizon: int, widths: Sequence[int], kernel: int, groups: int) -> None:
-    if not widths:
-        raise ConfigurationError("A U-Net needs at least one width, as (64, 128, 256).")
+def _check(horizon: int, widths: Sequence[int], kernel: int, groups: int, step_width: int) -> None:
+    if not widths or min(widths) < 1 or groups < 1 or step_width < 4:
+        raise ConfigurationError(
+            f"A U-Net needs positive widths and groups and a step width of at least 4, not "
+            f"{tuple(widths)}, {groups} and {step_width}."
+        )
     multiple = 2 ** (len(widths) - 1)
     if horizon % multiple:
         low = horizon // multiple * multiple

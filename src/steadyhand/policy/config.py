@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -35,7 +36,7 @@ class SamplerConfig:
     spacing: Literal["trailing", "leading"] = "trailing"
     """Which noise levels are visited; `leading` agrees with the paper."""
     clip: float | None = 1.0
-    """Bound on the normalised actions in each step; none leaves them free."""
+    """Bound on the normalised actions in each step; None leaves them free."""
     temperature: float = 1.0
     """Scale of the first noise; below 1 chunks are likelier and less diverse."""
 
@@ -46,10 +47,10 @@ class SamplerConfig:
             raise ConfigurationError(unknown("spacing", self.spacing, SPACINGS))
         if self.eta and self.solver != "ddim":
             raise ConfigurationError(f"eta belongs to solver 'ddim'; '{self.solver}' has none.")
-        if self.temperature < 0:
-            raise ConfigurationError(f"temperature is {self.temperature}; it must not be negative.")
+        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
+            raise ConfigurationError(f"temperature is {self.temperature}; it must be 0 or above.")
         if self.clip is not None and self.clip <= 0:
-            raise ConfigurationError(f"clip is {self.clip}; it must be positive, or none.")
+            raise ConfigurationError(f"clip is {self.clip}; it must be positive, or None.")
 
     def build(self, denoiser: nn.Module, process: DDPM | Flow | Regression) -> nn.Module:
         """The sampler that drives `denoiser` down `process`."""

@@ -15,7 +15,7 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises `DeviceError` for a device that is not.
     """
     kind = name.split(":")[0]
-    if kind not in ("auto", "cpu", "cuda", "mps"):
+    if name != "auto" and kind not in ("cpu", "cuda", "mps"):
         raise DeviceError(unknown("device", name, ["auto", "cpu", "cuda", "mps"]))
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":

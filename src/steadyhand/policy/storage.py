@@ -28,6 +28,7 @@ from steadyhand.spec import PolicySpec
 
 FORMAT = "steadyhand-policy"
 VERSION = 1
+KNOWN_FILES = {"policy.json", "policy.safetensors", "train_state.safetensors"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,8 @@ def save_policy(
 
     def write(target: Path) -> None:
         for name, tensors in {"policy": policy.state_dict(), **(extra or {})}.items():
-            whole = {key: value.detach().contiguous().cpu() for key, value in tensors.items()}
+            # Cloned, because weights that are tied share memory, which the format does not know.
+            whole = {key: value.detach().cpu().clone() for key, value in tensors.items()}
             save_file(whole, target / f"{name}.safetensors")
         (target / "policy.json").write_text(json.dumps(card, indent=1) + "\n")
 
@@ -80,25 +82,43 @@ def save_policy(
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a new folder, sync it and rename it into place.
 
-    Raises `CheckpointError` where the disk is full or may not be written; nothing is left behind.
+    A policy that was there is replaced, anything else refused. Raises `CheckpointError` where the
+    disk is full or may not be written; nothing is left behind.
     """
     partial = folder.with_name(f".{folder.name}.partial")
+    if folder.exists() and not _replaceable(folder):
+        raise CheckpointError(
+            f"{folder} holds something that is not a policy, and is left as it is. "
+            "Name a new folder."
+        )
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         write(partial)
         for path in (*partial.iterdir(), partial):
             _sync(path)
+        old = folder.with_name(f".{folder.name}.old.partial")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         partial.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
         _sync(folder.parent)
-    except (OSError, SafetensorError) as error:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if not isinstance(error, OSError | SafetensorError):
+            raise
         raise CheckpointError(
             f"{folder} could not be written ({error}). Free some space or choose another --out; "
             "the checkpoints before it are whole."
         ) from error
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether a folder is empty or a policy and nothing else."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return not names or ("policy.json" in names and names <= KNOWN_FILES)
 
 
 def load_policy(
@@ -116,10 +136,7 @@ def load_policy(
     folder = Path(folder)
     card = read_card(folder)
     spec: PolicySpec = decode(PolicySpec, card["spec"], f"{folder}/policy.json: spec")
-    statistics = {
-        name: Statistics(**{key: np.asarray(value) for key, value in found.items()})
-        for name, found in card["statistics"].items()
-    }
+    statistics = read_statistics(folder, card)
     if parts is not None:
         from steadyhand.policy.normaliser import Normaliser
 
@@ -133,6 +150,21 @@ def load_policy(
         policy = config.build(spec, statistics)
     load_weights(policy, read_tensors(folder / "policy.safetensors"), folder)
     return policy.to(device).eval()
+
+
+def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:
+    """The statistics that the policy's normaliser was made of."""
+    try:
+        return {
+            name: Statistics(
+                **{key: np.asarray(value, dtype=np.float64) for key, value in found.items()}
+            )
+            for name, found in card["statistics"].items()
+        }
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{folder}/policy.json: its statistics are damaged ({error}). Use another checkpoint."
+        ) from error
 
 
 def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyConfig:
@@ -149,6 +181,8 @@ def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyCo
 def read_provenance(folder: str | Path) -> Provenance:
     """Where the policy in `folder` comes from."""
     content = read_card(Path(folder))["provenance"]
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{folder}/policy.json: its provenance is damaged.")
     details = content.pop("details", {})
     return replace(decode(Provenance, content, f"{folder}/policy.json"), details=details)
 

@@ -46,5 +46,6 @@ def chunk_noise(seed: int, number: int, shape: Sequence[int]) -> NDArray[np.floa
 
     A longer first axis leaves the earlier rows as they were.
     """
-    generator = np.random.Generator(np.random.Philox(key=[seed % 2**64, number]))
+    key = np.array([seed % 2**64, number], dtype=np.uint64)
+    generator = np.random.Generator(np.random.Philox(key=key))
     return generator.standard_normal(tuple(shape), dtype=np.float32)

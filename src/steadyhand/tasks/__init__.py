@@ -31,6 +31,9 @@ def prepare_episodes(
     for step in steps:
         known = PREPARATIONS.get(task or "", {})
         if step not in known:
-            raise ConfigurationError(unknown(f"preparation for task {task}:", step, known))
+            raise ConfigurationError(
+                f"{unknown(f'preparation for task {task}:', step, known)} "
+                "Give --prepare without a name to leave the demonstrations as they are."
+            )
         episodes = known[step](episodes)
     return episodes

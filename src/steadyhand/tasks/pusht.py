@@ -50,6 +50,8 @@ def paper_state(seed: int) -> NDArray[np.float64]:
 
     Follows `PushTEnv.reset` of the Diffusion Policy code, which draws from `RandomState(seed)`.
     """
+    if not 0 <= seed < 2**32:
+        raise ConfigurationError(f"Seed {seed} has no initial state; the paper's are below 2**32.")
     random = np.random.RandomState(seed)
     agent = [random.randint(50, 450), random.randint(50, 450)]
     block = [random.randint(100, 400), random.randint(100, 400)]

@@ -57,7 +57,7 @@ class Run:
         """The configuration this run was started with, its number of steps fixed."""
         try:
             content = json.loads((self.path / "config.json").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise CheckpointError(
                 f"{self.path} is not a run: it has no config.json. Name the folder that "
                 "`steadyhand train --out` made."
@@ -88,6 +88,14 @@ class Run:
         """Write the checkpoint of `step`, point `last` to it and drop what is no longer kept."""
         folder = self.folder(step)
         save_policy(folder, policy, provenance, extra={STATE: state})
+        try:
+            self._forget(step, folder)
+        except OSError as error:
+            raise CheckpointError(f"{self.path} cannot be written ({error}).") from error
+        return folder
+
+    def _forget(self, step: int, folder: Path) -> None:
+        """Point `last` to the newest checkpoint and drop what is no longer kept."""
         self.link("last", folder)
         best = self.resolve("best")
         saved = self.steps_saved()
@@ -97,18 +105,22 @@ class Run:
             (self.folder(old) / f"{STATE}.safetensors").unlink(missing_ok=True)
             if old not in saved[-KEEP:] and self.folder(old) != best:
                 shutil.rmtree(self.folder(old))
-        return folder
 
     def resumable(self) -> tuple[int, dict[str, Tensor], dict[str, Tensor]] | None:
         """(step, averaged weights, training state) of the newest whole checkpoint."""
         for partial in self.checkpoints.glob(".*.partial"):
             shutil.rmtree(partial, ignore_errors=True)
-        for step in reversed(self.steps_saved()):
-            folder = self.folder(step)
-            if (folder / f"{STATE}.safetensors").exists():
-                weights = read_tensors(folder / "policy.safetensors")
-                return step, weights, read_tensors(folder / f"{STATE}.safetensors")
-        return None
+        step = self.resume_step()
+        if step is None:
+            return None
+        folder = self.folder(step)
+        weights = read_tensors(folder / "policy.safetensors")
+        return step, weights, read_tensors(folder / f"{STATE}.safetensors")
+
+    def resume_step(self) -> int | None:
+        """The step of the newest checkpoint that can be resumed from."""
+        saved = reversed(self.steps_saved())
+        return next((s for s in saved if (self.folder(s) / f"{STATE}.safetensors").exists()), None)
 
     def link(self, name: str, folder: Path) -> None:
         """Point `name` to a checkpoint, in one atomic step."""
@@ -120,6 +132,15 @@ class Run:
     def resolve(self, name: str) -> Path | None:
         link = self.path / name
         return self.path / os.readlink(link) if link.is_symlink() else None
+
+
+def run_of(path: Path) -> Path:
+    """The run that a path to it or into it belongs to; the path itself where it is in none."""
+    inside = path.resolve()
+    for folder in (inside, inside.parent.parent):
+        if (folder / "config.json").exists():
+            return path if folder == inside else folder
+    return path
 
 
 def find_policy(path: str | Path) -> Path:

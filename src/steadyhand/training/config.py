@@ -20,7 +20,7 @@ class TrainConfig:
     """Everything that decides how training goes. The same config and data give the same weights."""
 
     task: str | None = None
-    """Task the policy is evaluated in; none where there is no simulator."""
+    """Task the policy is evaluated in; None where there is no simulator."""
     data: Path | None = None
     """Demonstrations: a replay buffer (.zarr, .zarr.zip) or an .npz file."""
     prepare: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class TrainConfig:
     action: str = "action"
     """Recorded feature the policy predicts."""
     action_relative_to: str | None = None
-    """Observation whose latest value chunks are predicted relative to; none for absolute."""
+    """Observation whose latest value chunks are predicted relative to; None for absolute."""
     chunking: Chunking = field(default_factory=Chunking)
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
     validation_share: float = 0.05
@@ -58,7 +58,7 @@ class TrainConfig:
     ema_power: float = 0.75
     """The decay at step n is 1 - (1 + n)^-power, as far as `ema_decay`."""
     mask_padding: bool = True
-    """Leave actions after the end of an episode out of the loss."""
+    """Whether actions after the end of an episode are left out of the loss."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of training; auto takes bfloat16 where the processor has it."""
     checkpoint_every: int = 1000
@@ -70,11 +70,17 @@ class TrainConfig:
         for name in ("steps", "batch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be positive.")
-        if self.minutes is not None and not self.minutes > 0:
-            raise ConfigurationError(f"minutes is {self.minutes}; it must be positive.")
+        for name in ("learning_rate", "clip_norm", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise ConfigurationError(f"{name} is {value}; it must be positive and finite.")
+        for name in ("seed", "warmup_steps", "weight_decay", "ema_power"):
+            if not getattr(self, name) >= 0:
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)}; it must not be below 0."
+                )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigurationError(f"betas are {self.betas}; both must be in [0, 1).")
         if not 0 <= self.ema_decay < 1:
             raise ConfigurationError(f"ema_decay is {self.ema_decay}; it must be in [0, 1).")
         if not 0 <= self.validation_share < 1:

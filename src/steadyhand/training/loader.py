@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from steadyhand.actions import to_relative
-from steadyhand.data import Episodes, make_windows
+from steadyhand.data import Episodes, make_windows, split_episodes
 from steadyhand.policy.policy import Policy
+from steadyhand.tasks import prepare_episodes
+from steadyhand.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,27 @@ class WindowLoader:
         chosen = np.unique(np.linspace(0, len(self) - 1, min(at_most, len(self))).astype(np.int64))
         for number, start in enumerate(range(0, len(chosen), batch_size)):
             yield number, self.batch(chosen[start : start + batch_size])
+
+
+def shares(config: TrainConfig, episodes: Episodes) -> tuple[Episodes, Episodes | None]:
+    """(training, held out) episodes, each prepared as the config asks; none may be held out.
+
+    They are split before they are prepared, so that no episode's reflection is trained on while
+    the episode itself is held out.
+    """
+    training, held_out = (
+        prepare_episodes(episodes.subset(part), config.prepare, task=config.task)
+        if len(part)
+        else None
+        for part in split(config, episodes)
+    )
+    assert training is not None, "a split always trains on at least one episode"
+    return training, held_out
+
+
+def split(config: TrainConfig, episodes: Episodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    share, seed = config.validation_share, config.seed
+    return split_episodes(len(episodes), validation_share=share, seed=seed)
 
 
 def batch_windows(count: int, batch_size: int, seed: int, step: int) -> NDArray[np.int64]:

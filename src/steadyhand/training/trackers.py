@@ -1,6 +1,7 @@
 """Where the figures of a run go: a line of JSON a record, and TensorBoard."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -18,16 +19,28 @@ class JsonLines:
 
     def __init__(self, path: Path, *, resume_step: int = 0) -> None:
         if path.exists():
-            whole = (line for line in path.read_text().splitlines() if line.endswith("}"))
-            kept = [line for line in whole if json.loads(line)["step"] <= resume_step]
-            path.write_text("".join(f"{line}\n" for line in kept))
+            lines = path.read_text().splitlines()
+            kept = [line for line in lines if 0 <= _step(line) <= resume_step]
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_text("".join(f"{line}\n" for line in kept))
+            partial.replace(path)
         self._file = path.open("a", buffering=1)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        # JSON has no word for what is not finite.
+        record = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        self._file.write(json.dumps({"step": step, **record}) + "\n")
 
     def close(self) -> None:
         self._file.close()
+
+
+def _step(line: str) -> int:
+    """The step of a line of the log; -1 for a line that a kill cut short."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return -1
 
 
 class TensorBoard:

@@ -32,7 +32,9 @@ def read(path: Path) -> Episodes:
             )
         ends = members.load("episode_ends")
         rate = float(members.load("rate_hz")) if "rate_hz" in headers else 10.0
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged archive can raise nearly anything
         raise DataError(f"{path} is not a whole .npz file ({error}). Write it again.") from error
     arrays = {
         name: _Member(members, name, *header)

@@ -4,7 +4,6 @@
 """
 
 import importlib
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,9 @@ def read(path: Path) -> Episodes:
     try:
         store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
         root = zarr.open_group(store, mode="r")
-        arrays = dict(root["data"].arrays())
+        arrays = {key: _WholeArray(array) for key, array in root["data"].arrays()}
         ends = np.asarray(root["meta"]["episode_ends"][:])
-    except (KeyError, ValueError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged store can raise nearly anything
         raise DataError(
             f"{path} is not a whole replay buffer ({type(error).__name__}: {error}). It needs "
             "arrays under data/ and meta/episode_ends; copy it again or check how it was written."
@@ -42,3 +41,20 @@ def read(path: Path) -> Episodes:
     if not arrays:
         raise DataError(f"{path} has no arrays under data/.")
     return Episodes(arrays, ends, path=path, format=NAME, version=f"v{root.metadata.zarr_format}")
+
+
+class _WholeArray:
+    """A zarr array that does not pass a missing chunk off as zeros."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape, self.dtype = tuple(array.shape), array.dtype
+
+    def __getitem__(self, key: Any, /) -> Any:
+        missing = self._array.nchunks - self._array.nchunks_initialized
+        if missing:
+            raise DataError(
+                f"{missing} of {self._array.nchunks} chunks are not there, and would be read as "
+                f"{self._array.fill_value}; if that is what they hold, write empty chunks, too"
+            )
+        return self._array[key]

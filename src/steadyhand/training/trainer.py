@@ -1,0 +1,202 @@
+"""The live weights, their average and the optimiser of one run: one step, saving and restoring."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steadyhand.data import Episodes
+from steadyhand.errors import CheckpointError
+from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.policy.policy import Policy
+from steadyhand.policy.storage import (
+    Provenance,
+    load_weights,
+    read_card,
+    read_provenance,
+    read_statistics,
+)
+from steadyhand.training.checkpoint import Run
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.ema import WeightAverage
+from steadyhand.training.loader import Batch, WindowLoader, batch_windows, shares, split
+
+VALIDATION_WINDOWS = 2048
+
+
+class Trainer:
+    """The live weights, their average and the optimiser of one run."""
+
+    def __init__(self, policy: Policy, episodes: Episodes, config: TrainConfig) -> None:
+        self.config = config
+        self.device = choose_device(config.device)
+        if self.device.type == "cuda":
+            # Some backward convolutions would otherwise not be the same twice.
+            torch.backends.cudnn.deterministic = True
+        self.bfloat16 = choose_precision(config.precision, self.device) == "bfloat16"
+        self.policy = copy.deepcopy(policy).to(self.device)
+        self.average = WeightAverage(self.policy)
+        self.optimiser = _optimiser(self.policy, config, self.device)
+        self.generator = torch.Generator(self.device)
+        training, held_out = shares(config, episodes)
+        self.held_out = tuple(int(number) for number in split(config, episodes)[1])
+        self.data = self._loader(training)
+        self.validation = self._loader(held_out) if held_out else None
+        self.best = float("inf")
+        self.done = 0
+        self.source = str(episodes.path) if episodes.path else None
+
+    def _loader(self, episodes: Episodes) -> WindowLoader:
+        masked = self.config.mask_padding
+        return WindowLoader(self.policy, episodes, mask_padding=masked, device=self.device)
+
+    def step(self, number: int) -> Tensor:
+        """Optimiser step `number`, counting from 0; its loss, still on the device."""
+        config = self.config
+        self.policy.train()
+        windows = batch_windows(len(self.data), config.batch_size, config.seed, number)
+        loss = self._loss(self.policy, self.data.batch(windows), (config.seed, number))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.policy.parameters(), config.clip_norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate_at(number)
+        self.optimiser.step()
+        self.average.update(self.policy, config.ema_decay_at(number))
+        return loss.detach()
+
+    def _loss(self, policy: Policy, batch: Batch, key: tuple[int, int]) -> Tensor:
+        draw = np.random.default_rng([*key, 0x71AE])
+        # Stratified over the batch: the same distribution, with less variance from batch to batch.
+        count = len(batch.action)
+        uniform = (draw.permutation(count) + draw.random(count)) / count
+        self.generator.manual_seed(int(draw.integers(2**63)))
+        # Dropout and random crops draw from the global generators.
+        torch.manual_seed(int(draw.integers(2**63)))
+        eps = torch.randn(batch.action.shape, generator=self.generator, device=self.device)
+        sampler = policy.sampler
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            condition = policy.condition(batch.observation)
+            return sampler.loss(  # type: ignore[operator]
+                batch.action, eps, uniform, condition[0], batch.weight, *condition[1:]
+            )
+
+    @property
+    def finite(self) -> bool:
+        """Whether every averaged weight is a number."""
+        return all(bool(torch.isfinite(p).all()) for p in self.average.module.parameters())
+
+    @torch.no_grad()
+    def validation_loss(self) -> float | None:
+        """Loss of the averaged weights on the held-out windows, always with the same noise."""
+        if self.validation is None:
+            return None
+        total = windows = 0.0
+        batches = self.validation.in_order(self.config.batch_size, VALIDATION_WINDOWS)
+        for number, batch in batches:
+            loss = self._loss(self.average.module, batch, (self.config.seed, 2**40 + number))
+            total += float(loss) * len(batch.action)
+            windows += len(batch.action)
+        return total / windows
+
+    def save(
+        self,
+        run: Run | None,
+        step: int,
+        validation: float | None,
+        score: Callable[[Policy], float] | None,
+    ) -> Path | None:
+        """Write a checkpoint, and the link to the best where this is it."""
+        if run is None:
+            return None
+        figure = validation if score is None else -score(self.average.module)
+        better = figure is not None and figure < self.best
+        if figure is not None and better:
+            self.best = figure
+        provenance = Provenance(
+            task=self.config.task,
+            data=self.source,
+            validation_episodes=self.held_out,
+            seed=self.config.seed,
+            step=step,
+            details={"validation_loss": validation, "figure": figure} if validation else {},
+        )
+        folder = run.save(step, self.average.module, provenance, self._state(step))
+        if better:
+            run.link("best", folder)
+        return folder
+
+    def _state(self, step: int) -> dict[str, Tensor]:
+        """What resuming needs beside the averaged weights."""
+        state = {f"live.{name}": value for name, value in self.policy.state_dict().items()}
+        for name, parameter in self.policy.named_parameters():
+            for key, value in self.optimiser.state[parameter].items():
+                state[f"{key}.{name}"] = torch.as_tensor(value)
+        state["best"] = torch.tensor(self.best, dtype=torch.float64)
+        return state
+
+    def _optimiser_state(self) -> dict[str, torch.device]:
+        """What AdamW keeps of each parameter, and where: its count is on the device if fused."""
+        fused = self.optimiser.defaults["fused"]
+        count = self.device if fused else torch.device("cpu")
+        return {"step": count, "exp_avg": self.device, "exp_avg_sq": self.device}
+
+    def restore(self, run: Run) -> None:
+        """Continue from the newest whole checkpoint; from the start where there is none."""
+        found = run.resumable()
+        if found is None:
+            return
+        self.done, weights, state = found
+        where = run.folder(self.done)
+        live = {k.removeprefix("live."): v for k, v in state.items() if k.startswith("live.")}
+        self._check_data(where)
+        load_weights(self.average.module, weights, where)
+        load_weights(self.policy, live, where)
+        try:
+            for name, parameter in self.policy.named_parameters():
+                self.optimiser.state[parameter] = {
+                    key: state[f"{key}.{name}"].to(place)
+                    for key, place in self._optimiser_state().items()
+                    if f"{key}.{name}" in state
+                }
+            self.best = float(state["best"])
+        except KeyError as error:
+            raise CheckpointError(f"{where} lacks {error}; it cannot be resumed.") from None
+        # A kill may have come between a checkpoint and the link to it as the best.
+        if read_provenance(where).details.get("figure") == self.best:
+            run.link("best", where)
+
+    def _check_data(self, where: Path) -> None:
+        """Raise `CheckpointError` where the demonstrations are not those of the checkpoint."""
+        trained_on = read_statistics(where, read_card(where))
+        now = self.policy.normaliser.statistics
+        for name, found in now.items():
+            if name not in trained_on or any(
+                not np.array_equal(value, vars(trained_on[name])[key])
+                for key, value in vars(found).items()
+            ):
+                raise CheckpointError(
+                    f"The numbers of '{name}' in {self.source} are not those that {where} was "
+                    "trained on. Resume with the same data, or start a new run."
+                )
+
+
+def _optimiser(
+    policy: nn.Module, config: TrainConfig, device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW, without weight decay on biases, norms and other vectors."""
+    matrices = [p for p in policy.parameters() if p.ndim >= 2]
+    vectors = [p for p in policy.parameters() if p.ndim < 2]
+    fused = device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+        betas=config.betas,
+        fused=fused,
+    )
