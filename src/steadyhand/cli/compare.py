@@ -42,11 +42,16 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         load_policy(folder, sampler=sampler_of(folder, options))
     found = {str(path): evaluate_run(path, options)[1] for path in options.runs}
     differences = compare(found)
+    names = [path.name for path in options.runs]
+    short = {
+        str(path): path.name if names.count(path.name) == 1 else str(path) for path in options.runs
+    }
     table = Table(title="Paired differences", title_justify="left")
     for column in ("a - b", "score", "mean [95 % interval]", "p"):
         table.add_column(column, overflow="fold")
     for (a, b, score), difference in differences.items():
-        table.add_row(f"{a} - {b}", score, str(difference), f"{difference.p:.4f}")
+        row = (f"{short[a]} - {short[b]}", score.replace("_", " "), str(difference))
+        table.add_row(*row, f"{difference.p:.4f}")
     title = f"{options.episodes} episodes each"
-    show(console(), scores_table(title, {k: v.scores for k, v in found.items()}), table)
+    show(console(), scores_table(title, {short[k]: v.scores for k, v in found.items()}), table)
     return as_json(found, differences)
