@@ -33,6 +33,12 @@ class DataError(SteadyhandError):
     kind: ClassVar[str] = "data"
 
 
+class NotFiniteError(DataError):
+    """Demonstrations that hold numbers which are not finite."""
+
+    kind: ClassVar[str] = "not-finite"
+
+
 class CheckpointError(SteadyhandError):
     """A run, policy or checkpoint on disk that cannot be read or written."""
 

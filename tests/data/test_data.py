@@ -140,7 +140,7 @@ def test_not_a_number_is_found_and_placed() -> None:
     episodes = Episodes({"action": action}, np.array([8, 20]))
     with pytest.raises(DataError, match="not a finite number at step 5 of episode 1"):
         episodes.read("action")
-    assert [problem.kind for problem in inspect_episodes(episodes)] == ["unreadable"]
+    assert [problem.kind for problem in inspect_episodes(episodes)] == ["not-finite"]
 
 
 def test_inspection_finds_constant_short_and_surplus() -> None:

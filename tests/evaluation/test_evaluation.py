@@ -11,7 +11,7 @@ import torch
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.compare import compare
-from steadyhand.evaluation.evaluate import Evaluation, evaluate, one_thread
+from steadyhand.evaluation.evaluate import EpisodesFile, Evaluation, evaluate, one_thread
 from steadyhand.evaluation.rollout import rollout
 from steadyhand.evaluation.video import write_video
 from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
@@ -220,11 +220,27 @@ def test_compare_pairs_by_initial_state() -> None:
 
 def test_results_can_be_written(tmp_path) -> None:
     spec = PolicySpec.select({"time": (1,), "action": (1,)}, observations=["time"])
-    found = evaluate(Clock(spec, []), Counting(), episodes=3)
-    found.write_episodes(tmp_path / "deep" / "episodes.jsonl")
+    file = EpisodesFile(tmp_path / "deep" / "episodes.jsonl")
+    found = evaluate(Clock(spec, []), Counting(), episodes=3, watch=file.append)
+    file.sort()
     lines = (tmp_path / "deep" / "episodes.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [7, 8, 9]
     assert json.loads(json.dumps(found.as_json()))["success"]["n"] == 3
+
+
+def test_episodes_that_ended_before_a_stop_are_kept(tmp_path) -> None:
+    spec = PolicySpec.select({"time": (1,), "action": (1,)}, observations=["time"])
+    file = EpisodesFile(tmp_path / "episodes.jsonl")
+
+    def watch(episode) -> None:
+        file.append(episode)
+        if episode.seed == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Clock(spec, []), Counting(), episodes=6, parallel=1, watch=watch)
+    lines = file.path.read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [7, 8]
 
 
 def test_videos_play(tmp_path) -> None:

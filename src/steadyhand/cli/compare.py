@@ -33,14 +33,17 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.cli.screen import console, scores_table, show
     from steadyhand.evaluation.compare import as_json, compare
     from steadyhand.policy.storage import load_policy
-    from steadyhand.training.checkpoint import find_policy
+    from steadyhand.training.checkpoint import find_policy, run_of
 
     folders = [find_policy(path).resolve() for path in options.runs]
     if len(set(folders)) < len(folders):
         raise UsageError("The same checkpoint is named twice; name different runs.")
     for folder in folders:
         load_policy(folder, sampler=sampler_of(folder, options))
-    found = {str(path): evaluate_run(path, options)[1] for path in options.runs}
+    found = {
+        str(path): evaluate_run(path, options, out=run_of(path) / "evaluations")[1]
+        for path in options.runs
+    }
     differences = compare(found)
     names = [path.name for path in options.runs]
     short = {

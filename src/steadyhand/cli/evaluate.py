@@ -72,15 +72,12 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if options.video:
         require_video()
     out = options.out or run_of(options.run) / "evaluations"
-    out.mkdir(parents=True, exist_ok=True)
-    label, found = evaluate_run(options.run, options, video=options.video)
-    episodes_file = out / f"{label}.jsonl"
-    found.write_episodes(episodes_file)
+    file, found = evaluate_run(options.run, options, video=options.video, out=out)
     screen = console()
     films: list[str] = []
     for episode in found.episodes:
         if episode.frames:
-            path = out / f"{label}-{episode.seed}.mp4"
+            path = out / f"{file.stem}-{episode.seed}.mp4"
             write_video(path, episode.frames, make_task(found.task).rate_hz)
             films.append(str(path))
     smooth, chunk = found.smoothness, found.chunk_ms
@@ -91,9 +88,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         f"Steps at chunk boundaries {smooth.boundary_jump:.2f}, inside {smooth.inner_step:.2f}.",
         f"Initial states: {found.initial_states}.",
         *(f"Video: {film}" for film in films),
-        f"Episodes: {episodes_file}",
+        f"Episodes: {file}",
     )
-    return {**found.as_json(), "episodes_file": str(episodes_file), "videos": films}
+    return {**found.as_json(), "episodes_file": str(file), "videos": films}
 
 
 def sampler_of(folder: Path, options: Episodes) -> SamplerConfig:
@@ -109,10 +106,12 @@ def sampler_of(folder: Path, options: Episodes) -> SamplerConfig:
     return replace(read_config(folder).sampler, **changes)
 
 
-def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str, Evaluation]:
-    """(a label of what was evaluated, the outcome) for a run or checkpoint under these options."""
+def evaluate_run(
+    path: Path, options: Episodes, *, out: Path, video: int = 0
+) -> tuple[Path, Evaluation]:
+    """(the episodes' file in `out`, the outcome) for a run or checkpoint under these options."""
     from steadyhand.cli.screen import progress
-    from steadyhand.evaluation.evaluate import evaluate
+    from steadyhand.evaluation.evaluate import EpisodesFile, evaluate
     from steadyhand.policy.device import choose_device
     from steadyhand.policy.storage import load_policy, read_provenance
     from steadyhand.tasks import make_task
@@ -134,6 +133,7 @@ def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str,
         f"{task.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}"
         f"-seed{first}-{options.episodes}"
     )
+    file = EpisodesFile(out / f"{label}.jsonl")
     with progress(f"evaluating {path.name}", options.episodes) as advance:
         found = evaluate(
             policy,
@@ -143,6 +143,7 @@ def evaluate_run(path: Path, options: Episodes, *, video: int = 0) -> tuple[str,
             execute=options.execute,
             parallel=options.parallel,
             film=range(first, first + video),
-            watch=lambda episode: advance(1),
+            watch=lambda episode: (file.append(episode), advance(1)),
         )
-    return label, found
+    file.sort()
+    return file.path, found

@@ -101,6 +101,11 @@ def _policy(path: Path) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": str(card["version"]),
+        "rate_hz": spec["rate_hz"],
+        "features": {
+            **{f["name"]: {"shape": f["shape"], "kind": f["kind"]} for f in spec["observations"]},
+            spec["action"]["name"]: {"shape": spec["action"]["shape"], "kind": "action"},
+        },
         "spec": card["spec"],
         "config": card["config"],
         "parameters": parameters,

@@ -67,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(UsageError(message), as_json)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"error": {"kind": "interrupted", "message": "Stopped by Ctrl-C."}}))
         return 130
     if as_json and result is not None:
         print(json.dumps(result))

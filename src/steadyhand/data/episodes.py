@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError, DataError, unknown
+from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
 from steadyhand.spec import Feature
 
 
@@ -113,7 +113,7 @@ class Episodes:
             flat = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
             step = start + int(np.argmax(flat))
             episode = int(np.searchsorted(self.ends, step, side="right"))
-            raise DataError(
+            raise NotFiniteError(
                 f"{self.path or 'the data'}: '{feature.name}' is not a finite number at step "
                 f"{step - int(self.starts[episode])} of episode {episode} ({int(flat.sum())} such "
                 "steps in all). Repair or drop those episodes."

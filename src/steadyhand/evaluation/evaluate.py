@@ -49,24 +49,34 @@ class Evaluation:
             "chunk_ms": self.chunk_ms,
         }
 
-    def write_episodes(self, path: Path) -> None:
-        """One line of JSON an episode: its seed, initial state, length and scores."""
-        lines = (
-            json.dumps(
-                {
-                    "seed": episode.seed,
-                    "initial_state": episode.initial_state,
-                    "steps": len(episode.actions),
-                    **episode.scores,
-                }
-            )
-            for episode in self.episodes
-        )
+
+class EpisodesFile:
+    """One line of JSON an episode, written as each ends, so that stopping loses none of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(lines) + "\n")
+            path.write_text("")
         except OSError as error:
             raise CheckpointError(f"{path} cannot be written ({error}).") from error
+
+    def append(self, episode: Episode) -> None:
+        """Add an episode that has ended: its seed, initial state, length and scores."""
+        record = {
+            "seed": episode.seed,
+            "initial_state": episode.initial_state,
+            "steps": len(episode.actions),
+            **episode.scores,
+        }
+        with self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def sort(self) -> None:
+        """Put the episodes in the order of their seeds, however they ended."""
+        lines = self.path.read_text().splitlines()
+        ordered = sorted(lines, key=lambda line: json.loads(line)["seed"])
+        self.path.write_text("".join(f"{line}\n" for line in ordered))
 
 
 def evaluate(
@@ -79,7 +89,7 @@ def evaluate(
     parallel: int = 50,
     controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
-    watch: Callable[[Episode], None] = lambda episode: None,
+    watch: Callable[[Episode], object] = lambda episode: None,
 ) -> Evaluation:
     """Try a policy, or anything that predicts, in a task.
 

@@ -48,7 +48,7 @@ def rollout(
     execute: int | None = None,
     controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
-    watch: Callable[[Episode], None] = lambda episode: None,
+    watch: Callable[[Episode], object] = lambda episode: None,
 ) -> list[Episode]:
     """Run the episodes `seeds`; their results, in that order.
 
