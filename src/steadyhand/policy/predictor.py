@@ -20,7 +20,8 @@ EVALUATION_BATCH = 50
 class TorchPredictor:
     """Answers requests with a policy. The noise of a chunk depends on its request alone.
 
-    `batch` is 1 on a robot, larger where many environments are stepped together.
+    `batch` is 1 on a robot, larger where many environments are stepped together. A request's
+    `previous` is not handed on: no sampler here continues the last chunk yet.
     """
 
     def __init__(self, policy: Policy, *, batch: int = 1) -> None:
