@@ -3,13 +3,13 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json import loads
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
@@ -18,6 +18,10 @@ from steadyhand.errors import DataError, UsageError
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from steadyhand.training.trackers import Tracker
+    from steadyhand.training.train import StepResult
 
 HELP = """usage: steadyhand train RECIPE --data PATH [options]
        steadyhand train --resume --out RUN
@@ -128,7 +132,7 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
 def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     import torch
 
-    from steadyhand.cli.screen import console, progress, show
+    from steadyhand.cli.screen import console, show
     from steadyhand.data import open_episodes
     from steadyhand.training.checkpoint import Run
     from steadyhand.training.trackers import JsonLines, TensorBoard, Trackers
@@ -157,7 +161,43 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
     trackers = Trackers(
         [JsonLines(run.log, resume_step=start), TensorBoard(out, resume_step=start)]
     )
-    begun, done, loss, validation = time.perf_counter(), start, float("nan"), None
+    begun = time.perf_counter()
+    try:
+        done, loss, validation = _follow(steps, config, start, trackers)
+    finally:
+        trackers.close()
+    minutes = (time.perf_counter() - begun) / 60
+    summary: dict[str, Any] = {
+        "run": str(out),
+        "steps": done,
+        "minutes": minutes,
+        "loss": loss,
+        "validation_loss": validation,
+        "parameters": parameters,
+    }
+    if done < config.steps:
+        show(
+            screen,
+            f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}",
+        )
+        return {**summary, "interrupted": True}
+    if start == config.steps:
+        show(screen, f"{out} is already finished, at step {start}.")
+        return {**summary, **_last_figures(run)}
+    figure = "" if validation is None else f", validation loss {validation:.4f}"
+    show(screen, f"Done in {minutes:.1f} min{figure}.")
+    if config.task:
+        show(screen, f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
+    return summary
+
+
+def _follow(
+    steps: "Generator[StepResult]", config: TrainConfig, start: int, trackers: "Tracker"
+) -> tuple[int, float | None, float | None]:
+    """Train to the end or to a signal; (last step, its loss, the last validation loss)."""
+    from steadyhand.cli.screen import progress
+
+    begun, done, loss, validation = time.perf_counter(), start, None, None
     with progress("training", config.steps, start=start) as advance, stop_on_signal() as stopped:
         for result in steps:
             done = result.step
@@ -177,30 +217,7 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
             if stopped():
                 break
         steps.close()
-    trackers.close()
-    minutes = (time.perf_counter() - begun) / 60
-    summary: dict[str, Any] = {
-        "run": str(out),
-        "steps": done,
-        "minutes": minutes,
-        "loss": None if loss != loss else loss,
-        "validation_loss": validation,
-        "parameters": parameters,
-    }
-    if done < config.steps:
-        show(
-            screen,
-            f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}",
-        )
-        return {**summary, "interrupted": True}
-    if start == config.steps:
-        show(screen, f"{out} is already finished, at step {start}.")
-        return {**summary, **_last_figures(run)}
-    figure = "" if validation is None else f", validation loss {validation:.4f}"
-    show(screen, f"Done in {minutes:.1f} min{figure}.")
-    if config.task:
-        show(screen, f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
-    return summary
+    return done, loss, validation
 
 
 def _last_figures(run: Any) -> dict[str, Any]:
