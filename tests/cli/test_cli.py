@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from steadyhand.cli.main import main
-from steadyhand.data.formats import npz
+from steadyhand.data import Episodes, write_episodes
 
 TINY = [
     "--precision=float32",
@@ -34,7 +34,7 @@ def data(tmp_path_factory) -> Path:
         "keypoint": random.uniform(0, 512, (90, 9, 2)).astype(np.float32),
         "action": random.uniform(0, 512, (90, 2)).astype(np.float32),
     }
-    npz.write(path, arrays, np.array([30, 60, 90]), 10.0)
+    write_episodes(path, Episodes(arrays, np.array([30, 60, 90])))
     return path
 
 

@@ -1,7 +1,9 @@
 """Reading demonstrations: what is right is read exactly, what is wrong is said."""
 
+import resource
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +15,9 @@ from steadyhand.data import (
     open_episodes,
     split_episodes,
     statistics,
+    write_episodes,
 )
-from steadyhand.data.formats import npz
-from steadyhand.errors import ConfigurationError, DataError
+from steadyhand.errors import ConfigurationError, DataError, UsageError
 from steadyhand.spec import Feature
 
 
@@ -60,17 +62,39 @@ def test_folder_and_zip_agree(replay, tmp_path) -> None:
     assert folder.read("state", 8, 10).tolist() == [[24, 25, 26], [27, 28, 29]]
 
 
-def test_npz_round_trip(tmp_path, episodes) -> None:
-    path = tmp_path / "demonstrations.npz"
-    arrays = {key: episodes.read(key) for key in episodes.arrays}
-    npz.write(path, arrays, episodes.ends, rate_hz=20.0)
+@pytest.mark.parametrize("format", ["npz", "zarr"])
+def test_what_is_written_is_read_again(format, tmp_path, episodes) -> None:
+    path = tmp_path / "new" / f"demonstrations.{format}"
+    nothing = Episodes({**episodes.arrays, "zeros": np.zeros((episodes.steps, 1))}, episodes.ends)
+    nothing = replace(nothing, rate_hz=20.0)
+    write_episodes(path, nothing)
     back = open_episodes(path)
-    assert (back.format, back.rate_hz) == ("npz", 20.0)
+    assert back.format == {"npz": "npz", "zarr": "diffusion-policy-zarr"}[format]
+    assert back.rate_hz == 20.0
     np.testing.assert_array_equal(back.ends, episodes.ends)
-    for key, values in arrays.items():
-        assert back.arrays[key].dtype == values.dtype
-        np.testing.assert_array_equal(back.read(key), values)
-    assert not list(tmp_path.glob("*.partial"))
+    assert back.arrays.keys() == nothing.arrays.keys()
+    for key in nothing.arrays:
+        assert back.arrays[key].dtype == nothing.arrays[key].dtype
+        np.testing.assert_array_equal(back.read(key), nothing.read(key))
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    with pytest.raises(UsageError, match="already there"):
+        write_episodes(path, episodes)
+    with pytest.raises(UsageError, match=r"no format for .*, ending 'npy'. Did you mean 'npz'"):
+        write_episodes(tmp_path / "a.npy", episodes)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, episodes) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_episodes(tmp_path / "file" / "a.npz", episodes)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(DataError, match="cannot be written"):
+            write_episodes(tmp_path / "b.npz", episodes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_data_is_read_lazily(tmp_path, replay) -> None:
@@ -112,7 +136,7 @@ def test_wrong_paths_are_explained(tmp_path, replay) -> None:
 @pytest.mark.parametrize("name", ["cut.npz", "cut.zarr.zip"])
 def test_truncated_files_are_explained(tmp_path, name) -> None:
     whole = tmp_path / "whole.npz"
-    npz.write(whole, {"action": np.zeros((5, 2))}, np.array([5]), 10.0)
+    write_episodes(whole, Episodes({"action": np.zeros((5, 2))}, np.array([5])))
     (tmp_path / name).write_bytes(whole.read_bytes()[:-40])
     with pytest.raises(DataError, match="not a whole"):
         open_episodes(tmp_path / name)

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from steadyhand.data import Episodes
-from steadyhand.data.formats import npz, open_episodes
+from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.errors import CheckpointError, ConfigurationError, DeviceError, UsageError
 from steadyhand.policy.storage import load_policy, read_provenance, read_tensors
 from steadyhand.training.checkpoint import Run, find_policy
@@ -139,7 +138,7 @@ for result in train(build_policy(config, episodes), episodes, config, out=run.pa
 def test_killed_at_ten_random_moments(config, episodes, tmp_path) -> None:
     """SIGKILL in steps and in the writing of checkpoints: the end is the same bit for bit."""
     data = tmp_path / "data.npz"
-    npz.write(data, {k: episodes.read(k) for k in episodes.arrays}, episodes.ends, 20.0)
+    write_episodes(data, episodes)
     config = replace(config, data=data, steps=400, checkpoint_every=4)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 

@@ -1,7 +1,7 @@
 """What the robot did: episodes, formats, windows, statistics. No torch."""
 
 from steadyhand.data.episodes import Episodes, split_episodes
-from steadyhand.data.formats import open_episodes
+from steadyhand.data.formats import open_episodes, write_episodes
 from steadyhand.data.problems import Problem, inspect_episodes
 from steadyhand.data.statistics import Statistics, policy_statistics, statistics
 from steadyhand.data.windows import Windows, make_windows
@@ -17,4 +17,5 @@ __all__ = [
     "policy_statistics",
     "split_episodes",
     "statistics",
+    "write_episodes",
 ]

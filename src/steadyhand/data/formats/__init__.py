@@ -1,14 +1,19 @@
 """On-disk formats, one adapter a file, each recognised from the path alone."""
 
+import contextlib
+import shutil
 from pathlib import Path
 from types import ModuleType
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats import npz, replay_zarr
-from steadyhand.errors import DataError
+from steadyhand.errors import DataError, UsageError, unknown
 
 ADAPTERS: tuple[ModuleType, ...] = (replay_zarr, npz)
 """Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
+
+WRITERS: dict[str, ModuleType] = {"npz": npz, "zarr": replay_zarr}
+"""By the ending of the path; each has `write(path, episodes)`."""
 
 
 def open_episodes(path: str | Path) -> Episodes:
@@ -26,3 +31,45 @@ def open_episodes(path: str | Path) -> Episodes:
             return adapter.read(path)
     known = "; ".join(f"{adapter.NAME} ({adapter.LOOKS_LIKE})" for adapter in ADAPTERS)
     raise DataError(f"{path} is of no format known here. Known: {known}.")
+
+
+def require_free(path: Path, format: str | None = None) -> ModuleType:
+    """The adapter that will write `path`: by `format`, or by its ending.
+
+    Raises `UsageError` for a format that cannot be written, and where something is there already.
+    """
+    name = format or path.suffix.removeprefix(".")
+    if name not in WRITERS:
+        what = "format" if format else f"format for {path}, ending"
+        raise UsageError(f"{unknown(what, name, WRITERS)} Name one with --format.")
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} is already there, and is left as it is. Choose another --out.")
+    return WRITERS[name]
+
+
+def write_episodes(path: str | Path, episodes: Episodes, format: str | None = None) -> None:
+    """Write demonstrations whole or not at all: beside their place, then renamed.
+
+    `format` is npz or zarr, by default the ending of the path. Raises `UsageError` where something
+    is there already, `DataError` where the disk is full or may not be written.
+    """
+    path = Path(path)
+    adapter = require_free(path, format)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)
+        adapter.write(partial, episodes)
+        partial.rename(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({error.strerror or error}). Nothing is left of it; free "
+            "the disk or choose another --out."
+        ) from error
+    finally:
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -2,7 +2,6 @@
 
 import os
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +43,14 @@ def read(path: Path) -> Episodes:
     return Episodes(arrays, ends, rate_hz=rate, path=path, format=NAME, version="1")
 
 
-def write(
-    path: Path, arrays: Mapping[str, NDArray[Any]], ends: NDArray[np.int64], rate_hz: float
-) -> None:
-    """Write demonstrations whole or not at all: to a new file beside it, then renamed."""
-    Episodes(arrays, ends)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        extra: dict[str, Any] = {"episode_ends": ends, "rate_hz": np.float64(rate_hz)}
+def write(path: Path, episodes: Episodes) -> None:
+    """Every feature and the episode ends, compressed. `write_episodes` is what users call."""
+    arrays = {key: episodes.read(key) for key in episodes.arrays}
+    extra: dict[str, Any] = {"episode_ends": episodes.ends, "rate_hz": np.float64(episodes.rate_hz)}
+    with path.open("wb") as file:
         np.savez_compressed(file, **{**arrays, **extra})
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
 
 
 class _Members:

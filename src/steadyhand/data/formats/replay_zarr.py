@@ -1,6 +1,7 @@
 """The replay buffer of the Diffusion Policy code: zarr v2, a folder or a `.zarr.zip`.
 
-`data/<key>` are arrays with time first and `meta/episode_ends` the cumulative ends.
+`data/<key>` are arrays with time first and `meta/episode_ends` the cumulative ends. The format has
+no place for the rate: it is written as the attribute `rate_hz`, and 10 Hz where that is missing.
 """
 
 import importlib
@@ -24,15 +25,13 @@ def matches(path: Path) -> bool:
 
 def read(path: Path) -> Episodes:
     """Raises `DataError` where the buffer is damaged or has no episode ends."""
-    try:
-        zarr: Any = importlib.import_module("zarr")
-    except ImportError as error:
-        raise MissingExtraError("zarr", "data") from error
+    zarr = _zarr()
     try:
         store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
         root = zarr.open_group(store, mode="r")
         arrays = {key: _WholeArray(array) for key, array in root["data"].arrays()}
         ends = np.asarray(root["meta"]["episode_ends"][:])
+        rate = float(root.attrs.get("rate_hz", 10.0))
     except Exception as error:  # a damaged store can raise nearly anything
         raise DataError(
             f"{path} is not a whole replay buffer ({type(error).__name__}: {error}). It needs "
@@ -40,7 +39,27 @@ def read(path: Path) -> Episodes:
         ) from error
     if not arrays:
         raise DataError(f"{path} has no arrays under data/.")
-    return Episodes(arrays, ends, path=path, format=NAME, version=f"v{root.metadata.zarr_format}")
+    version = f"v{root.metadata.zarr_format}"
+    return Episodes(arrays, ends, rate_hz=rate, path=path, format=NAME, version=version)
+
+
+def write(path: Path, episodes: Episodes) -> None:
+    """A folder in zarr v2. `write_episodes` is what users call."""
+    zarr = _zarr()
+    root = zarr.open_group(path, mode="w-", zarr_format=2, attributes={"rate_hz": episodes.rate_hz})
+    data, meta = root.create_group("data"), root.create_group("meta")
+    # A chunk of nothing but zeros is written, too: a missing one is taken for damage.
+    config = {"write_empty_chunks": True}
+    for key in episodes.arrays:
+        data.create_array(key, data=episodes.read(key), config=config)
+    meta.create_array("episode_ends", data=episodes.ends, config=config)
+
+
+def _zarr() -> Any:
+    try:
+        return importlib.import_module("zarr")
+    except ImportError as error:
+        raise MissingExtraError("zarr", "data") from error
 
 
 class _WholeArray:
