@@ -5,15 +5,15 @@ features of the published demonstrations: `state` (5) and `keypoint` (9, 2).
 """
 
 import importlib
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
 from steadyhand.runtime.predictor import Observation
-from steadyhand.tasks.task import Scores
+from steadyhand.tasks.task import Scores, spelled
 
 SUCCESS_COVERAGE = 0.95
 GOAL_POSE = (256.0, 256.0, np.pi / 4)
@@ -63,14 +63,20 @@ class PushT:
     """The task. `start` is whose initial states a seed stands for."""
 
     start: Literal["paper", "gym"] = "paper"
-    name: str = "pusht"
-    rate_hz: float = 10.0
     max_steps: int = 300
-    first_seed: int = 100_000
+
+    kind: ClassVar[str] = "pusht"
+    rate_hz: float = field(default=10.0, init=False)
+    first_seed: int = field(default=100_000, init=False)
 
     def __post_init__(self) -> None:
         if self.start not in ("paper", "gym"):
             raise ConfigurationError(unknown("kind of initial state", self.start, ["paper", "gym"]))
+
+    @property
+    def name(self) -> str:
+        """pusht, and the settings that are not the usual ones."""
+        return spelled(self)
 
     @property
     def initial_states(self) -> str:

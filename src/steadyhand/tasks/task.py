@@ -1,7 +1,8 @@
 """What a task is to everything above it: worlds that start from a seed and score themselves."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import fields
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,10 @@ class Task(Protocol):
     """A named family of episodes."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name under which it is found again, its settings included."""
+        ...
+
     @property
     def rate_hz(self) -> float: ...
     @property
@@ -58,3 +62,33 @@ class Task(Protocol):
     def make(self) -> Environment:
         """A new environment."""
         ...
+
+
+class Expert(Protocol):
+    """Acts in one episode as a demonstrator would."""
+
+    def act(self, observation: Observation) -> NDArray[Any]:
+        """The action of this tick, (A,)."""
+        ...
+
+
+@runtime_checkable
+class Demonstrated(Protocol):
+    """A task that has an expert of its own."""
+
+    def expert(self, seed: int) -> Expert:
+        """The demonstrator of the episode `seed`."""
+        ...
+
+
+def spelled(task: Any) -> str:
+    """The name of a task that is a dataclass with a `kind`: `fork`, or `fork:gap=0.1,commit=0.5`.
+
+    `make_task` reads it back.
+    """
+    settings = [
+        f"{field.name}={getattr(task, field.name)}"
+        for field in fields(task)
+        if getattr(task, field.name) != field.default
+    ]
+    return ":".join(filter(None, [task.kind, ",".join(settings)]))

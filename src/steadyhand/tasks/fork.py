@@ -1,0 +1,179 @@
+"""Fork: drive a disc around an obstacle to the goal behind it. Left and right are both right.
+
+The smallest task that behaviour cloning cannot do: the mean of the two ways is the obstacle. It
+needs no simulator; `fork_expert.py` is who demonstrates it, `fork_picture.py` draws it. Units are
+metres and seconds, y points from the start to the goal.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.runtime.predictor import Observation
+from steadyhand.tasks.fork_expert import ForkExpert
+from steadyhand.tasks.fork_picture import draw
+from steadyhand.tasks.task import Scores, spelled
+
+RATE_HZ = 10.0
+TOP_SPEED = 0.6
+ROBOT_RADIUS = 0.03
+GOAL_RADIUS = 0.05
+GOAL = np.array([0.0, 1.0])
+START_SPREAD = 0.012
+"""Standard deviation of the start from (0, 0), in x and y."""
+OBSTACLE_HALF_WIDTH = 0.12
+OBSTACLE_FRONT, OBSTACLE_BACK = 0.4, 0.6
+ARENA = (-0.5, 0.5, -0.1, 1.1)
+"""x from, x to, y from, y to: the robot cannot leave it."""
+GOLDEN = (5**0.5 - 1) / 2
+CUE_TICKS = 2
+"""How long the way to go is shown, where it is shown at the start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """The task. Its settings are what the studies turn.
+
+    Raises `ConfigurationError` for settings with which the expert could not pass.
+    """
+
+    gap: float = 0.2
+    """Width of the passage on either side of the obstacle, metres, 0.1 to 0.35."""
+    left_share: float = 0.5
+    """Share of the demonstrations that pass on the left, 0 to 1."""
+    commit: float = 0.0
+    """Share of the way to the obstacle that is driven before turning to a side, 0 to 0.7."""
+    cue: Literal["none", "start", "always"] = "none"
+    """When `cue` (-1 left, 1 right) is shown. Where it is, only that way is success."""
+    max_steps: int = 80
+
+    kind: ClassVar[str] = "fork"
+    rate_hz: float = field(default=RATE_HZ, init=False)
+    first_seed: int = field(default=100_000, init=False)
+    initial_states: str = field(
+        default="(0, 0) and normal noise of 12 mm, from the seed", init=False
+    )
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("gap", 0.1, 0.35), ("left_share", 0, 1), ("commit", 0, 0.7)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigurationError(f"fork's {name} is {value}; it must be in {low}…{high}.")
+        if self.cue not in ("none", "start", "always"):
+            raise ConfigurationError(unknown("cue", self.cue, ["none", "start", "always"]))
+
+    @property
+    def name(self) -> str:
+        """fork, and the settings that are not the usual ones."""
+        return spelled(self)
+
+    @property
+    def blocks(self) -> NDArray[np.float64]:
+        """What the robot must not touch, (3, 4): x from, x to, y from, y to of each rectangle."""
+        inner, outer = OBSTACLE_HALF_WIDTH, OBSTACLE_HALF_WIDTH + self.gap
+        spans = [(-inner, inner), (ARENA[0], -outer), (outer, ARENA[1])]
+        return np.array([(*span, OBSTACLE_FRONT, OBSTACLE_BACK) for span in spans])
+
+    def goes_left(self, seed: int) -> bool:
+        """The way of the demonstration `seed`, and the one shown where a cue is.
+
+        A golden-ratio sequence: any run of seeds has `left_share` to within a seed or two.
+        """
+        return (seed + 0.5) * GOLDEN % 1 < self.left_share
+
+    def start(self, seed: int) -> NDArray[np.float64]:
+        """Where episode `seed` begins, (2,)."""
+        return START_SPREAD * np.random.default_rng([seed, 0]).standard_normal(2)
+
+    def make(self) -> "ForkEnvironment":
+        return ForkEnvironment(self)
+
+    def expert(self, seed: int) -> ForkExpert:
+        """The demonstrator of episode `seed`."""
+        return ForkExpert(
+            start=self.start(seed),
+            goal=GOAL,
+            side=(-1 if self.goes_left(seed) else 1) * (OBSTACLE_HALF_WIDTH + self.gap / 2),
+            room=self.gap / 2 - ROBOT_RADIUS,
+            turn=(self.commit * OBSTACLE_FRONT, OBSTACLE_FRONT - ROBOT_RADIUS),
+            back=OBSTACLE_BACK + ROBOT_RADIUS,
+            rate_hz=RATE_HZ,
+            random=np.random.default_rng([seed, 2]),
+        )
+
+
+class ForkEnvironment:
+    """One world. Actions are absolute targets (2,), reached within the tick if they are near."""
+
+    def __init__(self, task: Fork) -> None:
+        self._task = task
+
+    def reset(self, seed: int) -> Observation:
+        if seed < 0:
+            raise ConfigurationError(f"Seed {seed} has no initial state; seeds are not negative.")
+        self._seed = seed
+        self._trail = [self._task.start(seed)]
+        self._way: Literal["left", "right"] | None = None
+        self._collided = self._arrived = False
+        return self._observe()
+
+    def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
+        here = self._trail[-1]
+        move = np.asarray(action, dtype=np.float64) - here
+        reach = TOP_SPEED / RATE_HZ
+        move *= min(1.0, reach / max(float(np.linalg.norm(move)), 1e-12))
+        for share in (0.25, 0.5, 0.75, 1.0):  # a corner could be cut between two ticks
+            place = np.clip(here + share * move, ARENA[::2], ARENA[1::2])
+            if self._touches(place):
+                self._collided = True
+                break
+        self._trail.append(place)
+        passed = place[1] > (OBSTACLE_FRONT + OBSTACLE_BACK) / 2
+        if passed and self._way is None and not self._collided:
+            self._way = "left" if place[0] < 0 else "right"
+        self._arrived = bool(np.linalg.norm(place - GOAL) < GOAL_RADIUS) and not self._collided
+        return self._observe(), self._collided or self._arrived
+
+    def _touches(self, place: NDArray[np.float64]) -> bool:
+        x_from, x_to, y_from, y_to = self._task.blocks.T
+        beside = np.maximum(np.maximum(x_from - place[0], place[0] - x_to), 0)
+        beyond = np.maximum(np.maximum(y_from - place[1], place[1] - y_to), 0)
+        return bool(np.any(np.hypot(beside, beyond) < ROBOT_RADIUS))
+
+    def _observe(self) -> Observation:
+        seen = {"state": self._trail[-1].astype(np.float32)}
+        if self._task.cue != "none":
+            shown = self._task.cue == "always" or len(self._trail) <= CUE_TICKS
+            way = -1.0 if self._task.goes_left(self._seed) else 1.0
+            seen["cue"] = np.array([way if shown else 0.0], dtype=np.float32)
+        return seen
+
+    def scores(self) -> Scores:
+        """Success, collision, and which way was taken: the side on which the obstacle was passed.
+
+        Where a way was shown, the other one is no success.
+        """
+        shown = "left" if self._task.goes_left(self._seed) else "right"
+        allowed = self._task.cue == "none" or self._way == shown
+        return {
+            "success": self._arrived and allowed,
+            "collision": self._collided,
+            "left": self._way == "left",
+            "right": self._way == "right",
+        }
+
+    def state(self) -> list[float]:
+        return self._trail[-1].tolist()
+
+    def render(self) -> NDArray[np.uint8]:
+        """The scene with the robot and where it has been, (360, 300, 3)."""
+        return draw(
+            arena=ARENA,
+            blocks=self._task.blocks,
+            goal=(*GOAL, GOAL_RADIUS),
+            robot=ROBOT_RADIUS,
+            trail=np.array(self._trail),
+        )

@@ -1,0 +1,51 @@
+"""An expert's demonstrations, as episodes to train on."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data import Episodes
+from steadyhand.errors import ConfigurationError
+from steadyhand.tasks.task import Demonstrated, Scores, Task
+
+
+def record_episodes(
+    task: Task,
+    count: int,
+    *,
+    first_seed: int = 0,
+    watch: Callable[[Scores], object] = lambda scores: None,
+) -> Episodes:
+    """`count` demonstrations, seeds `first_seed`…, of the task's own expert, in float32.
+
+    They hold every feature that the task observes, and `action`. `watch` is given the scores of
+    each as it ends. Raises `ConfigurationError` where the task has no expert.
+    """
+    if not isinstance(task, Demonstrated):
+        raise ConfigurationError(
+            f"Nobody demonstrates {task.name} here: it has no scripted expert. "
+            "Name demonstrations that were recorded elsewhere, with --data PATH."
+        )
+    if count < 1:
+        raise ConfigurationError(f"episodes is {count}; ask for at least 1.")
+    if first_seed < 0:
+        raise ConfigurationError(f"The first seed is {first_seed}; seeds are not negative.")
+    world = task.make()
+    columns: dict[str, list[NDArray[np.float32]]] = {}
+    ends: list[int] = []
+    steps = 0
+    for seed in range(first_seed, first_seed + count):
+        expert, observation, over = task.expert(seed), world.reset(seed), False
+        for _ in range(task.max_steps):
+            action = expert.act(observation)
+            for key, value in {**observation, "action": action}.items():
+                columns.setdefault(key, []).append(np.asarray(value, dtype=np.float32))
+            observation, over = world.step(action)
+            steps += 1
+            if over:
+                break
+        ends.append(steps)
+        watch(world.scores())
+    arrays = {key: np.stack(values) for key, values in columns.items()}
+    return Episodes(arrays, np.array(ends), task.rate_hz)
