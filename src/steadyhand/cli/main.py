@@ -14,6 +14,8 @@ from typing import Any
 from steadyhand.errors import MissingExtraError, SteadyhandError, UsageError, unknown
 
 VERBS = {
+    "demo": "see regression fail and diffusion succeed, in two minutes",
+    "record": "write an expert's demonstrations of a task",
     "train": "train a policy from demonstrations",
     "evaluate": "try a policy in its task, with intervals and video",
     "compare": "compare policies on the same initial states",
@@ -38,8 +40,9 @@ Diffusion policies for robots: from demonstrations to smooth motion.
   steadyhand VERB --help   what a verb takes
   steadyhand --version     the version
 
-A first policy:
-  steadyhand train pusht_state --data pusht.zarr --minutes 10 --out runs/first
+A first look, and a first policy:
+  steadyhand demo
+  steadyhand train fork --out runs/first
   steadyhand evaluate runs/first --episodes 50 --video 3
 """
 

@@ -61,6 +61,17 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         yield advance
 
 
+@contextmanager
+def waiting(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Say what is waited for, on a terminal, where it takes a moment and cannot be counted."""
+    screen = console()
+    if quiet or not screen.is_terminal:
+        yield
+        return
+    with screen.status(f"{what} …"):
+        yield
+
+
 class _Lines:
     def __init__(self, screen: Console, title: str, total: int, start: int) -> None:
         self._screen, self._title, self._total = screen, title, total

@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import tyro
 
 from steadyhand.cli.options import parse
+from steadyhand.cli.record import record
+from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.errors import DataError, UsageError
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.tasks import Demonstrated, make_task
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from steadyhand.training.trackers import Tracker
     from steadyhand.training.train import StepResult
 
-HELP = """usage: steadyhand train RECIPE --data PATH [options]
+HELP = """usage: steadyhand train RECIPE [--data PATH] [options]
        steadyhand train --resume --out RUN
 
 Train a policy from demonstrations. Recipes: {recipes}.
 
-  --data PATH       demonstrations: .zarr, .zarr.zip or .npz
+  --data PATH       demonstrations: .zarr, .zarr.zip or .npz; recorded first where the
+                    recipe's task has an expert (fork) and none are named
   --method NAME     {methods}
   --network NAME    {networks}
   --steps N         optimiser steps, or
@@ -83,7 +87,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     name = "-".join(filter(None, [arguments[0], method, network, stamp]))
     out = options.out or Path("runs") / name
-    return _train(options.config, out, resume=False)
+    return tell(train_run(options.config, out, resume=False), options.config)
 
 
 def _about(name: str) -> str:
@@ -126,31 +130,34 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
     config = Run(options.out).read_config()
     changes = {"data": options.data, "device": options.device}
     config = replace(config, **{key: value for key, value in changes.items() if value is not None})
-    return _train(config, options.out, resume=True)
+    return tell(train_run(config, options.out, resume=True), config)
 
 
-def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
-    import torch
+def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
+    """Train in the folder `out` to the end or to a signal; what the verb answers.
 
-    from steadyhand.cli.screen import console, show
-    from steadyhand.data import open_episodes
-    from steadyhand.training.checkpoint import Run
-    from steadyhand.training.trackers import JsonLines, TensorBoard, Trackers
-    from steadyhand.training.train import build_policy, plan, train
+    `interrupted` is in the answer where a signal came first.
+    """
+    from steadyhand.cli.screen import console, show, waiting
+
+    with waiting("loading torch"):
+        import torch
+
+        from steadyhand.training.checkpoint import Run
+        from steadyhand.training.trackers import JsonLines, TensorBoard, Trackers
+        from steadyhand.training.train import build_policy, plan, train
 
     screen, run = console(), Run(out)
-    if config.data is None:
-        raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
     if not resume:
         run.require_free()
-    episodes = open_episodes(config.data)
-    config = replace(config, data=config.data.resolve())
+    config, episodes = _demonstrations(config, out)
     policy = build_policy(config, episodes)
-    if config.minutes is not None:
-        show(screen, "Measuring the speed for a few seconds …")
-    config = plan(policy, episodes, config)
+    with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
+        config = plan(policy, episodes, config)
     start = (run.resume_step() or 0) if resume else 0
     steps = train(policy, episodes, config, out=out, resume=resume)
+    if episodes.format == "memory":
+        write_episodes(cast(Path, config.data), episodes)
     parameters = sum(p.numel() for p in policy.parameters())
     show(
         screen,
@@ -176,19 +183,38 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
         "parameters": parameters,
     }
     if done < config.steps:
-        show(
-            screen,
-            f"Stopped at step {done} and saved. Continue: steadyhand train --resume --out {out}",
-        )
+        saved = "" if run.resume_step() == done else f"; the last step saved is {run.resume_step()}"
+        show(screen, f"Stopped at step {done}{saved}.")
         return {**summary, "interrupted": True}
     if start == config.steps:
         show(screen, f"{out} is already finished, at step {start}.")
         return {**summary, **_last_figures(run)}
     figure = "" if validation is None else f", validation loss {validation:.4f}"
     show(screen, f"Done in {minutes:.1f} min{figure}.")
-    if config.task:
-        show(screen, f"Next: steadyhand evaluate {out} --episodes 50 --video 3")
     return summary
+
+
+def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
+    """Say what can be done next; the summary as it was."""
+    from steadyhand.cli.screen import console, show
+
+    if summary.get("interrupted"):
+        show(console(), f"Continue: steadyhand train --resume --out {summary['run']}")
+    elif config.task:
+        show(console(), f"Next: steadyhand evaluate {summary['run']} --episodes 50 --video 3")
+    return summary
+
+
+def _demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episodes]:
+    """What is trained on: the data named, or else what the task's expert does."""
+    if config.data is not None:
+        return replace(config, data=config.data.resolve()), open_episodes(config.data)
+    task = make_task(config.task) if config.task else None
+    if not isinstance(task, Demonstrated):
+        raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
+    path = out.resolve() / "demonstrations.npz"
+    episodes, _ = record(task, config.demonstrations)
+    return replace(config, data=path), replace(episodes, path=path)
 
 
 def _follow(

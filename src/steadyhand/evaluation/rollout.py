@@ -29,14 +29,20 @@ class Episode:
     """What happened in one episode."""
 
     seed: int
-    initial_state: list[float]
     scores: Scores
+    states: NDArray[np.float64]
+    """(ticks + 1, numbers): where the world stood, at the start and after each tick."""
     actions: NDArray[np.float32]
     """(ticks, action_size), as executed, in robot units."""
     boundaries: tuple[int, ...]
     """The ticks at which a new chunk began, after the first."""
     frames: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
     """A picture a tick, where they were asked for."""
+
+    @property
+    def initial_state(self) -> list[float]:
+        """Where the world stood at the start."""
+        return self.states[0].tolist()
 
 
 def rollout(
@@ -101,7 +107,7 @@ class _Lane:
             return False
         self._seed = seed
         self._observation: Observation = self._environment.reset(seed)
-        self._initial_state = self._environment.state()
+        self._states = [self._environment.state()]
         self._controller = self._make_controller(seed=seed)
         self._actions: list[NDArray[np.float32]] = []
         self._boundaries: list[int] = []
@@ -120,6 +126,7 @@ class _Lane:
         action = self._controller.action()
         self._observation, over = self._environment.step(action)
         self._actions.append(action)
+        self._states.append(self._environment.state())
         if self._seed in self._film:
             self._frames.append(self._environment.render())
         if not over and len(self._actions) < self._task.max_steps:
@@ -127,8 +134,8 @@ class _Lane:
         scores = self._environment.scores()
         return Episode(
             seed=self._seed,
-            initial_state=self._initial_state,
             scores={k: v.item() if isinstance(v, np.generic) else v for k, v in scores.items()},
+            states=np.array(self._states, dtype=np.float64),
             actions=np.stack(self._actions),
             boundaries=tuple(self._boundaries[1:]),
             frames=self._frames,

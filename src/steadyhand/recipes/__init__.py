@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.recipes.fork import fork
 from steadyhand.recipes.pusht import pusht_state, pusht_state_paper
+from steadyhand.recipes.state import state
 from steadyhand.training.config import TrainConfig
 
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
+    "fork": fork,
     "pusht_state": pusht_state,
     "pusht_state_paper": pusht_state_paper,
+    "state": state,
 }
 
 

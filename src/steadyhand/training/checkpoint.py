@@ -35,8 +35,13 @@ class Run:
         return (self.path / "config.json").exists()
 
     def require_free(self) -> None:
-        """Raise `UsageError` where the folder already holds something."""
-        if self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
+        """Raise `UsageError` where the folder already holds something.
+
+        What a run that was killed while it was being made leaves behind does not count.
+        """
+        left = {"checkpoints", ".config.json.partial"}
+        held = {p.name for p in self.path.iterdir()} if self.path.is_dir() else {self.path.name}
+        if self.path.exists() and (held - left or any(self.checkpoints.glob("*"))):
             raise UsageError(
                 f"{self.path} already holds something. Continue that run with "
                 f"steadyhand train --resume --out {self.path}, or choose another --out."
@@ -46,7 +51,7 @@ class Run:
         """Make the folder. `UsageError` where it is in use, `CheckpointError` if it cannot be."""
         self.require_free()
         try:
-            self.checkpoints.mkdir(parents=True)
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
             _write_text(self.path / "config.json", json.dumps(encode(config), indent=1) + "\n")
         except OSError as error:
             raise CheckpointError(

@@ -23,6 +23,8 @@ class TrainConfig:
     """Task the policy is evaluated in; None where there is no simulator."""
     data: Path | None = None
     """Demonstrations: a replay buffer (.zarr, .zarr.zip) or an .npz file."""
+    demonstrations: int = 200
+    """Episodes that the task's own expert records where no data is named."""
     prepare: tuple[str, ...] = ()
     """What the task does to the demonstrations first, in this order."""
     observations: tuple[str, ...] = ("state",)
@@ -67,7 +69,7 @@ class TrainConfig:
     """cpu, cuda, mps, or auto: the fastest there is."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "checkpoint_every"):
+        for name in ("demonstrations", "steps", "batch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("learning_rate", "clip_norm", "minutes"):

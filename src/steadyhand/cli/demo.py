@@ -1,0 +1,177 @@
+"""`steadyhand demo`: regression and diffusion on `fork`, side by side, with a report.
+
+It does what `record`, `train` and `evaluate` do, into one folder; started again with the same
+folder, it goes on from where it was.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from steadyhand.cli.evaluate import Episodes as EvaluationOptions
+from steadyhand.cli.evaluate import evaluate_run
+from steadyhand.cli.options import parse
+from steadyhand.cli.record import record
+from steadyhand.cli.screen import console, show, waiting
+from steadyhand.cli.train import train_run
+from steadyhand.data import open_episodes, write_episodes
+from steadyhand.errors import UsageError
+from steadyhand.recipes import recipe
+from steadyhand.tasks import Fork
+from steadyhand.training.config import TrainConfig
+
+METHODS = {"regression": "regression", "diffusion": "ddpm"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    out: Path | None = None
+    """Where everything goes; runs/demo by default. What is there already is not done again."""
+    quick: bool = False
+    """A quarter of the training and half of the episodes."""
+    seed: int = 0
+    """Of the training."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, then record, train twice, evaluate twice and write the report."""
+    options = parse(
+        Options,
+        arguments,
+        verb="demo",
+        description="Teach two policies to drive around an obstacle, and see what they make of it.",
+    )
+    out = options.out or Path("runs") / ("demo-quick" if options.quick else "demo")
+    try:
+        found = _demo(options, out)
+    except KeyboardInterrupt:
+        found = None
+    if found is None:
+        words = ["steadyhand demo", *(["--quick"] if options.quick else []), f"--out {out}"]
+        words += [f"--seed {options.seed}"] if options.seed else []
+        show(console(), f"Stopped; nothing is lost. Continue: {' '.join(words)}")
+        return {"out": str(out), "interrupted": True}
+    return found
+
+
+def _demo(options: Options, out: Path) -> dict[str, Any] | None:
+    """What the verb answers; None where training was stopped."""
+    screen, seconds = console(), {}
+    with waiting("loading torch"), _timed(seconds, "loading"):
+        from steadyhand.evaluation.evaluate import Evaluation
+        from steadyhand.policy.storage import load_policy
+        from steadyhand.studies.demo import Demo, report, summary
+        from steadyhand.training.checkpoint import find_policy
+
+    show(screen, "Two policies learn to drive around an obstacle. Left and right are both right.")
+    configs = {name: _config(options, method, out) for name, method in METHODS.items()}
+    for name, config in configs.items():
+        _require_same(out / name, config)
+    data = out / "demonstrations.npz"
+    if not data.exists():
+        with _timed(seconds, "recording"):
+            write_episodes(data, record(Fork(), configs["diffusion"].demonstrations)[0])
+    for name, config in configs.items():
+        show(screen, f"\n{name}:")
+        with _timed(seconds, f"training {name}"):
+            resume = (out / name / "config.json").exists()
+            if train_run(config, out / name, resume=resume).get("interrupted"):
+                return None
+    episodes = EvaluationOptions(episodes=50 if options.quick else 100, device=options.device)
+    evaluations: dict[str, Evaluation] = {}
+    for name in configs:
+        with _timed(seconds, f"evaluating {name}"):
+            run = out / name
+            _, evaluations[name] = evaluate_run(run, episodes, out=run / "evaluations")
+    policies = {name: load_policy(find_policy(out / name)) for name in configs}
+    demo = Demo(open_episodes(data), policies, evaluations, seconds)
+    with _timed(seconds, "drawing the report"):
+        text = report(demo, machine=_machine())
+        partial, page = out / ".report.html.partial", out / "report.html"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(page)
+    show(screen, "", _table(demo), "", summary(demo), "")
+    times = ", ".join(f"{part} {spent:.0f} s" for part, spent in seconds.items())
+    show(
+        screen,
+        f"Took {sum(seconds.values()):.0f} s: {times}.",
+        f"Look at {page} in a browser: it shows what happened, and what to try next.",
+    )
+    answer = {name: _answer(found) for name, found in evaluations.items()}
+    return {**answer, "report": str(page), "seconds": seconds}
+
+
+def _config(options: Options, method: str, out: Path) -> TrainConfig:
+    config = recipe("fork", method=method)
+    return replace(
+        config,
+        steps=config.steps // 4 if options.quick else config.steps,
+        seed=options.seed,
+        device=options.device,
+        data=(out / "demonstrations.npz").resolve(),
+    )
+
+
+def _require_same(run: Path, config: TrainConfig) -> None:
+    """Raise `UsageError` where the folder holds a demo that was started with other settings."""
+    from steadyhand.training.checkpoint import Run
+
+    if not (run / "config.json").exists():
+        return
+    there = Run(run).read_config()
+    same = replace(there, device=config.device, precision=config.precision, data=config.data)
+    if same != config:
+        raise UsageError(
+            f"{run.parent} holds a demo with other settings (another --seed or --quick, or another "
+            "version of steadyhand). Choose another --out."
+        )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - begun
+
+
+def _machine() -> str:
+    import torch
+
+    return (
+        f"{os.cpu_count()} CPU cores, {platform.machine()}, {platform.system()}; Python "
+        f"{platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+
+
+def _table(demo: Any) -> Any:
+    from rich.table import Table
+
+    from steadyhand.evaluation.report import percent
+    from steadyhand.studies.demo import SCORES
+
+    count = next(iter(demo.evaluations.values())).success.n
+    table = Table(title=f"{count} episodes each, with 95 % intervals", title_justify="left")
+    table.add_column("")
+    for name in demo.evaluations:
+        table.add_column(name)
+    for score, label in SCORES.items():
+        table.add_row(label, *(percent(found.scores[score]) for found in demo.evaluations.values()))
+    return table
+
+
+def _answer(found: Any) -> dict[str, Any]:
+    shares = {name: asdict(share) for name, share in found.scores.items()}
+    return {
+        "success": shares["success"],
+        "modes": {"left": shares["left"], "right": shares["right"]},
+        "collision": shares["collision"],
+    }

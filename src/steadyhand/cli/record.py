@@ -1,0 +1,69 @@
+"""`steadyhand record`: an expert's demonstrations of a task, to train on."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from steadyhand.cli.options import parse
+from steadyhand.cli.screen import console, progress, show
+from steadyhand.data import Episodes
+from steadyhand.data.formats import require_free, write_episodes
+from steadyhand.evaluation.metrics import Interval, rate
+from steadyhand.tasks import Scores, Task, make_task, record_episodes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    out: Path
+    """Where they go; it must be new."""
+    task: str = "fork"
+    """What is demonstrated, with settings as fork:gap=0.1,commit=0.5."""
+    episodes: int = 200
+    """How many demonstrations."""
+    format: Literal["npz", "zarr"] | None = None
+    """How they are written; by the ending of --out unless named."""
+    seed: int = 0
+    """First seed: each demonstration has its own, counted from here."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, record, write."""
+    options = parse(
+        Options,
+        arguments,
+        verb="record",
+        description="Write the demonstrations of a task's own expert.",
+    )
+    require_free(options.out, options.format)
+    task = make_task(options.task)
+    episodes, success = record(task, options.episodes, first_seed=options.seed)
+    write_episodes(options.out, episodes, options.format)
+    show(console(), f"Written to {options.out}")
+    return {
+        "episodes": len(episodes),
+        "steps": episodes.steps,
+        "success": asdict(success),
+        "path": str(options.out),
+    }
+
+
+def record(task: Task, count: int, *, first_seed: int = 0) -> tuple[Episodes, Interval]:
+    """(demonstrations of the task's expert, how many succeed), with a progress bar."""
+    outcomes: list[bool] = []
+    with progress(f"recording {task.name}", max(count, 1)) as advance:
+
+        def watch(scores: Scores) -> None:
+            outcomes.append(bool(scores["success"]))
+            advance(1)
+
+        episodes = record_episodes(task, count, first_seed=first_seed, watch=watch)
+    success = rate(outcomes)
+    show(
+        console(),
+        f"Recorded {len(episodes)} demonstrations of {task.name}, {episodes.steps} steps at "
+        f"{episodes.rate_hz:g} Hz; {success.mean:.0%} succeed.",
+    )
+    return episodes, success

@@ -1,0 +1,87 @@
+"""One HTML page that needs nothing but itself: no scripts, no fonts, no internet to read it.
+
+It follows the reader's light or dark setting, fits a phone and prints.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+from steadyhand.evaluation.metrics import Interval
+
+STYLE = """
+:root { color-scheme: light dark; --page: #fff; --ink: #1d2126; --soft: #646b74; --line: #d9dce0;
+  --card: #f6f7f8; --block: #4a4f58; --goal: #8cc78f; --left: #1f6fb4; --right: #d9772b;
+  --bad: #c0392b; }
+@media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e6e8ea; --soft: #9aa2ab;
+  --line: #343a41; --card: #1d2126; --block: #7b828c; --goal: #3f7d46; --left: #6ab0ea;
+  --right: #f0a060; --bad: #ff7566; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 62rem; padding: 1.2rem; background: var(--page);
+  color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0; }
+h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; }
+p, ul { max-width: 44rem; }
+.lead { font-size: 1.1rem; }
+.soft, figcaption { color: var(--soft); font-size: .9rem; }
+.grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
+.strip { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
+.narrow { max-width: 22rem; }
+figure { margin: 0; min-width: 0; }
+svg { display: block; width: 100%; background: var(--card); border-radius: .5rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); }
+.scroll, pre { overflow-x: auto; }
+pre { background: var(--card); border-radius: .5rem; padding: .8rem; font-size: .9rem; }
+.bar { position: relative; height: .6rem; min-width: 5rem; background: var(--card);
+  border-radius: .3rem; }
+.bar i { position: absolute; inset: 0 auto 0 0; background: var(--left); border-radius: .3rem; }
+.bar b { position: absolute; top: 35%; height: 30%; background: var(--ink); opacity: .75; }
+.block { fill: var(--block); } .goal { fill: var(--goal); } .robot { fill: var(--ink); }
+polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+.left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
+.thin { stroke-width: 3; opacity: .45; } .thick { stroke-width: 9; } .faint { opacity: .35; }
+.plan { stroke: var(--left); stroke-width: 6; }
+"""
+
+
+def page(title: str, *sections: str) -> str:
+    """The whole page. Sections are HTML; the title is text."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><h1>{escape(title)}</h1>\n" + "\n".join(sections) + "\n</body></html>\n"
+    )
+
+
+def section(heading: str, *parts: str) -> str:
+    """A heading over parts that are HTML."""
+    return f"<section><h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "</section>"
+
+
+def figure(picture: str, caption: str) -> str:
+    """A picture (SVG) with a line of text under it."""
+    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; the cells of `rows` are HTML."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return f'<div class="scroll"><table><tr>{head}</tr>\n{body}</table></div>'
+
+
+def percent(share: Interval) -> str:
+    """A share and its 95 % interval as text that stays together: 97 % [91, 99]."""
+    nbsp = "\N{NO-BREAK SPACE}"
+    low, high = f"{100 * share.low:.0f}", f"{100 * share.high:.0f}"
+    return f"{100 * share.mean:.0f}{nbsp}% [{low},{nbsp}{high}]"
+
+
+def share_bar(share: Interval) -> str:
+    """A share as a bar, its interval as a thin line on it, and both as text."""
+    left, width = 100 * share.low, 100 * (share.high - share.low)
+    return (
+        f'<div class="bar"><i style="width:{100 * share.mean:.1f}%"></i>'
+        f'<b style="left:{left:.1f}%;width:{width:.1f}%"></b></div>{percent(share)}'
+    )
