@@ -204,7 +204,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(data, tmp_path) -> None:
     assert f"steadyhand train --resume --out {out}" in err
     assert "Traceback" not in err
     saved = json.loads((out / "last" / "policy.json").read_text())["provenance"]["step"]
-    assert f"Stopped at step {saved} " in err
+    assert f"Stopped at step {saved}, saved" in err
     assert (out / "last" / "train_state.safetensors").exists()
 
 

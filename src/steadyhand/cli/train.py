@@ -183,8 +183,9 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         "parameters": parameters,
     }
     if done < config.steps:
-        saved = "" if run.resume_step() == done else f"; the last step saved is {run.resume_step()}"
-        show(screen, f"Stopped at step {done}{saved}.")
+        last = run.resume_step()
+        saved = "saved" if last == done else f"the last step saved is {last or 'none'}"
+        show(screen, f"Stopped at step {done}, {saved}.")
         return {**summary, "interrupted": True}
     if start == config.steps:
         show(screen, f"{out} is already finished, at step {start}.")

@@ -1,0 +1,206 @@
+"""The demo and the recordings: what they answer, what they leave behind, and how they go on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from steadyhand.cli.main import main
+from steadyhand.data import open_episodes
+from steadyhand.tasks import Fork, record_episodes
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+TINY = ["--steps=30", "--checkpoint-every=10", "--denoiser.width=16", "--denoiser.blocks=1"]
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "steadyhand.cli.main", *map(str, words)]
+
+
+def answer(capsys, *words: object) -> dict:
+    assert main([*map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> dict:
+    """What `steadyhand demo --quick` answers."""
+    out = tmp_path_factory.mktemp("runs") / "demo"
+    words = command("demo", "--quick", "--out", out, "--json")
+    done = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    return {**json.loads(done.stdout), "out": out, "said": done.stderr}
+
+
+@pytest.mark.slow
+def test_diffusion_does_what_regression_cannot(demo) -> None:
+    diffusion, regression = demo["diffusion"], demo["regression"]
+    for found in (diffusion, regression):
+        assert found.keys() == {"success", "modes", "collision"}
+        assert found["modes"].keys() == {"left", "right"}
+        for share in (found["success"], found["collision"], *found["modes"].values()):
+            assert share.keys() == {"mean", "low", "high", "n"}
+            assert share["n"] == 50
+    assert diffusion["success"]["mean"] > 0.9
+    assert min(share["mean"] for share in diffusion["modes"].values()) > 0.2
+    assert regression["success"]["mean"] < 0.4
+    assert regression["collision"]["mean"] > 0.6
+
+
+@pytest.mark.slow
+def test_it_says_how_long_each_part_took(demo) -> None:
+    assert list(demo["seconds"]) == [
+        "loading",
+        "recording",
+        "training regression",
+        "training diffusion",
+        "evaluating regression",
+        "evaluating diffusion",
+        "drawing the report",
+    ]
+    assert "training diffusion " in demo["said"].splitlines()[-2]
+    assert max(map(len, demo["said"].partition("50 episodes each")[2].splitlines()[:9])) <= 80
+    assert "\x1b" not in demo["said"], "plain where the output is no terminal"
+
+
+class Page(HTMLParser):
+    """The tags that are open, and everything that is fetched from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.fetched += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append(tag)
+
+
+@pytest.mark.slow
+def test_the_report_is_complete_in_itself(demo) -> None:
+    text = Path(demo["report"]).read_text()
+    page = Page()
+    page.feed(text)
+    assert not page.open
+    assert not page.fetched
+    assert "script" not in page.seen
+    assert "url(" not in text
+    assert "@import" not in text
+    pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text)]
+    name = "{http://www.w3.org/2000/svg}"
+    lines = [len(picture.findall(f"{name}polyline")) for picture in pictures]
+    # The demonstrations, two policies, six of the strip, the loop, the mean.
+    assert lines == [200, 50, 50, *[8] * 6, 16, 1]
+    moving = pictures[-2].findall(f"{name}polyline/{name}animate")
+    assert len(moving) == 16
+    assert moving[0].get("values", "").count(";") == 11, "ten steps, and a rest at the end"
+    crosses = len(pictures[1].findall(f"{name}path"))
+    assert crosses == round(50 * demo["regression"]["collision"]["mean"])
+    for word in ("Wilson", "torch", "steadyhand train", "episode_ends", "viewport", "dark"):
+        assert word in text
+    assert len(text) < 1e6
+
+
+@pytest.mark.slow
+def test_what_is_there_is_not_done_again(demo, capsys) -> None:
+    checkpoint = demo["out"] / "diffusion" / "last" / "policy.safetensors"
+    before = checkpoint.stat().st_mtime_ns
+    again = answer(capsys, "demo", "--quick", "--out", demo["out"])
+    assert checkpoint.stat().st_mtime_ns == before
+    assert again["diffusion"] == demo["diffusion"]
+    assert "recording" not in again["seconds"]
+    assert main(["demo", "--out", str(demo["out"])]) == 2
+    assert "with other settings" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_stopped_at_any_moment_it_goes_on_and_ends_the_same(demo, tmp_path) -> None:
+    random = np.random.default_rng(0)
+    out = tmp_path / "demo"
+    words = command("demo", "--quick", "--out", out, "--json")
+    stopped = 0
+    while True:
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
+        try:
+            said, complaint = process.communicate(timeout=random.uniform(1, 9))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            said, complaint = process.communicate(timeout=60)
+        assert "Traceback" not in complaint
+        if process.returncode == 0:
+            break
+        assert process.returncode == 130
+        assert f"Continue: steadyhand demo --quick --out {out}" in complaint
+        stopped += 1
+    assert stopped > 1
+    found = json.loads(said)
+    assert {name: found[name] for name in ("diffusion", "regression")} == {
+        name: demo[name] for name in ("diffusion", "regression")
+    }
+
+
+def test_record(tmp_path, capsys) -> None:
+    for name in ("a.npz", "b.zarr"):
+        path = tmp_path / name
+        found = answer(capsys, "record", "--task=fork", "--episodes=3", "--seed=5", "--out", path)
+        episodes = record_episodes(Fork(), 3, first_seed=5)
+        assert (found["episodes"], found["steps"], found["path"]) == (3, episodes.steps, str(path))
+        assert (found["success"]["mean"], found["success"]["n"]) == (1.0, 3)
+        written = open_episodes(path)
+        np.testing.assert_array_equal(written.read("state"), episodes.read("state"))
+        np.testing.assert_array_equal(written.read("action"), episodes.read("action"))
+
+
+def test_train_records_where_nothing_is_named(tmp_path, capsys) -> None:
+    out = tmp_path / "run"
+    found = answer(capsys, "train", "fork", "--demonstrations=4", f"--out={out}", *TINY)
+    assert found["steps"] == 30
+    config = json.loads((out / "config.json").read_text())
+    assert config["data"] == str(out / "demonstrations.npz")
+    assert len(open_episodes(out / "demonstrations.npz")) == 4
+    assert answer(capsys, "train", "--resume", f"--out={out}")["loss"] == found["loss"]
+    scores = answer(capsys, "evaluate", out, "--episodes=2", "--video=1")
+    assert {"success", "collision", "left", "right"} <= scores.keys()
+    assert scores["task"] == "fork"
+
+
+def test_a_task_with_settings_is_found_again(tmp_path, capsys) -> None:
+    out = tmp_path / "run"
+    words = ["--task=fork:gap=0.1", "--demonstrations=4", f"--out={out}", *TINY]
+    answer(capsys, "train", "fork", *words)
+    assert answer(capsys, "evaluate", out, "--episodes=1")["task"] == "fork:gap=0.1"
+
+
+def test_the_demonstrations_of_a_stopped_run_are_kept(tmp_path) -> None:
+    out = tmp_path / "run"
+    words = command("train", "fork", f"--out={out}", "--steps=100000", *TINY[1:])
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    deadline = time.monotonic() + 60
+    log = out / "log.jsonl"
+    while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"Continue: steadyhand train --resume --out {out}" in said
+    assert len(open_episodes(out / "demonstrations.npz")) == 200

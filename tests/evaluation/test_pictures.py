@@ -1,0 +1,80 @@
+"""What the reports show is what happened: the steps of denoising, and shapes in their places."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+
+from steadyhand.evaluation.denoising import denoising
+from steadyhand.evaluation.metrics import rate
+from steadyhand.evaluation.picture import Plane
+from steadyhand.evaluation.report import page, percent, section, share_bar, table
+from steadyhand.training.train import build_policy
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("relative", [None, "state[:2]"])
+def test_denoising_goes_from_the_noise_to_the_chunk(relative, config, episodes) -> None:
+    policy = build_policy(replace(config, action_relative_to=relative), episodes)
+    for parameter in policy.parameters():
+        parameter.data.normal_(std=0.1)
+    seen = {key: np.stack([episodes.read(key, 3, 5)] * 4) for key in ("keypoint", "state")}
+    noise = np.random.default_rng(0).standard_normal((4, 8, 2)).astype(np.float32)
+    frames = denoising(policy, seen, noise)
+    assert frames.shape == (4, 4, 8, 2), "three steps are four frames"
+    tensors = {key: torch.from_numpy(value) for key, value in seen.items()}
+    with torch.no_grad():
+        chunk = policy(tensors, torch.from_numpy(noise))
+    np.testing.assert_allclose(frames[-1], chunk.numpy(), rtol=1e-6)
+    action = episodes.read("action")
+    if relative is None:
+        low, high = action.min(0), action.max(0)
+        np.testing.assert_allclose(frames[0], (noise + 1) / 2 * (high - low) + low, rtol=0.6)
+    scale = 1 / policy.normaliser.get_buffer("scale_2").numpy()
+    spread = (frames[0] - frames[0][:1]) / (noise - noise[:1] + (noise == noise[:1]))
+    np.testing.assert_allclose(spread[1:], np.broadcast_to(scale, (3, 8, 2)), rtol=1e-3)
+    assert not policy.sampler.denoiser._forward_pre_hooks, "the hook is gone"
+
+
+def test_shapes_are_where_they_belong() -> None:
+    plane = Plane((-1, 1, 0, 3))
+    plane.rectangle(-0.5, 0.5, 1, 2, "block")
+    plane.disc(0, 3, 0.1, "goal")
+    plane.line(np.array([[-1.0, 0.0], [1.0, 3.0]]), "left")
+    plane.cross(0, 0, 0.2, "bad")
+    plane.moving_line([np.zeros((2, 2)), np.ones((2, 2))], "right", seconds=4)
+    root = ElementTree.fromstring(plane.svg("A scene", style=".left { stroke: red }"))
+    assert root.get("viewBox") == "0 0 2000 3000"
+    rectangle = root.find(f"{SVG}rect")
+    assert rectangle is not None
+    got = [float(rectangle.get(key, "")) for key in ("x", "y", "width", "height")]
+    assert got == [500, 1000, 1000, 1000]
+    disc = root.find(f"{SVG}circle")
+    assert disc is not None
+    assert (disc.get("cx"), disc.get("cy"), disc.get("r")) == ("1000", "0", "100")
+    still, moving = root.findall(f"{SVG}polyline")
+    assert still.get("points") == "0,3000 2000,0"
+    assert moving.get("points") == "2000,2000 2000,2000"
+    animate = moving.find(f"{SVG}animate")
+    assert animate is not None
+    values = animate.get("values", "").split(";")
+    assert values == ["1000,3000 1000,3000", "2000,2000 2000,2000", "2000,2000 2000,2000"]
+    assert animate.get("keyTimes") == "0.000;0.700;1.000"
+
+
+def test_pages_escape_what_is_text() -> None:
+    text = page("A < B", section("C & D", table(["<th>"], [["<b>kept</b>"]])))
+    assert "<title>A &lt; B</title>" in text
+    assert "C &amp; D" in text
+    assert "&lt;th&gt;" in text
+    assert "<b>kept</b>" in text
+
+
+def test_shares_are_told_with_their_interval() -> None:
+    share = rate([True] * 9 + [False])
+    assert percent(share).replace("\xa0", " ") == "90 % [60, 98]"
+    assert 'style="width:90.0%"' in share_bar(share)
+    assert percent(share) in share_bar(share)
