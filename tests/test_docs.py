@@ -1,8 +1,11 @@
 """The code in the documents runs: Python blocks as they stand, commands with shorter training."""
 
+import importlib.util
 import os
 import re
 import shlex
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,14 +13,18 @@ import pytest
 from steadyhand.cli.main import VERBS, main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md"]
+DOCUMENTS = ["README.md", "docs/idea.md", "docs/robot.md"]
+PAGES = [*DOCUMENTS, "docs/README.md", "docs/mistakes.md", "CONTRIBUTING.md", "BENCHMARKS.md"]
 
 # What is shortened for the test, and to what. Each has to occur, so that none goes stale.
 SHORTER = {
-    "steps=16_000": "steps=20",
-    "episodes=50": "episodes=2",
+    "steps=2000": "steps=20",
+    'config = sh.recipe("fork")': 'config = shorter(sh.recipe("fork"))',
+    "episodes=100": "episodes=2",
     "--minutes 10": "--steps 20 --denoiser.width 16",
+    "--data fork.npz --out": "--data fork.npz --steps 20 --out",
     "--episodes 50": "--episodes 2",
+    "--episodes 100": "--episodes 2",
 }
 
 
@@ -33,20 +40,36 @@ def shorten(code: str) -> str:
 
 
 @pytest.fixture
-def workplace(tmp_path, pusht_path, monkeypatch) -> Path:
-    """A folder in which the data has the name that the documents use."""
-    (tmp_path / pusht_path.name).symlink_to(pusht_path.resolve())
+def workplace(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_python_runs(document, workplace) -> None:
-    names: dict[str, object] = {}
-    found = blocks(document, "python")
+def test_python_runs_and_prints_what_it_says(document, workplace, capsys) -> None:
+    names: dict[str, object] = {"shorter": partial(replace, steps=20)}
+    found = [*blocks(document, "python")]
     assert found
-    for code in found:
+    for code in blocks(document, "(?:python|sh)"):
+        if code.startswith("steadyhand "):
+            if document != "README.md":
+                run_commands(code)
+            continue
+        capsys.readouterr()
         exec(compile(shorten(code), document, "exec"), names)
+        printed = iter(capsys.readouterr().out.splitlines())
+        for said in re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE):
+            assert said in printed, f"{document}: {said}"
+
+
+def run_commands(block: str) -> list[str]:
+    """Run the commands of a block, shortened; the verbs."""
+    lines = [line for line in block.splitlines() if line.startswith("steadyhand ")]
+    commands = [shlex.split(shorten(line.split("#")[0])) for line in lines]
+    for words in commands:
+        # The demo has its own tests.
+        assert words[1] == "demo" or main(words[1:]) == 0, words
+    return [words[1] for words in commands]
 
 
 def test_the_first_program_is_short() -> None:
@@ -54,12 +77,10 @@ def test_the_first_program_is_short() -> None:
     assert len(lines) <= 15
 
 
-def test_commands_run(workplace) -> None:
-    lines = [line for block in blocks("README.md", "sh") for line in block.splitlines()]
-    commands = [line.split("#")[0].strip() for line in lines if line.startswith("steadyhand ")]
-    assert {shlex.split(command)[1] for command in commands} == set(VERBS)
-    for command in commands:
-        assert main(shlex.split(shorten(command))[1:]) == 0, command
+def test_commands_run(workplace, pusht_path) -> None:
+    (workplace / pusht_path.name).symlink_to(pusht_path.resolve())
+    verbs = [verb for block in blocks("README.md", "sh") for verb in run_commands(block)]
+    assert set(verbs) == set(VERBS)
     assert list(Path("runs").glob("*/evaluations/*.mp4"))
 
 
@@ -70,10 +91,50 @@ def test_nothing_is_shortened_in_vain() -> None:
 
 def test_make_verbs_are_those_that_are_told() -> None:
     command = re.compile(r"(?:`|^    )make ([a-z]+)", re.MULTILINE)
-    texts = [(ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md")]
+    texts = [(ROOT / name).read_text() for name in PAGES]
     told = {verb for text in texts for verb in command.findall(text)}
     assert {"demo", "test", "check", "bench"} <= told
     there = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert told <= there
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text() == make().reference(), "run make docs"
+
+
+def test_links_lead_somewhere() -> None:
+    for name in PAGES:
+        text = (ROOT / name).read_text()
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)|src=\"([^\"]+)\"", text):
+            path = "".join(target)
+            assert path.startswith("https://") or (ROOT / name).parent.joinpath(path).exists(), path
+
+
+def test_flags_that_are_told_are_there(capsys) -> None:
+    """Those of the how-to's tables, and of every command on its own line."""
+    with pytest.raises(SystemExit):
+        main(["train", "state", "--help"])
+    there = set(re.findall(r"--[a-z][a-z.-]*", capsys.readouterr().out))
+    text = "".join((ROOT / name).read_text() for name in ("docs/robot.md", "docs/idea.md"))
+    told = set(re.findall(r"`(--[a-z][a-z.-]*)", text))
+    assert len(told) > 5
+    assert told <= there
+
+
+def test_pictures_are_made_by_the_code() -> None:
+    drawn = {f"{name}.svg" for name in (*make().DRAWN, *make().PLOTTED)}
+    assert drawn == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    told = "".join((ROOT / name).read_text() for name in PAGES)
+    assert not [name for name in drawn if f"pictures/{name}" not in told]
+
+
+def make():
+    """docs/make.py as a module."""
+    spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

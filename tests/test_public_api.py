@@ -13,7 +13,6 @@ NAMES = [
     "Episodes",
     "Flow",
     "MLPConfig",
-    "Normaliser",
     "Policy",
     "PolicyConfig",
     "PolicySpec",
@@ -31,6 +30,7 @@ NAMES = [
     "load_policy",
     "open_episodes",
     "recipe",
+    "record_episodes",
     "save_policy",
     "train",
 ]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from steadyhand.nets.config import UNetConfig as UNetConfig
     from steadyhand.policy.config import PolicyConfig as PolicyConfig
     from steadyhand.policy.config import SamplerConfig as SamplerConfig
-    from steadyhand.policy.normaliser import Normaliser as Normaliser
     from steadyhand.policy.policy import Policy as Policy
     from steadyhand.policy.predictor import TorchPredictor as TorchPredictor
     from steadyhand.policy.storage import load_policy as load_policy
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from steadyhand.recipes import recipe as recipe
     from steadyhand.spec import Chunking as Chunking
     from steadyhand.spec import PolicySpec as PolicySpec
+    from steadyhand.tasks import record_episodes as record_episodes
     from steadyhand.training.config import TrainConfig as TrainConfig
     from steadyhand.training.train import build_policy as build_policy
     from steadyhand.training.train import train as train
@@ -39,7 +39,6 @@ _WHERE = {
     "Episodes": "data.episodes",
     "Flow": "diffusion.process",
     "MLPConfig": "nets.config",
-    "Normaliser": "policy.normaliser",
     "Policy": "policy.policy",
     "PolicyConfig": "policy.config",
     "PolicySpec": "spec",
@@ -57,6 +56,7 @@ _WHERE = {
     "load_policy": "policy.storage",
     "open_episodes": "data.formats",
     "recipe": "recipes",
+    "record_episodes": "tasks",
     "save_policy": "policy.storage",
     "train": "training.train",
 }

@@ -28,7 +28,7 @@ EXTRAS = {
     "tensorboard": "train",
     "zarr": "data",
     "gym_pusht": "pusht",
-    "av": "pusht",
+    "av": "video",
 }
 
 HELP = """usage: steadyhand VERB [options]

@@ -17,7 +17,7 @@ def require_video() -> Any:
     try:
         return importlib.import_module("av")
     except ImportError as error:
-        raise MissingExtraError("av", "pusht") from error
+        raise MissingExtraError("av", "video") from error
 
 
 def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], rate_hz: float) -> None:

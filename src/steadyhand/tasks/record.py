@@ -7,35 +7,37 @@ from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
+from steadyhand.tasks.catalogue import make_task
 from steadyhand.tasks.task import Demonstrated, Scores, Task
 
 
 def record_episodes(
-    task: Task,
-    count: int,
+    task: str | Task,
+    episodes: int,
     *,
     first_seed: int = 0,
     watch: Callable[[Scores], object] = lambda scores: None,
 ) -> Episodes:
-    """`count` demonstrations, seeds `first_seed`…, of the task's own expert, in float32.
+    """`episodes` demonstrations of the task's own expert, seeds `first_seed`…, in float32.
 
     They hold every feature that the task observes, and `action`. `watch` is given the scores of
     each as it ends. Raises `ConfigurationError` where the task has no expert.
     """
+    task = make_task(task) if isinstance(task, str) else task
     if not isinstance(task, Demonstrated):
         raise ConfigurationError(
             f"Nobody demonstrates {task.name} here: it has no scripted expert. "
             "Name demonstrations that were recorded elsewhere, with --data PATH."
         )
-    if count < 1:
-        raise ConfigurationError(f"episodes is {count}; ask for at least 1.")
+    if episodes < 1:
+        raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")
     if first_seed < 0:
         raise ConfigurationError(f"The first seed is {first_seed}; seeds are not negative.")
     world = task.make()
     columns: dict[str, list[NDArray[np.float32]]] = {}
     ends: list[int] = []
     steps = 0
-    for seed in range(first_seed, first_seed + count):
+    for seed in range(first_seed, first_seed + episodes):
         expert, observation, over = task.expert(seed), world.reset(seed), False
         for _ in range(task.max_steps):
             action = expert.act(observation)

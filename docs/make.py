@@ -1,0 +1,269 @@
+"""Makes the pictures and the reference of this documentation: `make docs`.
+
+The pictures of `fork` come from the policies of a demo (runs/demo), all others from formulas.
+"""
+
+import ast
+import inspect
+import itertools
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import steadyhand as sh
+from steadyhand.data import open_episodes
+from steadyhand.evaluation.evaluate import evaluate
+from steadyhand.evaluation.picture import UNITS
+from steadyhand.policy.storage import load_policy
+from steadyhand.studies.demo import (
+    Demo,
+    demonstrations_picture,
+    denoising_frames,
+    denoising_strip,
+    scene,
+    trajectories_picture,
+)
+from steadyhand.training.checkpoint import find_policy
+
+HERE = Path(__file__).parent
+PICTURES = HERE / "pictures"
+LEFT, RIGHT, SOFT = "#1f6fb4", "#d9772b", "#7a8088"
+STYLE = """
+svg { --back: #f6f7f8; --ink: #1d2126; --block: #4a4f58; --goal: #8cc78f; --left: #1f6fb4;
+  --right: #d9772b; --bad: #c0392b; }
+@media (prefers-color-scheme: dark) { svg { --back: #1d2126; --ink: #e6e8ea; --block: #7b828c;
+  --goal: #3f7d46; --left: #6ab0ea; --right: #f0a060; --bad: #ff7566; } }
+.back { fill: var(--back); } .block { fill: var(--block); } .goal { fill: var(--goal); }
+.robot { fill: var(--ink); } text { fill: var(--ink); font-family: system-ui, sans-serif; }
+polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+.left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
+.thin { stroke-width: 4; opacity: .45; } .thick { stroke-width: 12; }
+"""
+
+
+def load_demo(path: Path) -> Demo:
+    """What `steadyhand demo` left in a folder, tried again."""
+    if not (path / "report.html").exists():
+        sys.exit(
+            f"The pictures show what the demo found, and {path} has none: run make demo first."
+        )
+    policies = {name: load_policy(find_policy(path / name)) for name in ("regression", "diffusion")}
+    evaluations = {
+        name: evaluate(policy, "fork", episodes=100) for name, policy in policies.items()
+    }
+    return Demo(open_episodes(path / "demonstrations.npz"), policies, evaluations, {})
+
+
+def side_by_side(panels: list[tuple[str, str]], size: tuple[float, float]) -> str:
+    """Panels of (picture, title under it) in a row; `size` is a panel's, in metres."""
+    width, height = round(UNITS * size[0]), round(UNITS * size[1])
+    gap = width // 16
+    parts = []
+    for number, (picture, title) in enumerate(panels):
+        x = number * (width + gap)
+        placed = picture.replace("<svg ", f'<svg x="{x}" width="{width}" height="{height}" ', 1)
+        parts.append(
+            f'<rect class="back" x="{x}" width="{width}" height="{height}" rx="40"/>{placed}'
+            f'<text x="{x + width / 2}" y="{height + 1.4 * gap}" text-anchor="middle" '
+            f'font-size="{gap}">{title}</text>'
+        )
+    whole = f"0 0 {len(panels) * (width + gap) - gap} {height + 2 * gap}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{whole}"><style>{STYLE}</style>'
+        f"{''.join(parts)}</svg>\n"
+    )
+
+
+def overview(demo: Demo) -> str:
+    """Demonstrations, regression, diffusion."""
+    panels = [(demonstrations_picture(demo.demonstrations), "200 demonstrations")]
+    for name, found in demo.evaluations.items():
+        title = f"{name}: {100 * found.success.mean:.0f} of {found.success.n} arrive"
+        panels.append((trajectories_picture(found, name), title))
+    return side_by_side(panels, (1.0, 1.2))
+
+
+def strip(demo: Demo) -> str:
+    """One chunk, and some others, from noise to plan."""
+    frames = denoising_frames(demo.policies["diffusion"])
+    return side_by_side(denoising_strip(frames), (1.6, 1.8))
+
+
+def mean_of_ways(demo: Demo) -> str:
+    """One chunk a way, and their mean."""
+    episodes = demo.demonstrations
+    chunks = np.stack([episodes.read("action", s, s + 16) for s in episodes.starts])
+    left = chunks[:, 10, 0] < 0
+    plane = scene()
+    for way, css in ((left, "left"), (~left, "right")):
+        plane.line(chunks[way].mean(0), f"{css} thick")
+    plane.line(chunks.mean(0), "bad thick")
+    return side_by_side([(plane.svg("Two ways and their mean"), "their mean")], (1.0, 1.2))
+
+
+def histogram(demo: Demo) -> None:
+    """Where the robot is asked to be a second after the start: three answers."""
+    episodes = demo.demonstrations
+    shown = np.array([episodes.read("action", s + 10, s + 11)[0, 0] for s in episodes.starts])
+    start = sh.record_episodes("fork", 1000, first_seed=200_000)
+    seen = {"state": torch.from_numpy(np.repeat(start.read("state")[start.starts][:, None], 2, 1))}
+    noise = torch.randn(1000, 16, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        answers = {name: p(seen, noise)[:, 10, 0].numpy() for name, p in demo.policies.items()}
+    titles = {"demonstrated": shown, **answers}
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.3), sharex=True)
+    for axis, (title, values) in zip(axes, titles.items(), strict=True):
+        axis.axvspan(-0.12, 0.12, color="#d0d3d8", lw=0)
+        axis.hist(values, bins=np.linspace(-0.3, 0.3, 61), color=LEFT, density=True)
+        axis.set_title(title, fontsize=10)
+        axis.set_yticks([])
+        axis.set_xlabel("x of action 11 (m)")
+    figure.tight_layout()
+
+
+def schedules(_: Demo) -> None:
+    """How much of the signal's variance is left on the way to noise."""
+    times = np.arange(100.0)
+    literal = np.cumprod(1 - np.linspace(1e-4, 0.02, 100))
+    figure, axis = plt.subplots(figsize=(7.2, 2.8))
+    flow = sh.Flow().path(times / 99)[0] ** 2
+    cosine = sh.DDPM(schedule="squared_cosine").path(times)[0] ** 2
+    scaled = sh.DDPM(schedule="linear").path(times)[0] ** 2
+    for name, kept, colour in (
+        ("squared cosine", cosine, LEFT),
+        ("linear, scaled to 100 steps", scaled, "#3f9b57"),
+        ("flow", flow, SOFT),
+        ("linear 1e-4…0.02, taken literally", literal, RIGHT),
+    ):
+        axis.plot(times / 99, kept, color=colour, label=name)
+    axis.text(1, literal[-1] - 0.03, "36 % is left", color=RIGHT, ha="right", va="top")
+    axis.set_xlabel("time: clean to noise")
+    axis.set_ylabel("signal kept, alpha²")
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.tight_layout()
+
+
+class TwoWays(nn.Module):
+    """The perfect network for one number that is -1 or 1, equally often."""
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        time = (t / 100).view(-1, 1, 1)
+        return torch.tanh((1 - time) * x / time**2)
+
+
+def paths(_: Demo) -> None:
+    """Forty draws of noise on their way to one of two answers, in many steps and in five."""
+    noise = torch.randn(40, 1, 1, generator=torch.Generator().manual_seed(1))
+    figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True)
+    for axis, steps in zip(axes, (100, 5), strict=True):
+        sampler = sh.Sampler(TwoWays(), sh.Flow(prediction="sample"), steps=steps)
+        passed: list[Tensor] = []
+        sampler.denoiser.register_forward_pre_hook(lambda _, given, to=passed: to.append(given[0]))
+        end = sampler(noise, torch.zeros(40, 1, 1))
+        lines = torch.stack([*passed, end])[:, :, 0, 0].numpy()
+        for line in lines.T:
+            axis.plot(
+                np.linspace(0, 1, steps + 1), line, lw=0.8, color=LEFT if line[-1] < 0 else RIGHT
+            )
+        axis.set_title(f"{steps} steps", fontsize=10)
+        axis.set_xlabel("noise → action")
+    figure.tight_layout()
+
+
+def chunk_as_image(demo: Demo) -> None:
+    """One chunk as a picture of two rows and sixteen columns, at six moments."""
+    frames = denoising_frames(demo.policies["diffusion"])[:, 0]
+    chosen = np.round(np.linspace(0, len(frames) - 1, 6)).astype(int)
+    figure, axes = plt.subplots(1, 6, figsize=(9, 1.2))
+    for axis, step in zip(axes, chosen, strict=True):
+        axis.imshow((frames[step] - (0, 0.5)).T, cmap="gray", vmin=-0.6, vmax=0.6, aspect="auto")
+        axis.set_xticks([])
+        axis.set_yticks([0, 1], ["x", "y"] if step == 0 else ["", ""])
+        axis.set_title("noise" if step == 0 else f"step {step}", fontsize=9)
+    figure.tight_layout()
+
+
+DRAWN: dict[str, Callable[[Demo], str]] = {
+    "overview": overview,
+    "denoising": strip,
+    "mean": mean_of_ways,
+}
+PLOTTED: dict[str, Callable[[Demo], None]] = {
+    "histogram": histogram,
+    "schedules": schedules,
+    "paths": paths,
+    "chunk_as_image": chunk_as_image,
+}
+
+
+def reference() -> str:
+    """Every public name with its signature, docstring, fields and methods, as Markdown."""
+    parts = [
+        "# Reference",
+        "Made from the docstrings by `make docs`. Everything here is `steadyhand.NAME`, and is "
+        "loaded when it is first used. Shapes: B batch, T_o observation steps, H horizon, A "
+        "numbers in an action, N tokens, D features, S denoising steps.",
+    ]
+    for name in sh.__all__:
+        found: Any = getattr(sh, name)
+        parts += [f"## {name}", _signature(name, found), inspect.getdoc(found) or ""]
+        if not inspect.isclass(found):
+            continue
+        if fields := _fields(found):
+            parts.append("\n".join(f"- `{field}`: {said}" for field, said in fields.items()))
+        for member, value in vars(found).items():
+            said = inspect.getdoc(value)
+            if member.startswith("_") or not said:
+                continue
+            if isinstance(value, property):
+                parts += [f"`{name}.{member}`: {said}"]
+            elif isinstance(value, classmethod) or inspect.isfunction(value):
+                parts += [_signature(f"{name}.{member}", getattr(found, member)), said]
+    return "\n\n".join(parts) + "\n"
+
+
+def _fields(found: type) -> dict[str, str]:
+    """The fields of a dataclass that are explained, with their explanations."""
+    body = ast.parse(inspect.getsource(found)).body[0].body  # type: ignore[attr-defined]
+    said = {}
+    for field, after in itertools.pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
+            said[ast.unparse(field.target)] = inspect.cleandoc(ast.literal_eval(after.value))
+    return said
+
+
+def _signature(name: str, found: Any) -> str:
+    if inspect.isclass(found) and issubclass(found, Exception):
+        return f"```\n{name}\n```"
+    given = inspect.signature(found).parameters.values()
+    plain = [p.replace(annotation=p.empty) for p in given if p.name != "self"]
+    text = re.sub(r"<function (\w+) at \w+>", r"\1", str(inspect.Signature(plain)))
+    return f"```\n{name}{text}\n```"
+
+
+def main() -> None:
+    (HERE / "reference.md").write_text(reference())
+    if "--reference" in sys.argv:
+        return
+    mpl.rcParams.update({"svg.hashsalt": "steadyhand", "axes.spines.top": False})
+    mpl.rcParams.update({"axes.spines.right": False, "font.size": 9})
+    demo = load_demo(HERE.parent / "runs" / "demo")
+    PICTURES.mkdir(exist_ok=True)
+    for name, draw in DRAWN.items():
+        (PICTURES / f"{name}.svg").write_text(draw(demo))
+    for name, plot in PLOTTED.items():
+        plot(demo)
+        plt.savefig(PICTURES / f"{name}.svg", metadata={"Date": None}, facecolor="white")
+        plt.close()
+
+
+if __name__ == "__main__":
+    main()

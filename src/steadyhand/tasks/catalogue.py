@@ -1,0 +1,35 @@
+"""The tasks by name, with their settings."""
+
+from dataclasses import fields
+from typing import Any
+
+from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.tasks.fork import Fork
+from steadyhand.tasks.pusht import PushT
+from steadyhand.tasks.task import Task
+
+TASKS: dict[str, type[Any]] = {"fork": Fork, "pusht": PushT}
+"""Each a frozen dataclass whose fields, those that can be given, are the task's settings."""
+
+
+def make_task(name: str) -> Task:
+    """The task of that name, with settings where they are given: `fork:gap=0.1,commit=0.5`.
+
+    Raises `ConfigurationError` with the nearest name for a typo.
+    """
+    kind, _, words = name.partition(":")
+    if kind not in TASKS:
+        raise ConfigurationError(unknown("task", kind, TASKS))
+    known = {field.name: type(field.default) for field in fields(TASKS[kind]) if field.init}
+    settings: dict[str, Any] = {}
+    for word in filter(None, words.split(",")):
+        key, _, value = word.partition("=")
+        if key not in known:
+            raise ConfigurationError(unknown(f"setting of {kind}:", key, known))
+        try:
+            settings[key] = known[key](value)
+        except ValueError:
+            raise ConfigurationError(
+                f"{kind}'s {key} is a number, not '{value}'. Write it as {kind}:{key}=0.5"
+            ) from None
+    return TASKS[kind](**settings)
