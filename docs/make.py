@@ -245,7 +245,8 @@ def _signature(name: str, found: Any) -> str:
         return f"```\n{name}\n```"
     given = inspect.signature(found).parameters.values()
     plain = [p.replace(annotation=p.empty) for p in given if p.name != "self"]
-    text = re.sub(r"<function (\w+) at \w+>", r"\1", str(inspect.Signature(plain)))
+    text = re.sub(r"<function ([\w.<>]+) at \w+>", r"\1", str(inspect.Signature(plain)))
+    text = text.replace("<lambda>", "…")
     return f"```\n{name}{text}\n```"
 
 
