@@ -6,6 +6,7 @@ into one message and exit status 2. Anything else that escapes is a defect of th
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -73,3 +74,14 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, known, n=1)
     guess = f" Did you mean '{near[0]}'?" if near else ""
     return f"There is no {what} '{name}'.{guess} Available: {', '.join(known) or 'none'}."
+
+
+def nothing_at(what: str, path: Path) -> str:
+    """The message for a path that is not there: what its folder holds, the nearest name first."""
+    folder = path.parent
+    names = sorted(entry.name for entry in folder.glob("*")) if folder.is_dir() else []
+    near = get_close_matches(path.name, names, n=1)
+    guess = f" Did you mean '{folder / near[0]}'?" if near else ""
+    where = "This folder" if folder == Path() else str(folder)
+    holds = f" {where} holds: {', '.join(names[:8])}." if names else ""
+    return f"There is no {what} at {path}.{guess}{holds}"

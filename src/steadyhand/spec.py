@@ -167,7 +167,7 @@ class PolicySpec:
         if len(self.action.shape) != 1:
             raise ConfigurationError(
                 f"The action '{self.action.name}' has shape {self.action.shape}; "
-                "a policy predicts flat actions, shape (A,)."
+                "a policy predicts flat actions, shape (A,), recorded as (steps, A)."
             )
         reference = self.reference
         if reference is not None and reference.shape != self.action.shape:

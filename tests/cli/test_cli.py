@@ -130,62 +130,6 @@ def test_inspect(run, data, capsys) -> None:
     assert policy["parameters"] > 1000
 
 
-MISTAKES = [
-    (["trian"], "There is no verb 'trian'. Did you mean 'train'?", "usage"),
-    (["train", "pusht"], "no recipe 'pusht'. Did you mean 'pusht_state'?", "configuration"),
-    (["train", "pusht_state"], "Name the demonstrations with --data", "data"),
-    (["train", "pusht_state", "--data", "nowhere"], "There is nothing at nowhere", "data"),
-    (["train", "pusht_state", "--method", "flw"], "Did you mean 'flow'?", "configuration"),
-    (["train", "pusht_state", "--network", "transformr"], "There is no network", "configuration"),
-    (["train", "pusht_state", "--stepz", "3"], "Unrecognized options: --stepz", "usage"),
-    (["train", "pusht_state", "--steps", "many"], "invalid literal for int", "usage"),
-    (
-        ["train", "pusht_state", "--steps", "0"],
-        "steps is 0; it must be at least 1",
-        "configuration",
-    ),
-    (["train", "pusht_state", "--chunking.execute", "17"], "Choose execute in 1…16", None),
-    (["train", "pusht_state", "--data={data}", "--observations", "stat"], "mean 'state'", None),
-    (["train", "pusht_state", "--data={data}", "--prepare", "aling"], "mean 'align'", None),
-    (["train", "pusht_state", "--data={data}", "--out={run}"], "already holds something", "usage"),
-    (["train", "pusht_state", "--data={data}", "--device", "tpu"], "no device 'tpu'", "device"),
-    (["train", "pusht_state", "--data={data}", "--sampler.steps", "0"], "at least 1 step", None),
-    (["train", "pusht_state", "--betas", "1.5", "0.9"], "both must be in [0, 1)", None),
-    (["train", "pusht_state", "--seed=-1"], "seed is -1; it must not be below 0", None),
-    (["train", "pusht_state", "--minutes", "inf"], "positive and finite", None),
-    (["train", "pusht_state", "--device", "auto:1", "--data={data}"], "no device 'auto:1'", None),
-    (["evaluate", "{run}", "--seed-start", "5000000000"], "below 2**32", "configuration"),
-    (["evaluate", "{run}", "--temperature", "nan"], "must be 0 or above", "configuration"),
-    (["compare", "{run}", "{run}/last"], "named twice", "usage"),
-    (["train", "--resume", "--out", "nowhere"], "nowhere is not a run", "checkpoint"),
-    (["train", "--resume", "--out={run}", "--steps", "9"], "keeps its own configuration", "usage"),
-    (["evaluate", "nowhere"], "There is no run or checkpoint at nowhere", "checkpoint"),
-    (["evaluate", "{data}"], "neither a run nor a policy", "checkpoint"),
-    (["evaluate"], "A run (its last averaged weights)", "usage"),
-    (["evaluate", "{run}", "--episodes", "0"], "ask for at least 1", "configuration"),
-    (["evaluate", "{run}", "--execute", "20"], "Choose execute in 1…16", "configuration"),
-    (["evaluate", "{run}", "--solver", "heun"], "heun", "usage"),
-    (["evaluate", "{run}", "--task", "pusht2"], "Did you mean 'pusht'?", "configuration"),
-    (["evaluate", "{run}", "--device", "cuda:7"], "not available", "device"),
-    (["compare", "{run}"], "at least two different runs", "usage"),
-    (["inspect", "nowhere"], "There is nothing at nowhere", "data"),
-]
-
-
-@pytest.mark.parametrize(("words", "message", "kind"), MISTAKES, ids=lambda v: str(v)[:60])
-def test_mistakes(words, message, kind, run, data, capsys) -> None:
-    words = [word.format(run=run, data=data) for word in words]
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert message in err
-    assert "Traceback" not in err
-    assert not out
-    assert main([*words, "--json"]) == 2
-    found = json.loads(capsys.readouterr().out)["error"]
-    assert message in found["message"]
-    assert kind is None or found["kind"] == kind
-
-
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(data, tmp_path) -> None:
     out = tmp_path / "r"
     words = ["train", "pusht_state", f"--data={data}", "--steps=100000", f"--out={out}", *TINY]

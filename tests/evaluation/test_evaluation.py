@@ -220,9 +220,9 @@ def test_compare_pairs_by_initial_state() -> None:
 
 def test_results_can_be_written(tmp_path) -> None:
     spec = PolicySpec.select({"time": (1,), "action": (1,)}, observations=["time"])
-    file = EpisodesFile(tmp_path / "deep" / "episodes.jsonl")
-    found = evaluate(Clock(spec, []), Counting(), episodes=3, watch=file.append)
-    file.sort()
+    with EpisodesFile(tmp_path / "deep" / "episodes.jsonl") as file:
+        found = evaluate(Clock(spec, []), Counting(), episodes=3, parallel=2, watch=file.append)
+    assert not file.partial.exists()
     lines = (tmp_path / "deep" / "episodes.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [7, 8, 9]
     assert json.loads(json.dumps(found.as_json()))["success"]["n"] == 3
@@ -231,16 +231,24 @@ def test_results_can_be_written(tmp_path) -> None:
 def test_episodes_that_ended_before_a_stop_are_kept(tmp_path) -> None:
     spec = PolicySpec.select({"time": (1,), "action": (1,)}, observations=["time"])
     file = EpisodesFile(tmp_path / "episodes.jsonl")
+    file.path.write_text("of an earlier evaluation")
 
     def watch(episode) -> None:
         file.append(episode)
         if episode.seed == 8:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), file:
         evaluate(Clock(spec, []), Counting(), episodes=6, parallel=1, watch=watch)
-    lines = file.path.read_text().splitlines()
+    lines = file.partial.read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [7, 8]
+    assert file.path.read_text() == "of an earlier evaluation"
+
+
+def test_an_evaluation_that_never_began_leaves_nothing(tmp_path) -> None:
+    with pytest.raises(ZeroDivisionError), EpisodesFile(tmp_path / "new" / "episodes.jsonl"):
+        _ = 1 / 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_videos_play(tmp_path) -> None:

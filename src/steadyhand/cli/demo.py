@@ -74,6 +74,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
 
     show(screen, "Two policies learn to drive around an obstacle. Left and right are both right.")
     configs = {name: _config(options, method, out) for name, method in METHODS.items()}
+    _require_free(out)
     for name, config in configs.items():
         _require_same(out / name, config)
     data = out / "demonstrations.npz"
@@ -119,6 +120,18 @@ def _config(options: Options, method: str, out: Path) -> TrainConfig:
         device=options.device,
         data=(out / "demonstrations.npz").resolve(),
     )
+
+
+def _require_free(out: Path) -> None:
+    """Raise `UsageError` where the folder holds anything that is not a demo's."""
+    known = {"demonstrations.npz", "report.html", *METHODS}
+    held = [p.name for p in out.iterdir()] if out.is_dir() else [out.name] if out.exists() else []
+    foreign = [name for name in held if name not in known and not name.endswith(".partial")]
+    if foreign:
+        raise UsageError(
+            f"{out} holds something else already ({', '.join(sorted(foreign)[:3])}), and is left "
+            "as it is. Choose another --out."
+        )
 
 
 def _require_same(run: Path, config: TrainConfig) -> None:

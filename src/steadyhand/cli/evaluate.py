@@ -110,7 +110,7 @@ def evaluate_run(
     path: Path, options: Episodes, *, out: Path, video: int = 0
 ) -> tuple[Path, Evaluation]:
     """(the episodes' file in `out`, the outcome) for a run or checkpoint under these options."""
-    from steadyhand.cli.screen import progress
+    from steadyhand.cli.screen import console, progress, show
     from steadyhand.evaluation.evaluate import EpisodesFile, evaluate
     from steadyhand.policy.device import choose_device
     from steadyhand.policy.storage import load_policy, read_provenance
@@ -134,16 +134,20 @@ def evaluate_run(
         f"-seed{first}-{options.episodes}"
     )
     file = EpisodesFile(out / f"{label}.jsonl")
-    with progress(f"evaluating {path.name}", options.episodes) as advance:
-        found = evaluate(
-            policy,
-            task,
-            episodes=options.episodes,
-            seed_start=first,
-            execute=options.execute,
-            parallel=options.parallel,
-            film=range(first, first + video),
-            watch=lambda episode: (file.append(episode), advance(1)),
-        )
-    file.sort()
+    try:
+        with file, progress(f"evaluating {path.name}", options.episodes) as advance:
+            found = evaluate(
+                policy,
+                task,
+                episodes=options.episodes,
+                seed_start=first,
+                execute=options.execute,
+                parallel=options.parallel,
+                film=range(first, first + video),
+                watch=lambda episode: (file.append(episode), advance(1)),
+            )
+    except KeyboardInterrupt:
+        if file.partial.exists():
+            show(console(), f"The episodes that ended are in {file.partial}")
+        raise
     return file.path, found

@@ -64,16 +64,17 @@ class Options:
 def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     """Parse, train, report."""
     named = bool(arguments) and not arguments[0].startswith("-")
-    if not named and ("--help" in arguments or "-h" in arguments or not arguments):
+    if not named and ("--help" in arguments or "-h" in arguments):
         names = {"recipes": RECIPES, "methods": METHODS, "networks": NETWORKS}
         print(HELP.format(**{key: ", ".join(value) for key, value in names.items()}))
-        if not arguments:
-            raise UsageError(f"Name a recipe: {', '.join(RECIPES)}.")
         return None
     if "--resume" in arguments:
         return _resume(arguments)
     if not named:
-        raise UsageError(f"Name a recipe first: steadyhand train {next(iter(RECIPES))} …")
+        raise UsageError(
+            f"Name a recipe first, as: steadyhand train {next(iter(RECIPES))}. "
+            f"There are: {', '.join(RECIPES)}. See steadyhand train --help."
+        )
     method, network = _peek(arguments, "--method"), _peek(arguments, "--network")
     config = recipe(arguments[0], method=method, network=network)
     default = Options(config=config, method=cast(Any, method), network=cast(Any, network))

@@ -97,13 +97,17 @@ class Episodes:
         try:
             values = np.asarray(self.arrays[feature.key][start:stop])
         except Exception as error:
+            said = (
+                str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+            )
             raise DataError(
-                f"{self.path or 'the data'}: '{feature.key}' cannot be read, a chunk of it is "
-                f"missing or damaged ({type(error).__name__}: {error}). Copy the data again."
+                f"{self.path or 'the data'}: '{feature.key}' cannot be read, a part of it is "
+                f"missing or damaged ({said}). Copy the data again."
             ) from error
         if not np.issubdtype(values.dtype, np.number) and values.dtype != np.bool_:
             raise DataError(
-                f"{self.path or 'the data'}: '{feature.key}' holds {values.dtype}, not numbers."
+                f"{self.path or 'the data'}: '{feature.key}' holds {values.dtype}, not numbers. "
+                "Store numbers, or leave it out of --observations."
             )
         if len(values) != stop - start:
             raise DataError(f"{self.path or 'the data'}: '{feature.key}' is truncated.")

@@ -54,7 +54,8 @@ def euler(process: Process, times: Array) -> Coefficients:
     alpha, sigma, alpha1, sigma1 = _levels(process, times)
     if not np.allclose([alpha + sigma, alpha1 + sigma1], 1):
         raise ConfigurationError(
-            f"Euler steps follow the straight path of Flow(), and {process} is curved. "
+            "Euler steps follow the straight path of Flow(), and that of "
+            f"{type(process).__name__} is curved. "
             "Use solver 'ddim' or 'dpmpp_2m'."
         )
     return _table(len(times), b=alpha1, d=sigma1)

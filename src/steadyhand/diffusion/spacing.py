@@ -42,5 +42,5 @@ def _check(process: Process, steps: int) -> None:
     if process.train_steps is not None and steps > process.train_steps:
         raise ConfigurationError(
             f"{steps} sampling steps are more than the {process.train_steps} noise levels "
-            f"that {process} was trained on. Choose 1…{process.train_steps}."
+            f"that {type(process).__name__} was trained on. Choose 1…{process.train_steps}."
         )

@@ -51,15 +51,22 @@ class Evaluation:
 
 
 class EpisodesFile:
-    """One line of JSON an episode, written as each ends, so that stopping loses none of them."""
+    """One line of JSON an episode, written as each ends, so that stopping loses none of them.
+
+    It is a context: in it the lines go to `path.partial`, and when it ends well, in the order of
+    their seeds, to `path`; what was there before stays until then. Where it ends before the last
+    episode, the partial file stays. Raises `CheckpointError` where it cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("")
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be written ({error}).") from error
+        self.path, self.partial = path, path.with_name(f"{path.name}.partial")
+
+    def __enter__(self) -> "EpisodesFile":
+        self._made = None if self.path.parent.exists() else self.path.parent
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.partial.write_text("")
+        return self
 
     def append(self, episode: Episode) -> None:
         """Add an episode that has ended: its seed, initial state, length and scores."""
@@ -69,14 +76,30 @@ class EpisodesFile:
             "steps": len(episode.actions),
             **episode.scores,
         }
-        with self.path.open("a") as file:
+        with self._explained(), self.partial.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def sort(self) -> None:
-        """Put the episodes in the order of their seeds, however they ended."""
-        lines = self.path.read_text().splitlines()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        lines = self.partial.read_text().splitlines()
         ordered = sorted(lines, key=lambda line: json.loads(line)["seed"])
-        self.path.write_text("".join(f"{line}\n" for line in ordered))
+        if kind is None:
+            with self._explained():
+                self.partial.write_text("".join(f"{line}\n" for line in ordered))
+                self.partial.replace(self.path)
+        elif not lines:
+            self.partial.unlink()
+            if self._made is not None:
+                self._made.rmdir()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be written ({error.strerror or error}). Mend the rights of "
+                "its folder or the disk, or evaluate with another --out."
+            ) from error
 
 
 def evaluate(

@@ -202,7 +202,10 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{path} cannot be read ({error}). Use another checkpoint."
         ) from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not the card of a steadyhand policy.")
+        raise CheckpointError(
+            f"{path} is not the card of a steadyhand policy. Name a run (the folder that "
+            "`steadyhand train` made) or one of its checkpoints."
+        )
     if card.get("version") != VERSION:
         raise CheckpointError(
             f"{path} has format version {card.get('version')}; this steadyhand "
@@ -233,7 +236,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) 
         first = str(error).splitlines()[1:2] or [str(error)]
         raise CheckpointError(
             f"The weights in {where} do not fit the policy described beside them: "
-            f"{first[0].strip()}"
+            f"{first[0].strip()} Use another checkpoint."
         ) from error
 
 

@@ -20,16 +20,16 @@ def make_task(name: str) -> Task:
     kind, _, words = name.partition(":")
     if kind not in TASKS:
         raise ConfigurationError(unknown("task", kind, TASKS))
-    known = {field.name: type(field.default) for field in fields(TASKS[kind]) if field.init}
+    usual = {field.name: field.default for field in fields(TASKS[kind]) if field.init}
     settings: dict[str, Any] = {}
     for word in filter(None, words.split(",")):
         key, _, value = word.partition("=")
-        if key not in known:
-            raise ConfigurationError(unknown(f"setting of {kind}:", key, known))
+        if key not in usual:
+            raise ConfigurationError(unknown(f"setting of {kind}:", key, usual))
         try:
-            settings[key] = known[key](value)
+            settings[key] = type(usual[key])(value)
         except ValueError:
             raise ConfigurationError(
-                f"{kind}'s {key} is a number, not '{value}'. Write it as {kind}:{key}=0.5"
+                f"{kind}'s {key} is a number, not '{value}'. Write it as {kind}:{key}={usual[key]}"
             ) from None
     return TASKS[kind](**settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from steadyhand.errors import CheckpointError, UsageError
+from steadyhand.errors import CheckpointError, UsageError, nothing_at
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import Provenance, read_tensors, save_policy
@@ -42,9 +42,10 @@ class Run:
         left = {"checkpoints", ".config.json.partial"}
         held = {p.name for p in self.path.iterdir()} if self.path.is_dir() else {self.path.name}
         if self.path.exists() and (held - left or any(self.checkpoints.glob("*"))):
+            go_on = f"Continue that run with steadyhand train --resume --out {self.path}, or choose"
             raise UsageError(
-                f"{self.path} already holds something. Continue that run with "
-                f"steadyhand train --resume --out {self.path}, or choose another --out."
+                f"{self.path} already holds something. "
+                f"{go_on if self.exists else 'Choose'} another --out."
             )
 
     def create(self, config: TrainConfig) -> None:
@@ -68,7 +69,10 @@ class Run:
                 "`steadyhand train --out` made."
             ) from None
         except ValueError as error:
-            raise CheckpointError(f"{self.path}/config.json is damaged ({error}).") from error
+            raise CheckpointError(
+                f"{self.path}/config.json is damaged ({error}), and without it the run cannot go "
+                "on. Its checkpoints can still be evaluated; start a new run with another --out."
+            ) from error
         return decode(TrainConfig, content, f"{self.path}/config.json")
 
     def steps_saved(self) -> list[int]:
@@ -155,7 +159,7 @@ def find_policy(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.exists():
-        raise CheckpointError(f"There is no run or checkpoint at {path}.")
+        raise CheckpointError(nothing_at("run or checkpoint", path))
     if (path / "policy.json").exists():
         return path
     if (path / "last" / "policy.json").exists():

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats import npz, replay_zarr
-from steadyhand.errors import DataError, UsageError, unknown
+from steadyhand.errors import DataError, UsageError, nothing_at, unknown
 
 ADAPTERS: tuple[ModuleType, ...] = (replay_zarr, npz)
 """Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
@@ -23,9 +23,7 @@ def open_episodes(path: str | Path) -> Episodes:
     """
     path = Path(path)
     if not path.exists():
-        nearby = sorted(p.name for p in path.parent.glob("*"))[:8] if path.parent.is_dir() else []
-        hint = f" {path.parent} holds: {', '.join(nearby)}." if nearby else ""
-        raise DataError(f"There is nothing at {path}.{hint}")
+        raise DataError(nothing_at("data", path))
     for adapter in ADAPTERS:
         if adapter.matches(path):
             return adapter.read(path)

@@ -34,7 +34,10 @@ def read(path: Path) -> Episodes:
     except DataError:
         raise
     except Exception as error:  # a damaged archive can raise nearly anything
-        raise DataError(f"{path} is not a whole .npz file ({error}). Write it again.") from error
+        raise DataError(
+            f"{path} is not a whole .npz file ({error}). If it was cut short, "
+            "copy or write it again."
+        ) from error
     arrays = {
         name: _Member(members, name, *header)
         for name, header in headers.items()

@@ -1,0 +1,417 @@
+"""What people do wrong, as a table: the files they have, what they type, who stops them.
+
+`python tests/cli/mistakes.py` writes what is printed to docs/mistakes.md; the tests hold it there.
+"""
+
+import contextlib
+import ctypes
+import io
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+import zarr
+
+from steadyhand.cli.main import main
+from steadyhand.data import write_episodes
+from steadyhand.tasks import record_episodes
+
+PAGE = Path(__file__).parents[2] / "docs" / "mistakes.md"
+TINY = "--steps 20 --checkpoint-every 10 --denoiser.width 16 --denoiser.blocks 1 --device cpu"
+HEAD = """# When something is wrong
+
+Every mistake here is made by the tests, in a folder with a data set `demos.npz` and a run `run`,
+and this is what is answered: exit status 2, one message, no traceback, and every file as it was.
+With `--json` the same message comes as `{"error": {"kind", "message"}}`. Made by
+`python tests/cli/mistakes.py`.
+"""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One line of the table."""
+
+    typed: str
+    """The words after `steadyhand`."""
+    spoil: Callable[[], object] | None = None
+    """Makes what is wrong, in the current folder."""
+    limit: Callable[[], object] | None = None
+    """Applied to the process; the mistake is then made in one of its own."""
+    note: str = ""
+    """What is wrong, where the words do not show it."""
+    leaves: bool = False
+    """Whether new files may be left behind."""
+    without: str | None = None
+    """A package that is not installed."""
+
+
+def prepare(place: Path) -> None:
+    """What the mistakes are made with: demonstrations and a finished run."""
+    with contextlib.chdir(place), contextlib.redirect_stderr(io.StringIO()):
+        write_episodes("demos.npz", record_episodes("fork", 6))
+        Path("notes.txt").write_text("remember the milk")
+        Path("empty").mkdir()
+        assert main(f"train fork --data demos.npz --out run {TINY}".split()) == 0
+
+
+def save(name: str, **changes: object) -> None:
+    """demos.npz with some arrays changed, or left out where they are None."""
+    with np.load("demos.npz") as found:
+        arrays = {**found, **changes}
+    np.savez(name, **{key: value for key, value in arrays.items() if value is not None})
+
+
+def with_nan() -> None:
+    state = np.load("demos.npz")["state"]
+    state[40] = np.nan
+    save("nan.npz", state=state)
+
+
+def replay(name: str = "replay.zarr") -> Path:
+    """The demonstrations as a replay buffer."""
+    episodes = record_episodes("fork", 6)
+    write_episodes(name, episodes)
+    return Path(name)
+
+
+def in_chunks() -> Path:
+    path = Path("hole.zarr")
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    root.create_array("data/action", data=np.ones((90, 2)), chunks=(30, 2))
+    root.create_array("data/state", data=np.ones((90, 2)), chunks=(30, 2))
+    root.create_array("meta/episode_ends", data=np.array([45, 90]))
+    return path
+
+
+def change(path: str, **fields: object) -> None:
+    """Fields of a JSON file changed."""
+    file = Path(path)
+    file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+
+
+def copy(name: str) -> str:
+    """The run under another name, where it may be spoiled; its last checkpoint."""
+    shutil.copytree("run", name, symlinks=True)
+    return f"{name}/checkpoints/00000020"
+
+
+def half() -> None:
+    copy("half")
+    shutil.rmtree("half/checkpoints/00000010")
+    change("half/config.json", steps=40)
+
+
+def small_disk() -> None:
+    """As if the disk were full after 100 kB: a write beyond fails."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+def bound_by_rights() -> None:
+    """The superuser, too, may then only do what a file's rights allow (no CAP_DAC_OVERRIDE)."""
+    if os.geteuid() == 0 and ctypes.CDLL(None).prctl(24, 1, 0, 0, 0):
+        raise OSError("this container keeps the superuser's rights")
+
+
+def locked() -> None:
+    Path("locked").mkdir(mode=0o555)
+
+
+def short_episodes() -> None:
+    save("uneven.npz", state=np.zeros((20, 2), np.float32))
+
+
+MISTAKES: dict[str, list[Mistake]] = {
+    "The command": [
+        Mistake("trian fork"),
+        Mistake("train"),
+        Mistake("train frok"),
+        Mistake("train --data demos.npz"),
+        Mistake("train fork --stepz 100"),
+        Mistake("train fork --steps many"),
+        Mistake("train fork --steps 0"),
+        Mistake("train fork --minutes -3"),
+        Mistake("train fork --method difusion"),
+        Mistake("train fork --network transformer"),
+        Mistake("train fork --denoiser.width 0"),
+        Mistake("train fork --learning-rate nan"),
+        Mistake("train fork --validation-share 1.5"),
+        Mistake("train fork --precision float16"),
+        Mistake("train fork --device gpu"),
+        Mistake("train fork --device cuda:9", note="on a machine without it"),
+        Mistake("evaluate"),
+        Mistake("evaluate run run"),
+        Mistake("inspect"),
+    ],
+    "Chunks and samplers": [
+        Mistake("train fork --chunking.execute 20"),
+        Mistake("train fork --chunking.horizon 0"),
+        Mistake("train fork --chunking.obs-steps 0"),
+        Mistake("train fork --sampler.steps 0"),
+        Mistake("train fork --sampler.steps 200"),
+        Mistake("train fork --sampler.solver heun"),
+        Mistake("train fork --sampler.solver euler"),
+        Mistake("train fork --sampler.solver dpmpp_2m --sampler.eta 1"),
+        Mistake("train fork --sampler.clip -1"),
+    ],
+    "The demonstrations": [
+        Mistake("train pusht_state"),
+        Mistake("train fork --data nowhere.npz"),
+        Mistake("train fork --data notes.txt"),
+        Mistake("train fork --data empty"),
+        Mistake("train fork --data run", note="a run where data belongs"),
+        Mistake(
+            "train fork --data cut.npz",
+            lambda: Path("cut.npz").write_bytes(Path("demos.npz").read_bytes()[:-900]),
+            note="a file cut short",
+        ),
+        Mistake("train fork --data ends.npz", lambda: save("ends.npz", episode_ends=None)),
+        Mistake(
+            "train fork --data ends.npz",
+            lambda: save("ends.npz", episode_ends=np.array([29, 29, 30])),
+        ),
+        Mistake(
+            "train fork --data ends.npz", lambda: save("ends.npz", episode_ends=np.array([10, 900]))
+        ),
+        Mistake("train fork --data nan.npz", with_nan),
+        Mistake("train fork --data uneven.npz", short_episodes),
+        Mistake(
+            "train fork --data pickled.npz",
+            lambda: save("pickled.npz", state=np.array([{}] * 200, dtype=object)),
+        ),
+        Mistake(
+            "train fork --data words.npz", lambda: save("words.npz", state=np.array(["left"] * 200))
+        ),
+        Mistake(
+            "train fork --data hole.zarr",
+            lambda: (in_chunks() / "data" / "state" / "1.0").unlink(),
+            note="a chunk is missing",
+        ),
+        Mistake(
+            "train fork --data hole.zarr",
+            lambda: (in_chunks() / "data" / "state" / "1.0").write_bytes(b"cut"),
+            note="a chunk is cut short",
+        ),
+        Mistake(
+            "train fork --data replay.zarr",
+            lambda: shutil.rmtree(replay() / "meta"),
+            note="no meta/",
+        ),
+        Mistake(
+            "train fork --data replay.zarr.zip",
+            lambda: zipfile.ZipFile("replay.zarr.zip", "w").close(),
+            note="an empty archive",
+        ),
+        Mistake("train fork --data demos.npz --observations stat"),
+        Mistake("train fork --data demos.npz --observations state[0:9]"),
+        Mistake("train fork --data demos.npz --observations state[x]"),
+        Mistake("train fork --data demos.npz --observations state state"),
+        Mistake("train fork --data demos.npz --action actions"),
+        Mistake("train fork --data demos.npz --action-relative-to state[:1]"),
+        Mistake(
+            "train fork --data flat.npz",
+            lambda: save("flat.npz", action=np.zeros(len(np.load("demos.npz")["state"]))),
+            note="an action that is one number without an axis",
+        ),
+        Mistake("train fork --data demos.npz --prepare align"),
+        Mistake("inspect nowhere.npz"),
+        Mistake("inspect notes.txt"),
+    ],
+    "Recording": [
+        Mistake("record"),
+        Mistake("record --task frok --out new.npz"),
+        Mistake("record --task fork:gpa=0.1 --out new.npz"),
+        Mistake("record --task fork:gap=wide --out new.npz"),
+        Mistake("record --task fork:gap=0.9 --out new.npz"),
+        Mistake("record --task pusht --out new.npz"),
+        Mistake("record --episodes 0 --out new.npz"),
+        Mistake("record --out new.csv"),
+        Mistake("record --out demos.npz"),
+    ],
+    "Runs and policies": [
+        Mistake("train fork --data demos.npz --out run"),
+        Mistake("train fork --data demos.npz --out notes.txt"),
+        Mistake("train --resume"),
+        Mistake("train --resume --out nowhere"),
+        Mistake("train --resume --out run --steps 9"),
+        Mistake(
+            "train --resume --out half",
+            lambda: (half(), Path("half/config.json").write_text("{")),
+            note="config.json damaged",
+        ),
+        Mistake(
+            "train --resume --out half --data other.npz",
+            lambda: (half(), write_episodes("other.npz", record_episodes("fork", 6, first_seed=9))),
+            note="not the data it began with",
+        ),
+        Mistake(
+            "train --resume --out half --data gone.npz",
+            half,
+        ),
+        Mistake("evaluate nowhere"),
+        Mistake("evaluate demos.npz"),
+        Mistake("evaluate empty"),
+        Mistake(
+            "evaluate old",
+            lambda: change(f"{copy('old')}/policy.json", version=7),
+            note="of another version",
+        ),
+        Mistake(
+            "evaluate odd",
+            lambda: change(f"{copy('odd')}/policy.json", format="something"),
+            note="not a card of ours",
+        ),
+        Mistake(
+            "evaluate cut",
+            lambda: os.truncate(f"{copy('cut')}/policy.safetensors", 1000),
+            note="weights cut short",
+        ),
+        Mistake(
+            "evaluate bare",
+            lambda: Path(f"{copy('bare')}/policy.safetensors").unlink(),
+            note="weights missing",
+        ),
+        Mistake(
+            "evaluate other",
+            lambda: widen(f"{copy('other')}/policy.json"),
+            note="weights of another network",
+        ),
+        Mistake("evaluate run --episodes 0"),
+        Mistake("evaluate run --execute 20"),
+        Mistake("evaluate run --steps 0"),
+        Mistake("evaluate run --steps 500"),
+        Mistake("evaluate run --solver dimm"),
+        Mistake("evaluate run --seed-start -5"),
+        Mistake("evaluate run --parallel 0"),
+        Mistake("evaluate run --video -1"),
+        Mistake("evaluate run --task forkk"),
+        Mistake("evaluate run --task pusht", note="a task that shows other things"),
+        Mistake("compare run"),
+        Mistake("compare run run/last"),
+        Mistake("demo --out run"),
+        Mistake("demo --out notes.txt"),
+        Mistake("demo --seed -1"),
+    ],
+    "The machine": [
+        Mistake("evaluate run --video 1", without="av", note="av is not installed"),
+        Mistake("inspect replay.zarr", replay, without="zarr", note="zarr is not installed"),
+        Mistake(
+            "record --episodes 2000 --out big.npz", limit=small_disk, note="the disk takes no more"
+        ),
+        Mistake(
+            f"train fork --data demos.npz --out new {TINY} --denoiser.width 64",
+            limit=small_disk,
+            note="the disk takes no more",
+            leaves=True,
+        ),
+        Mistake(
+            "record --episodes 3 --out locked/new.npz",
+            locked,
+            limit=bound_by_rights,
+            note="a folder that may not be written",
+        ),
+        Mistake(
+            f"train fork --data demos.npz --out locked/new {TINY}",
+            locked,
+            limit=bound_by_rights,
+            note="a folder that may not be written",
+        ),
+        Mistake(
+            "evaluate run --episodes 2",
+            lambda: Path("run").chmod(0o555),
+            limit=bound_by_rights,
+            note="a run that may only be read",
+        ),
+    ],
+}
+
+
+def widen(card: str) -> None:
+    config = json.loads(Path(card).read_text())["config"]
+    config["denoiser"]["width"] = 32
+    change(card, config=config)
+
+
+def make(mistake: Mistake, *, as_json: bool = False) -> tuple[int, str, str]:
+    """Make a mistake in the current folder: (exit status, standard output, standard error)."""
+    words = [*mistake.typed.split(), *(["--json"] if as_json else [])]
+    if mistake.limit is not None:
+        command = [sys.executable, "-m", "steadyhand.cli.main", *words]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            command, capture_output=True, text=True, preexec_fn=mistake.limit, env=environment
+        )
+        return done.returncode, done.stdout, done.stderr
+    out, err = io.StringIO(), io.StringIO()
+    gone = {mistake.without: None} if mistake.without else {}
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.dict(sys.modules, gone),
+    ):
+        status = main(words)
+    return status, out.getvalue(), err.getvalue()
+
+
+def message(err: str) -> str:
+    """What is said at last, less what depends on the machine and the progress before it."""
+    said = err[err.rindex("steadyhand: ") :].removeprefix("steadyhand: ").strip()
+    here, ours = str(Path.cwd()), version("steadyhand")
+    said = re.sub(r"decompression: -?\d+", "decompression: …", said)  # what is cut is random
+    for text, short in ((f"{here}/", ""), (here, "."), (torch.__version__, "…"), (ours, "…")):
+        said = said.replace(text, short)
+    return said
+
+
+@contextlib.contextmanager
+def workplace(prepared: Path) -> Iterator[Path]:
+    """A copy of the prepared folder, as the current one."""
+    with tempfile.TemporaryDirectory(dir=prepared.parent) as place:
+        os.chmod(place, 0o755)
+        shutil.copytree(prepared, place, symlinks=True, dirs_exist_ok=True)
+        with contextlib.chdir(place):
+            yield Path(place)
+
+
+def row(mistake: Mistake, said: str) -> str:
+    """A line of the page."""
+    typed = f"`steadyhand {mistake.typed.replace(f' {TINY}', '')}`".replace("|", "\\|")
+    note = f"<br>({mistake.note})" if mistake.note else ""
+    lines = said.replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
+    return f"| {typed}{note} | {lines} |"
+
+
+def page(prepared: Path) -> str:
+    """docs/mistakes.md."""
+    parts = [HEAD]
+    for heading, mistakes in MISTAKES.items():
+        parts.append(f"\n## {heading}\n\n| typed | answered |\n|---|---|")
+        for mistake in mistakes:
+            with workplace(prepared):
+                if mistake.spoil:
+                    mistake.spoil()
+                status, out, err = make(mistake)
+                assert status == 2, f"{mistake.typed}: {status}\n{out}\n{err}"
+                parts.append(row(mistake, message(err)))
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        prepared = Path(top) / "prepared"
+        prepared.mkdir()
+        prepare(prepared)
+        PAGE.write_text(page(prepared))
