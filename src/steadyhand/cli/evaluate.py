@@ -110,12 +110,14 @@ def evaluate_run(
     path: Path, options: Episodes, *, out: Path, video: int = 0
 ) -> tuple[Path, Evaluation]:
     """(the episodes' file in `out`, the outcome) for a run or checkpoint under these options."""
-    from steadyhand.cli.screen import console, progress, show
-    from steadyhand.evaluation.evaluate import EpisodesFile, evaluate
-    from steadyhand.policy.device import choose_device
-    from steadyhand.policy.storage import load_policy, read_provenance
-    from steadyhand.tasks import make_task
-    from steadyhand.training.checkpoint import find_policy
+    from steadyhand.cli.screen import console, progress, show, waiting
+
+    with waiting("loading torch"):
+        from steadyhand.evaluation.evaluate import EpisodesFile, evaluate
+        from steadyhand.policy.device import choose_device
+        from steadyhand.policy.storage import load_policy, read_provenance
+        from steadyhand.tasks import make_task
+        from steadyhand.training.checkpoint import find_policy
 
     folder = find_policy(path)
     device = choose_device(options.device)

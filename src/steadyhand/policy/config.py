@@ -46,7 +46,10 @@ class SamplerConfig:
         if self.spacing not in SPACINGS:
             raise ConfigurationError(unknown("spacing", self.spacing, SPACINGS))
         if self.eta and self.solver != "ddim":
-            raise ConfigurationError(f"eta belongs to solver 'ddim'; '{self.solver}' has none.")
+            raise ConfigurationError(
+                f"eta is {self.eta}, but only solver 'ddim' has one, not '{self.solver}'. "
+                "Leave it at 0, or use 'ddim'."
+            )
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
             raise ConfigurationError(f"temperature is {self.temperature}; it must be 0 or above.")
         if self.clip is not None and self.clip <= 0:
