@@ -162,6 +162,7 @@ def test_all_of_them_together(config, episodes, tmp_path) -> None:
         assert parameter.shape == start.shape
     found = evaluate(policy, Wandering(), episodes=4, controller=Hasty)
     assert found.success.mean == 1
+    assert len(repr(found)) < 1000, "printing it says the scores, not every trajectory"
     assert all(len(episode.boundaries) == 11 for episode in found.episodes)
     folder = find_policy(tmp_path / "r")
     loaded = load_policy(folder, parts=parts)

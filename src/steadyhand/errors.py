@@ -79,7 +79,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 def nothing_at(what: str, path: Path) -> str:
     """The message for a path that is not there: what its folder holds, the nearest name first."""
     folder = path.parent
-    names = sorted(entry.name for entry in folder.glob("*")) if folder.is_dir() else []
+    names = sorted(entry.name for entry in folder.glob("[!.]*")) if folder.is_dir() else []
     near = get_close_matches(path.name, names, n=1)
     guess = f" Did you mean '{folder / near[0]}'?" if near else ""
     where = "This folder" if folder == Path() else str(folder)

@@ -95,7 +95,10 @@ class Feature:
         """
         key, columns = parse_name(name)
         if key not in recorded:
-            raise ConfigurationError(unknown("feature", key, recorded))
+            raise ConfigurationError(
+                f"{unknown('feature', key, recorded)} What a policy sees is named with "
+                "--observations NAME NAME …, what it does with --action NAME."
+            )
         shape = tuple(recorded[key])
         kind: Kind = "image" if len(shape) == 3 else "state"
         if columns != slice(None):
@@ -229,6 +232,12 @@ class PolicySpec:
 
         `lead` is how many leading axes come before a time step's own shape.
         """
+        if not isinstance(observation, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            names = ", ".join(f'"{feature.key}": …' for feature in self.observations)
+            raise ConfigurationError(
+                f"An observation is a dict of arrays by name, as {{{names}}}, not a "
+                f"{type(observation).__name__}."
+            )
         for feature in self.observations:
             if feature.key not in observation:
                 have = ", ".join(observation) or "nothing"

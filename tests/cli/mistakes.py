@@ -143,6 +143,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train fork --steps many"),
         Mistake("train fork --steps 0"),
         Mistake("train fork --minutes -3"),
+        Mistake("train fork --minutes 1 --steps 5"),
         Mistake("train fork --method difusion"),
         Mistake("train fork --network transformer"),
         Mistake("train fork --denoiser.width 0"),
@@ -161,6 +162,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train fork --chunking.obs-steps 0"),
         Mistake("train fork --sampler.steps 0"),
         Mistake("train fork --sampler.steps 200"),
+        Mistake("train fork --method regression --sampler.steps 5"),
         Mistake("train fork --sampler.solver heun"),
         Mistake("train fork --sampler.solver euler"),
         Mistake("train fork --sampler.solver dpmpp_2m --sampler.eta 1"),
@@ -184,6 +186,24 @@ MISTAKES: dict[str, list[Mistake]] = {
         ),
         Mistake(
             "train fork --data ends.npz", lambda: save("ends.npz", episode_ends=np.array([10, 900]))
+        ),
+        Mistake(
+            "train fork --data ends.npz", lambda: save("ends.npz", episode_ends=np.array([80.0]))
+        ),
+        Mistake(
+            "train fork --data ends.npz",
+            lambda: save("ends.npz", episode_ends=np.array([80, None])),
+        ),
+        Mistake(
+            "train fork --data blocks.npz",
+            lambda: save("blocks.npz", state=np.zeros((6, 30, 2), np.float32)),
+            note="arrays of (episodes, steps, numbers)",
+        ),
+        Mistake("train fork --data note.npz", lambda: save("note.npz", note="monday")),
+        Mistake(
+            "train fork --data wide.npz",
+            lambda: save("wide.npz", state=np.zeros((200, 5), np.float32)),
+            note="not what fork shows",
         ),
         Mistake("train fork --data nan.npz", with_nan),
         Mistake("train fork --data uneven.npz", short_episodes),
@@ -263,6 +283,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("evaluate nowhere"),
         Mistake("evaluate demos.npz"),
         Mistake("evaluate empty"),
+        Mistake("evaluate runs", lambda: copy("runs/first"), note="a folder of runs"),
         Mistake(
             "evaluate old",
             lambda: change(f"{copy('old')}/policy.json", version=7),

@@ -63,7 +63,9 @@ def test_messages_say_what_to_do() -> None:
     ways_on = (
         "Did you mean", "Available", "must be", "must not be", "Choose", "Name ", "See steadyhand",
         "again", "Copy", "holds:", "Repair", "at least 1", "Known:", "Use ", "Install", "auto",
-        "Mend", "free", "Free", "as it is", "Write it", "Leave it", "Resume with", "Continue", "increasing",
+        "Mend", "free", "Free", "as it is", "Write it", "Leave it", "Resume with", "Continue",
+        "integers", "one after", "diffusion policies", "Train on",
+        "not both", "Start again", "It holds runs", "increasing",
         "Columns are", "start a new run", "recorded as", "it is a number", "seeds are not", "None.",
         "named twice", "not numbers", "was built for", "it holds:", "different runs",
         "takes at least", "Pick columns", "pip install", "Store numbers",

@@ -152,7 +152,7 @@ def test_npz_never_unpickles(tmp_path) -> None:
 
 
 def test_ends_and_arrays_must_agree() -> None:
-    with pytest.raises(DataError, match=r"'action' holds 4 steps, but the last episode ends at"):
+    with pytest.raises(DataError, match=r"so 4 steps, but the last episode ends at step 5"):
         Episodes({"action": np.zeros((4, 2))}, np.array([5]))
     with pytest.raises(DataError, match="episode 1 ends at step 3, not after"):
         Episodes({"action": np.zeros((9, 2))}, np.array([3, 3]))

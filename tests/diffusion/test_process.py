@@ -101,7 +101,7 @@ def test_more_sampling_steps_than_training_steps_is_an_error() -> None:
     for spacing in (trailing, leading):
         with pytest.raises(ConfigurationError, match=r"101 sampling steps are more than the 100"):
             spacing(DDPM(), 101)
-    with pytest.raises(ConfigurationError, match="2 sampling steps"):
+    with pytest.raises(ConfigurationError, match="Regression answers in one step, not 2"):
         trailing(Regression(), 2)
 
 

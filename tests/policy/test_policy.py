@@ -157,7 +157,9 @@ def test_only_policies_are_replaced(policy, tmp_path) -> None:
         save_policy(tmp_path / "mine", policy)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "precious"
     save_policy(tmp_path / "p", policy)
-    save_policy(tmp_path / "p", policy, Provenance(step=5))
+    with pytest.raises(CheckpointError, match="holds a policy already"):
+        save_policy(tmp_path / "p", policy, Provenance(step=5))
+    save_policy(tmp_path / "p", policy, Provenance(step=5), overwrite=True)
     assert read_provenance(tmp_path / "p").step == 5
     assert not list(tmp_path.glob(".*"))
 

@@ -30,14 +30,18 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
     from rich.table import Table
 
-    from steadyhand.cli.screen import console, scores_table, show
+    from steadyhand.cli.screen import results, scores_table, show
     from steadyhand.evaluation.compare import as_json, compare
-    from steadyhand.policy.storage import load_policy
+    from steadyhand.policy.storage import load_policy, read_provenance
     from steadyhand.training.checkpoint import find_policy, run_of
 
     folders = [find_policy(path).resolve() for path in options.runs]
     if len(set(folders)) < len(folders):
         raise UsageError("The same checkpoint is named twice; name different runs.")
+    tasks = {str(read_provenance(folder).task): folder for folder in folders}
+    if len(tasks) > 1 and options.task is None:
+        said = ", ".join(f"{folder} in {task}" for task, folder in tasks.items())
+        raise UsageError(f"These policies act in different tasks: {said}. Name one with --task.")
     for folder in folders:
         load_policy(folder, sampler=sampler_of(folder, options))
     found = {
@@ -56,5 +60,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         row = (f"{short[a]} - {short[b]}", score.replace("_", " "), str(difference))
         table.add_row(*row, f"{difference.p:.4f}")
     title = f"{options.episodes} episodes each"
-    show(console(), scores_table(title, {short[k]: v.scores for k, v in found.items()}), table)
+    show(
+        results(as_json=options.json),
+        scores_table(title, {short[k]: v.scores for k, v in found.items()}),
+        table,
+    )
     return as_json(found, differences)

@@ -4,6 +4,7 @@ It does what `record`, `train` and `evaluate` do, into one folder; started again
 folder, it goes on from where it was.
 """
 
+import json
 import os
 import platform
 import time
@@ -17,7 +18,7 @@ from steadyhand.cli.evaluate import Episodes as EvaluationOptions
 from steadyhand.cli.evaluate import evaluate_run
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import record
-from steadyhand.cli.screen import console, show, waiting
+from steadyhand.cli.screen import console, results, show, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.errors import UsageError
@@ -65,12 +66,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     """What the verb answers; None where training was stopped."""
-    screen, seconds = console(), {}
+    screen, seconds = console(), _read_times(out)
     with waiting("loading torch"), _timed(seconds, "loading"):
-        from steadyhand.evaluation.evaluate import Evaluation
         from steadyhand.policy.storage import load_policy
         from steadyhand.studies.demo import Demo, report, summary
-        from steadyhand.training.checkpoint import find_policy
 
     show(screen, "Two policies learn to drive around an obstacle. Left and right are both right.")
     configs = {name: _config(options, method, out) for name, method in METHODS.items()}
@@ -83,32 +82,63 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
             write_episodes(data, record(Fork(), configs["diffusion"].demonstrations)[0])
     for name, config in configs.items():
         show(screen, f"\n{name}:")
-        with _timed(seconds, f"training {name}"):
-            resume = (out / name / "config.json").exists()
-            if train_run(config, out / name, resume=resume).get("interrupted"):
-                return None
+        stopped = _train(out / name, config, seconds)
+        _write(out / "times.json", json.dumps(seconds))
+        if stopped:
+            return None
     episodes = EvaluationOptions(episodes=50 if options.quick else 100, device=options.device)
-    evaluations: dict[str, Evaluation] = {}
+    found: dict[str, Any] = {}
     for name in configs:
         with _timed(seconds, f"evaluating {name}"):
-            run = out / name
-            _, evaluations[name] = evaluate_run(run, episodes, out=run / "evaluations")
-    policies = {name: load_policy(find_policy(out / name)) for name in configs}
-    demo = Demo(open_episodes(data), policies, evaluations, seconds)
-    with _timed(seconds, "drawing the report"):
-        text = report(demo, machine=_machine())
-        partial, page = out / ".report.html.partial", out / "report.html"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(page)
-    show(screen, "", _table(demo), "", summary(demo), "")
+            _, found[name] = evaluate_run(out / name, episodes, out=out / name / "evaluations")
+    policies = {name: load_policy(out / name) for name in configs}
+    demo = Demo(open_episodes(data), policies, found, seconds)
+    page = out / "report.html"
+    _write(page, report(demo, machine=_machine()))
     times = ", ".join(f"{part} {spent:.0f} s" for part, spent in seconds.items())
     show(
-        screen,
+        results(as_json=options.json),
+        "",
+        _table(demo),
+        "",
+        summary(demo),
+        "",
         f"Took {sum(seconds.values()):.0f} s: {times}.",
         f"Look at {page} in a browser: it shows what happened, and what to try next.",
     )
-    answer = {name: _answer(found) for name, found in evaluations.items()}
+    answer = {name: _answer(evaluation) for name, evaluation in found.items()}
     return {**answer, "report": str(page), "seconds": seconds}
+
+
+def _train(folder: Path, config: TrainConfig, seconds: dict[str, float]) -> bool:
+    """Train what is left to train; whether it was stopped. The time of several sittings adds up."""
+    from steadyhand.training.checkpoint import Run
+
+    run, part = Run(folder), f"training {folder.name}"
+    if run.exists and run.resume_step() == config.steps:
+        show(console(), f"{folder} is already trained.")
+        seconds.setdefault(part, 0.0)
+        return False
+    before = seconds.pop(part, 0.0)
+    with _timed(seconds, part):
+        done = train_run(config, folder, resume=run.exists)
+    seconds[part] += before
+    return bool(done.get("interrupted"))
+
+
+def _read_times(out: Path) -> dict[str, float]:
+    """How long the parts took that were done before."""
+    try:
+        found = json.loads((out / "times.json").read_text())
+        return {str(part): float(spent) for part, spent in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def _config(options: Options, method: str, out: Path) -> TrainConfig:
@@ -124,7 +154,7 @@ def _config(options: Options, method: str, out: Path) -> TrainConfig:
 
 def _require_free(out: Path) -> None:
     """Raise `UsageError` where the folder holds anything that is not a demo's."""
-    known = {"demonstrations.npz", "report.html", *METHODS}
+    known = {"demonstrations.npz", "report.html", "times.json", *METHODS}
     held = [p.name for p in out.iterdir()] if out.is_dir() else [out.name] if out.exists() else []
     foreign = [name for name in held if name not in known and not name.endswith(".partial")]
     if foreign:

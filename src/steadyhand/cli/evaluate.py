@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +64,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
-    from steadyhand.cli.screen import console, scores_table, show
+    from steadyhand.cli.screen import results, scores_table, show
     from steadyhand.evaluation.video import require_video, write_video
     from steadyhand.tasks import make_task
     from steadyhand.training.checkpoint import find_policy, run_of
@@ -73,7 +74,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         require_video()
     out = options.out or run_of(options.run) / "evaluations"
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
-    screen = console()
     films: list[str] = []
     for episode in found.episodes:
         if episode.frames:
@@ -81,11 +81,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             write_video(path, episode.frames, make_task(found.task).rate_hz)
             films.append(str(path))
     smooth, chunk = found.smoothness, found.chunk_ms
+    coverage = "Coverage is told in units of the 0.95 that success needs, at most 1."
     show(
-        screen,
+        results(as_json=options.json),
         scores_table(f"{options.run}: {len(found.episodes)} episodes", {"": found.scores}),
-        f"One chunk takes {chunk['median']:.1f} ms (95 % under {chunk['p95']:.1f} ms). "
-        f"Steps at chunk boundaries {smooth.boundary_jump:.2f}, inside {smooth.inner_step:.2f}.",
+        *([coverage] if "max_coverage" in found.scores else []),
+        f"One chunk takes {chunk['median']:.1f} ms (95 % under {chunk['p95']:.1f} ms).",
+        f"From tick to tick the action moves {smooth.inner_step:.3g} robot units within a chunk, "
+        f"{smooth.boundary_jump:.3g} where a new one begins: the nearer, the smoother.",
         f"Initial states: {found.initial_states}.",
         *(f"Video: {film}" for film in films),
         f"Episodes: {file}",
@@ -135,7 +138,8 @@ def evaluate_run(
         f"{task.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}"
         f"-seed{first}-{options.episodes}"
     )
-    file = EpisodesFile(out / f"{label}.jsonl")
+    # Settings in a task's name have characters that not every file system takes.
+    file = EpisodesFile(out / f"{re.sub('[:=,]', '-', label)}.jsonl")
     try:
         with file, progress(f"evaluating {path.name}", options.episodes) as advance:
             found = evaluate(

@@ -28,14 +28,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     path = options.path
     if (path / "policy.json").exists() or (path / "config.json").exists():
-        return _policy(path)
-    return _data(path)
+        return _policy(path, as_json=options.json)
+    return _data(path, as_json=options.json)
 
 
-def _data(path: Path) -> dict[str, Any]:
+def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
     from rich.table import Table
 
-    from steadyhand.cli.screen import console, progress, show
+    from steadyhand.cli.screen import progress, results, show
     from steadyhand.data import inspect_episodes, open_episodes
 
     episodes = open_episodes(path)
@@ -56,7 +56,7 @@ def _data(path: Path) -> dict[str, Any]:
         table.add_row(key, str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
     lengths = episodes.lengths
     show(
-        console(),
+        results(as_json=as_json),
         table,
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
         f"all, {episodes.rate_hz:g} Hz",
@@ -74,8 +74,8 @@ def _data(path: Path) -> dict[str, Any]:
     }
 
 
-def _policy(path: Path) -> dict[str, Any]:
-    from steadyhand.cli.screen import console, show
+def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
+    from steadyhand.cli.screen import results, show
     from steadyhand.policy.codec import encode
     from steadyhand.policy.storage import FORMAT, load_policy, read_card, read_provenance
     from steadyhand.training.checkpoint import find_policy
@@ -90,7 +90,7 @@ def _policy(path: Path) -> dict[str, Any]:
     parts = {key: value["type"] for key, value in config.items() if isinstance(value, dict)}
     count = "" if parameters is None else f", {parameters / 1e6:.1f} M parameters"
     show(
-        console(),
+        results(as_json=as_json),
         f"{folder}: a policy of {', '.join(parts.values()) or 'its author'}{count}",
         f"sees {', '.join(f['name'] for f in spec['observations'])}; "
         f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",

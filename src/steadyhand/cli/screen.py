@@ -23,8 +23,13 @@ EVERY_SECONDS = 15.0
 
 
 def console() -> Console:
-    """Standard error, so that --json has standard output to itself."""
+    """Standard error: what happens on the way."""
     return Console(stderr=True, highlight=False, soft_wrap=False)
+
+
+def results(*, as_json: bool) -> Console:
+    """Where what was asked for is printed: standard output, unless --json has it to itself."""
+    return console() if as_json else Console(highlight=False, soft_wrap=False)
 
 
 class Advance(Protocol):

@@ -16,10 +16,11 @@ import tyro
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import record
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.errors import DataError, UsageError
+from steadyhand.errors import ConfigurationError, DataError, MissingExtraError, UsageError
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.tasks import Demonstrated, make_task
+from steadyhand.spec import PolicySpec
+from steadyhand.tasks import Demonstrated, Task, make_task
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
             f"Name a recipe first, as: steadyhand train {next(iter(RECIPES))}. "
             f"There are: {', '.join(RECIPES)}. See steadyhand train --help."
         )
+    if _peek(arguments, "--steps") and _peek(arguments, "--minutes"):
+        raise UsageError("Give --steps or --minutes, not both: minutes fix a number of steps.")
     method, network = _peek(arguments, "--method"), _peek(arguments, "--network")
     config = recipe(arguments[0], method=method, network=network)
     default = Options(config=config, method=cast(Any, method), network=cast(Any, network))
@@ -153,6 +156,8 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         run.require_free()
     config, episodes = _demonstrations(config, out)
     policy = build_policy(config, episodes)
+    if config.task:
+        _check_task(make_task(config.task), policy.spec)
     with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
         config = plan(policy, episodes, config)
     start = (run.resume_step() or 0) if resume else 0
@@ -204,19 +209,39 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
         show(console(), f"Continue: steadyhand train --resume --out {summary['run']}")
     elif config.task:
         show(console(), f"Next: steadyhand evaluate {summary['run']} --episodes 50 --video 3")
+    else:
+        show(console(), f"Next: load_policy('{summary['run']}/last') in your robot's loop.")
     return summary
 
 
 def _demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episodes]:
-    """What is trained on: the data named, or else what the task's expert does."""
-    if config.data is not None:
+    """What is trained on: the data named, or else what the task's expert does.
+
+    A run that was killed before its recording was on disk records the same again.
+    """
+    path = out.resolve() / "demonstrations.npz"
+    if config.data is not None and (config.data != path or path.exists()):
         return replace(config, data=config.data.resolve()), open_episodes(config.data)
     task = make_task(config.task) if config.task else None
     if not isinstance(task, Demonstrated):
         raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
-    path = out.resolve() / "demonstrations.npz"
     episodes, _ = record(task, config.demonstrations)
     return replace(config, data=path), replace(episodes, path=path)
+
+
+def _check_task(task: Task, spec: PolicySpec) -> None:
+    """Raise `ConfigurationError` where what the task shows is not what the policy is to see."""
+    try:
+        seen = task.make().reset(task.first_seed)
+    except MissingExtraError:
+        return  # trained here, evaluated elsewhere
+    try:
+        spec.check_observation(seen)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
+            f"{error} Name the data's own task with --task, or none with the recipe 'state'."
+        ) from None
 
 
 def _follow(

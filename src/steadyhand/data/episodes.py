@@ -41,7 +41,10 @@ class Episodes:
         where = f"{self.path}: " if self.path else ""
         ends = np.asarray(self.ends)
         if ends.ndim != 1 or not len(ends) or not np.issubdtype(ends.dtype, np.integer):
-            raise DataError(f"{where}episode ends must be a list of whole numbers, one an episode.")
+            raise DataError(
+                f"{where}episode_ends must be whole numbers, one an episode, and are {ends.dtype} "
+                f"of shape {ends.shape}. Save them as a list of integers."
+            )
         if np.any(np.diff(ends, prepend=0) <= 0):
             bad = int(np.argmax(np.diff(ends, prepend=0) <= 0))
             raise DataError(
@@ -53,11 +56,16 @@ class Episodes:
             raise DataError(f"{where}rate_hz is {self.rate_hz}; it must be a positive number.")
         for key, array in self.arrays.items():
             steps = array.shape[0] if array.shape else 0
+            if not array.shape:
+                raise DataError(
+                    f"{where}'{key}' is a single value, not a series with time first. Leave it out."
+                )
             if steps < ends[-1]:
                 raise DataError(
-                    f"{where}'{key}' holds {steps} steps, but the last episode ends at step "
-                    f"{ends[-1]}. The recording was cut short: end the episodes where the data "
-                    "does, or record it again."
+                    f"{where}'{key}' has shape {tuple(array.shape)}, so {steps} steps, but the "
+                    f"last episode ends at step {ends[-1]}. Arrays are time first, all episodes "
+                    "one after the other; if the recording was cut short, end the episodes where "
+                    "it does."
                 )
 
     def __len__(self) -> int:

@@ -49,6 +49,13 @@ class Sampler(nn.Module):
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
+        members = ("train_steps", "start", "end", "path", "target", "embedded", "draw", "weight")
+        lacking = [name for name in members if not hasattr(process, name)]
+        if lacking:
+            raise ConfigurationError(
+                f"{type(process).__name__} is no process: it has no {', '.join(lacking)}. "
+                "`steadyhand.diffusion.process.Process` says what each of them is."
+            )
         self.denoiser = denoiser
         self.process = process
         self.clip = clip
@@ -59,7 +66,13 @@ class Sampler(nn.Module):
         warn_if_signal_remains(process, float(times[0]))
         self._starts_at_zeros = float(process.path(times[:1])[1][0]) == 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
-            self._rows: Sequence[Sequence[float]] = solver(process, times).tolist()
+            table = np.asarray(solver(process, times))
+        if table.shape != (len(times), 5):
+            raise ConfigurationError(
+                f"The solver's table has shape {table.shape}; {len(times)} steps need "
+                f"({len(times)}, 5): x' = a·x + b·x0 + c·x0_previous + d·eps + e·z."
+            )
+        self._rows: Sequence[Sequence[float]] = table.tolist()
         for row, (*_, eps_x, _) in zip(self._rows, self._inversion, strict=True):
             if not math.isfinite(sum(row)) or (row[3] and not math.isfinite(eps_x)):
                 raise ConfigurationError(
@@ -114,9 +127,14 @@ class Sampler(nn.Module):
         return x
 
     def _call(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None) -> Tensor:
-        if mask is None:
-            return self.denoiser(x, t, condition)
-        return self.denoiser(x, t, condition, mask)
+        given = (x, t, condition) if mask is None else (x, t, condition, mask)
+        out = self.denoiser(*given)
+        if out.shape[1:] != x.shape[1:]:
+            raise ConfigurationError(
+                f"The denoiser answers with (batch, {', '.join(map(str, out.shape[1:]))}) where x "
+                f"is (batch, {', '.join(map(str, x.shape[1:]))}); the two must be the same."
+            )
+        return out
 
     def loss(
         self,

@@ -39,6 +39,10 @@ SPACINGS: dict[str, Spacing] = {"trailing": trailing, "leading": leading}
 def _check(process: Process, steps: int) -> None:
     if steps < 1:
         raise ConfigurationError(f"A sampler takes at least 1 step, not {steps}.")
+    if process.train_steps == 1 and steps > 1:
+        raise ConfigurationError(
+            f"{type(process).__name__} answers in one step, not {steps}. Leave its steps at 1."
+        )
     if process.train_steps is not None and steps > process.train_steps:
         raise ConfigurationError(
             f"{steps} sampling steps are more than the {process.train_steps} noise levels "

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Evaluation:
     smoothness: metrics.Smoothness
     chunk_ms: dict[str, float]
     """Milliseconds to predict one chunk, alone on one thread: {"median", "p95"}."""
-    episodes: list[Episode]
+    episodes: list[Episode] = field(repr=False)
 
     def __getattr__(self, name: str) -> metrics.Interval:
         scores = self.__dict__.get("scores", {})
@@ -123,7 +123,11 @@ def evaluate(
     """
     if episodes < 1:
         raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")
-    task = make_task(task) if isinstance(task, str) else task
+    if not hasattr(policy, "spec"):
+        raise ConfigurationError(
+            f"{policy!r} is no policy and predicts nothing. Load one first: load_policy('RUN')."
+        )
+    task = _checked(make_task(task) if isinstance(task, str) else task)
     first = task.first_seed if seed_start is None else seed_start
     if first < 0:
         raise ConfigurationError(f"seed_start is {first}; seeds are not negative.")
@@ -156,6 +160,17 @@ def evaluate(
         chunk_ms=chunk_ms,
         episodes=done,
     )
+
+
+def _checked(task: Task) -> Task:
+    members = ("name", "rate_hz", "max_steps", "first_seed", "initial_states", "make")
+    lacking = [name for name in members if not hasattr(task, name)]
+    if lacking:
+        raise ConfigurationError(
+            f"{type(task).__name__} is no task: it has no {', '.join(lacking)}. "
+            "`steadyhand.tasks.Task` says what each of them is."
+        )
+    return task
 
 
 def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:

@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from steadyhand.data.statistics import Statistics
-from steadyhand.errors import CheckpointError
+from steadyhand.diffusion.sampler import Sampler
+from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.policy.policy import Policy
@@ -48,13 +49,21 @@ def save_policy(
     policy: Policy,
     provenance: Provenance | None = None,
     *,
+    overwrite: bool = False,
     extra: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> None:
     """Write a policy to a new folder, whole or not at all.
 
     The parts of a policy made of a user's own are not stored, only their weights: `load_policy` is
-    then given them again. `extra` names more files of tensors to write beside it.
+    then given them again. With `overwrite` a policy that was there is replaced. `extra` names more
+    files of tensors to write beside it. Raises `CheckpointError` where the folder is in use or
+    cannot be written.
     """
+    if not overwrite and (Path(folder) / "policy.json").exists():
+        raise CheckpointError(
+            f"{folder} holds a policy already, and is left as it is. Name a new folder, or pass "
+            "overwrite=True."
+        )
     card = {
         "format": FORMAT,
         "version": VERSION,
@@ -128,12 +137,15 @@ def load_policy(
     parts: Callable[[PolicySpec], tuple[nn.Module, nn.Module]] | None = None,
     device: str | torch.device = "cpu",
 ) -> Policy:
-    """Read a policy, ready to act. `sampler` replaces the one it was trained with.
+    """Read a policy, ready to act: a checkpoint, or the last one of a run.
 
-    `parts` gives (encoder, sampler) for a policy made of a user's own. Raises `CheckpointError`
-    for a folder that holds no policy, or one that is damaged or of another version.
+    `sampler` replaces the one it was trained with; `parts` gives (encoder, sampler) for a policy
+    made of a user's own. Raises `CheckpointError` for a folder that holds no policy, or one that
+    is damaged or of another version.
     """
     folder = Path(folder)
+    if not (folder / "policy.json").exists() and (folder / "last" / "policy.json").exists():
+        folder = folder / "last"
     card = read_card(folder)
     spec: PolicySpec = decode(PolicySpec, card["spec"], f"{folder}/policy.json: spec")
     statistics = read_statistics(folder, card)
@@ -141,6 +153,8 @@ def load_policy(
         from steadyhand.policy.normaliser import Normaliser
 
         encoder, module = parts(spec)
+        if sampler is not None:
+            module = _resampled(module, sampler)
         normaliser = Normaliser(spec.features, statistics, card["normalisation"])
         policy = Policy(spec, encoder, module, normaliser)
     else:
@@ -150,6 +164,16 @@ def load_policy(
         policy = config.build(spec, statistics)
     load_weights(policy, read_tensors(folder / "policy.safetensors"), folder)
     return policy.to(device).eval()
+
+
+def _resampled(module: nn.Module, sampler: SamplerConfig) -> nn.Module:
+    """A user's own sampler, driven as `sampler` says."""
+    if not isinstance(module, Sampler):
+        raise ConfigurationError(
+            f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as you want "
+            "it, and leave sampler= out."
+        )
+    return sampler.build(module.denoiser, module.process)  # type: ignore[arg-type]
 
 
 def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:

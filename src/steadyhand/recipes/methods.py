@@ -32,7 +32,9 @@ NETWORKS: dict[str, Denoiser] = {
 def method_parts(name: str) -> tuple[Process, SamplerConfig]:
     """The process and sampler of a named method."""
     if name not in METHODS:
-        raise ConfigurationError(unknown("method", name, METHODS))
+        raise ConfigurationError(
+            f"{unknown('method', name, METHODS)} ddpm and flow are the diffusion policies."
+        )
     return METHODS[name]
 
 

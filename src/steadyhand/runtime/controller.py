@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, NotFiniteError
 from steadyhand.runtime.predictor import ChunkRequest, Observation
 from steadyhand.spec import PolicySpec
 
@@ -46,9 +46,17 @@ class RecedingHorizon:
     def request(self, observation: Observation) -> ChunkRequest | None:
         """See one observation; a request, if the next action needs a new chunk.
 
-        Before the first `obs_steps` observations the earliest is repeated, as in training.
+        Raises `ConfigurationError` for an observation that does not fit, `NotFiniteError` for one
+        that is not finite. Before the first `obs_steps` observations the earliest is repeated, as
+        in training.
         """
         self.spec.check_observation(observation)
+        for key in self._keys:
+            if not np.all(np.isfinite(observation[key])):
+                raise NotFiniteError(
+                    f"Observation '{key}' is not a finite number: {observation[key]}. No action "
+                    "follows from it; mend the sensor or what reads it."
+                )
         now = {key: np.array(observation[key]) for key in self._keys}
         while len(self._history) < self.chunking.obs_steps - 1:
             self._history.append(now)
@@ -66,6 +74,11 @@ class RecedingHorizon:
             raise ConfigurationError(
                 f"The predictor answered with a chunk of shape {chunk.shape}; "
                 f"this policy's are {self.spec.chunk_shape} (horizon, action)."
+            )
+        if not np.all(np.isfinite(chunk)):
+            raise NotFiniteError(
+                "The predictor answered with numbers that are not finite. Use another checkpoint; "
+                "evaluate it before it drives a robot."
             )
         self._chunk = chunk
         self._row = self.chunking.executed_rows.start

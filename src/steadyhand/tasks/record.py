@@ -27,7 +27,7 @@ def record_episodes(
     if not isinstance(task, Demonstrated):
         raise ConfigurationError(
             f"Nobody demonstrates {task.name} here: it has no scripted expert. "
-            "Name demonstrations that were recorded elsewhere, with --data PATH."
+            "Train on demonstrations that were recorded elsewhere: steadyhand train … --data PATH."
         )
     if episodes < 1:
         raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")

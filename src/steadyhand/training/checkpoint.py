@@ -96,7 +96,7 @@ class Run:
     ) -> Path:
         """Write the checkpoint of `step`, point `last` to it and drop what is no longer kept."""
         folder = self.folder(step)
-        save_policy(folder, policy, provenance, extra={STATE: state})
+        save_policy(folder, policy, provenance, overwrite=True, extra={STATE: state})
         try:
             self._forget(step, folder)
         except OSError as error:
@@ -168,9 +168,14 @@ def find_policy(path: str | Path) -> Path:
         raise CheckpointError(
             f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"
         )
+    inside = sorted(str(run.parent) for run in path.glob("*/config.json"))
     raise CheckpointError(
-        f"{path} is neither a run nor a policy. Name the folder that `steadyhand train --out` "
-        "made, or one of its checkpoints."
+        f"{path} is neither a run nor a policy. "
+        + (
+            f"It holds runs: {', '.join(inside)}."
+            if inside
+            else "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
+        )
     )
 
 

@@ -48,6 +48,7 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
 
     Raises `ConfigurationError` for features that were not recorded or parts that do not fit.
     """
+    _check_kinds(config, episodes)
     training, _ = shares(config, episodes)
     spec = PolicySpec.select(
         training.shapes,
@@ -96,6 +97,8 @@ def train(
 ) -> Generator[StepResult]:
     """Train `policy` on the training share of `episodes`, yielding after every step.
 
+    Nothing is trained until the generator is iterated over.
+
     With `out`, checkpoints go there, also when the generator is closed early; `resume` continues
     from the newest. The best checkpoint has the lowest validation loss, or the highest
     `score(policy)` where that is given. Whenever the generator ends, `policy` holds the averaged
@@ -105,6 +108,7 @@ def train(
     to resume was trained on, and, while training, `ConfigurationError` where the loss is no longer
     finite.
     """
+    _check_kinds(config, episodes)
     if resume and out is None:
         raise UsageError("resume=True continues a run on disk; name it with out=.")
     if config.data is None and episodes.path is not None:
@@ -117,6 +121,14 @@ def train(
     elif run is not None:
         run.create(config)
     return _steps(policy, trainer, run, score)
+
+
+def _check_kinds(config: TrainConfig, episodes: Episodes) -> None:
+    if not isinstance(config, TrainConfig) or not isinstance(episodes, Episodes):
+        raise ConfigurationError(
+            "The order is build_policy(config, episodes) and train(policy, episodes, config); here "
+            f"episodes is a {type(episodes).__name__} and config a {type(config).__name__}."
+        )
 
 
 def _steps(
@@ -134,8 +146,9 @@ def _steps(
             if step % config.checkpoint_every == 0 or step == config.steps:
                 if not bool(torch.isfinite(loss)):
                     raise ConfigurationError(
-                        f"The loss is {float(loss)} at step {step}. Lower --learning-rate "
-                        f"(now {config.learning_rate:g}) or train with --precision float32."
+                        f"The loss is {float(loss)} at step {step}. Start again with another --out "
+                        f"and a lower --learning-rate (now {config.learning_rate:g}), or with "
+                        "--precision float32."
                     )
                 validation = trainer.validation_loss()
                 checkpoint = trainer.save(run, step, validation, score)

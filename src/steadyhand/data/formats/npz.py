@@ -29,6 +29,8 @@ def read(path: Path) -> Episodes:
                 f"{path} has no 'episode_ends' (cumulative, one an episode); "
                 f"it holds: {', '.join(sorted(headers)) or 'nothing'}."
             )
+        if headers["episode_ends"][1].hasobject:
+            raise DataError(f"{path}: episode_ends hold objects. Save them as a list of integers.")
         ends = members.load("episode_ends")
         rate = float(members.load("rate_hz")) if "rate_hz" in headers else 10.0
     except DataError:
