@@ -114,6 +114,22 @@ def test_a_missing_chunk_is_not_read_as_zeros(replay) -> None:
     assert [problem.kind for problem in inspect_episodes(found)] == ["unreadable"]
 
 
+def test_what_is_far_off_or_says_nothing_is_reported() -> None:
+    random = np.random.default_rng(0)
+    pose = random.uniform(-2, 2, (300, 3))
+    ends = np.array([100, 300])
+    assert not inspect_episodes(Episodes({"pose": pose, "action": pose * 2}, ends))
+    spoiled = pose.copy()
+    spoiled[120, 1] = 1e6
+    (found,) = inspect_episodes(Episodes({"pose": spoiled, "action": pose}, ends))
+    assert (found.kind, found.episode) == ("outliers", 1)
+    assert "1 numbers that lie 10 times its usual range away" in found.message
+    assert "at step 20 of episode 1" in found.message
+    (echo,) = inspect_episodes(Episodes({"pose": pose, "action": pose.copy()}, ends))
+    assert echo.kind == "echo"
+    assert "'action' is 'pose' of the same step" in echo.message
+
+
 def test_what_is_no_number_is_refused() -> None:
     episodes = Episodes({"task": np.array(["push", "push"])}, np.array([2]))
     with pytest.raises(DataError, match="not numbers"):

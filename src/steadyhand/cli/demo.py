@@ -94,7 +94,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     policies = {name: load_policy(out / name) for name in configs}
     demo = Demo(open_episodes(data), policies, found, seconds)
     page = out / "report.html"
-    _write(page, report(demo, machine=_machine()))
+    _write(page, report(demo, machine=_machine(), folder=str(out)))
     times = ", ".join(f"{part} {spent:.0f} s" for part, spent in seconds.items())
     show(
         results(as_json=options.json),

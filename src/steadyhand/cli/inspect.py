@@ -39,8 +39,15 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
     from steadyhand.data import inspect_episodes, open_episodes
 
     episodes = open_episodes(path)
+    ranges: dict[str, str] = {}
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
-        problems = inspect_episodes(episodes, watch=lambda key: advance(1, key))
+
+        def watch(key: str, values: Any) -> None:
+            if values is not None and values.dtype.kind in "iuf":
+                ranges[key] = f"{values.min():.4g} … {values.max():.4g}"
+            advance(1, key)
+
+        problems = inspect_episodes(episodes, watch=watch)
     features = {
         key: {
             "shape": list(array.shape[1:]),
@@ -50,10 +57,11 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
         for key, array in episodes.arrays.items()
     }
     table = Table(title=f"{path} ({episodes.format} {episodes.version})", title_justify="left")
-    for column in ("feature", "shape", "dtype", "kind"):
+    for column in ("feature", "shape", "dtype", "kind", "range"):
         table.add_column(column)
     for key, feature in features.items():
-        table.add_row(key, str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
+        words = (str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
+        table.add_row(key, *words, ranges.get(key, ""))
     lengths = episodes.lengths
     show(
         results(as_json=as_json),

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.errors import DataError
 
+FAR = 10
+"""Numbers so many times the 1 to 99 % range away from it are reported."""
 SHORT = 4
 """Episodes with fewer steps than this are reported."""
 
@@ -23,10 +27,12 @@ class Problem:
 
 
 def inspect_episodes(
-    episodes: Episodes, watch: Callable[[str], None] = lambda key: None
+    episodes: Episodes,
+    watch: Callable[[str, NDArray[Any] | None], None] = lambda key, values: None,
 ) -> list[Problem]:
-    """Every problem found; `watch` is called with each feature's key once it is read."""
+    """Every problem found; `watch` is given each feature, or None where it cannot be read."""
     file = str(episodes.path) if episodes.path else None
+    flat: dict[str, NDArray[Any]] = {}
     problems = [
         Problem("short", int(i), file, f"Episode {i} has only {episodes.lengths[i]} steps.")
         for i in np.flatnonzero(episodes.lengths < SHORT)
@@ -40,12 +46,41 @@ def inspect_episodes(
         except DataError as error:
             kind = "unreadable" if error.kind == DataError.kind else error.kind
             problems.append(Problem(kind, None, file, str(error)))
+            watch(key, None)
             continue
-        finally:
-            watch(key)
+        watch(key, values)
         if values.ndim == 2 and np.issubdtype(values.dtype, np.number):
-            constant = np.flatnonzero(values.max(0) == values.min(0)).tolist()
-            if constant:
-                message = f"'{key}' never changes in columns {constant}."
-                problems.append(Problem("constant", None, file, message))
+            problems += _of_numbers(episodes, key, values, file)
+            flat[key] = values
+    action = flat.pop("action", None)
+    for key, values in flat.items():
+        if action is not None and np.array_equal(values, action):
+            message = (
+                f"'action' is '{key}' of the same step, so there is nothing to predict: the action "
+                "of a step is what the robot was told when it saw that step, or the next position."
+            )
+            problems.append(Problem("echo", None, file, message))
+    return problems
+
+
+def _of_numbers(
+    episodes: Episodes, key: str, values: NDArray[Any], file: str | None
+) -> list[Problem]:
+    problems = []
+    constant = np.flatnonzero(values.max(0) == values.min(0)).tolist()
+    if constant:
+        message = f"'{key}' never changes in columns {constant}."
+        problems.append(Problem("constant", None, file, message))
+    low, high = np.quantile(values, [0.01, 0.99], axis=0)
+    beyond = np.maximum(low - values, values - high) / np.maximum(high - low, 1e-9)
+    far = np.where(high > low, beyond, 0) > FAR
+    if far.any():
+        step = int(np.argmax(far.any(axis=1)))
+        episode = int(np.searchsorted(episodes.ends, step, side="right"))
+        message = (
+            f"'{key}' has {int(far.sum())} numbers that lie {FAR} times its usual range away, the "
+            f"first at step {step - int(episodes.starts[episode])} of episode {episode}. Repair "
+            "them, or train with --normalisation quantile: otherwise they squeeze all others."
+        )
+        problems.append(Problem("outliers", episode, file, message))
     return problems

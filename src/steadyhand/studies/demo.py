@@ -43,17 +43,22 @@ class Demo:
     """How long each part took."""
 
 
-def report(demo: Demo, *, machine: str) -> str:
-    """The page, complete in itself. `machine` says where the times were measured."""
+def report(demo: Demo, *, machine: str, folder: str) -> str:
+    """The page, complete in itself: what `folder` holds, with times measured on `machine`."""
     return page(
         "Two ways round an obstacle",
         f'<p class="lead">{escape(summary(demo))}</p>',
+        "<p>Two policies learned from the same demonstrations to say, from where the robot is, "
+        "where it should go next. Both answer with a <em>chunk</em>, the next 16 positions, of "
+        "which the robot drives 8 before it asks again. <em>Regression</em> is the plain way to "
+        "learn this: find the answer with the least error. A <em>diffusion policy</em> starts from "
+        "noise instead and turns it into an answer, step by step, as image generators do.</p>",
         _outcomes(demo),
         _demonstrations(demo),
         _trajectories(demo),
         _denoising(demo),
         _times(demo, machine),
-        _next(),
+        _next(folder),
     )
 
 
@@ -82,8 +87,9 @@ def _outcomes(demo: Demo) -> str:
     return section(
         "How often",
         table(["", *demo.evaluations], rows),
-        f'<p class="soft">Shares of {first.success.n} episodes with 95 % Wilson intervals. Both '
-        f"policies start from the same states: {escape(first.initial_states)}.</p>",
+        f'<p class="soft">Shares of {first.success.n} episodes; in brackets, and as the thin line, '
+        "the range in which the true share lies with 95 % confidence (Wilson's interval). Both "
+        f"policies begin each episode at the same place: {escape(first.initial_states)}.</p>",
     )
 
 
@@ -130,16 +136,16 @@ def _trajectories(demo: Demo) -> str:
     figures = [
         figure(
             trajectories_picture(found, name),
-            f"{name}: {percent(found.success)} reach the goal, {percent(found.collision)} collide.",
+            f"{len(found.episodes)} episodes of {name}; a cross is a collision.",
         )
         for name, found in demo.evaluations.items()
     ]
     return section(
         "What the policies do",
-        "<p>Regression answers each observation with one chunk of actions, the one with the least "
-        "squared error: the mean of what was demonstrated there. Where two answers are right, "
-        "their mean may be wrong. Diffusion draws a chunk from the distribution of what was "
-        "demonstrated: one way or the other.</p>",
+        "<p>The answer with the least squared error is the mean of what was demonstrated. Where "
+        "two answers are right, their mean may be wrong: regression drives at the obstacle, and "
+        "when it is there, it is too late to turn. Diffusion draws one of the demonstrated "
+        "answers, left or right, and then keeps to it.</p>",
         '<div class="grid">',
         *figures,
         "</div>",
@@ -194,9 +200,10 @@ def _denoising(demo: Demo) -> str:
     return section(
         "How a plan comes out of noise",
         f"<p>A chunk is {horizon} future positions, joined here by a line. It begins as noise; in "
-        f"each of {steps} steps the network says which clean chunk it sees in it, and the chunk "
-        f"moves a little that way. All of these chunks belong to the same start and differ in "
-        "their noise alone: it decides which way a chunk goes. The thick one is one of them.</p>",
+        f"each of {steps} steps the network says which clean chunk it sees in it, and some of the "
+        "noise gives way to that. The side is decided early; most of the noise goes in the last "
+        "steps. All of these chunks belong to the same start and differ in their noise alone: it "
+        "decides which way a chunk goes. One is drawn thick, to be followed by eye.</p>",
         '<div class="strip">',
         *(figure(picture, caption) for picture, caption in denoising_strip(frames)),
         "</div>",
@@ -221,13 +228,13 @@ def _times(demo: Demo, machine: str) -> str:
     )
 
 
-def _next() -> str:
+def _next(folder: str) -> str:
     return section(
         "Your turn",
-        "<p>Make it harder, or take fewer steps:</p><pre>"
-        "steadyhand train fork --task fork:gap=0.1 --out runs/narrow\n"
-        "steadyhand evaluate runs/narrow --episodes 100 --video 3\n"
-        "steadyhand evaluate runs/narrow --episodes 100 --steps 3</pre>",
+        "<p>How few denoising steps are enough? How few demonstrations? What does it look like?</p>"
+        f"<pre>steadyhand evaluate {escape(folder)}/diffusion --episodes 100 --steps 1\n"
+        "steadyhand train fork --demonstrations 5 --out runs/five\n"
+        "steadyhand evaluate runs/five --episodes 100 --video 3</pre>",
         "<p>With your own demonstrations, put them into one .npz file: an array a feature with "
         "time first, <code>action</code> among them, and <code>episode_ends</code>, the "
         "cumulative number of steps after each episode. Then:</p><pre>"

@@ -54,7 +54,7 @@ class Fork:
     rate_hz: float = field(default=RATE_HZ, init=False)
     first_seed: int = field(default=100_000, init=False)
     initial_states: str = field(
-        default="(0, 0) and normal noise of 12 mm, from the seed", init=False
+        default="(0, 0), moved by some 12 mm at random; the seed decides", init=False
     )
 
     def __post_init__(self) -> None:
