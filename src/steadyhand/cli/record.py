@@ -1,16 +1,18 @@
 """`steadyhand record`: an expert's demonstrations of a task, to train on."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from steadyhand.cli.options import parse
 from steadyhand.cli.screen import console, progress, show
-from steadyhand.data import Episodes
+from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.formats import require_free, write_episodes
+from steadyhand.errors import DataError
 from steadyhand.evaluation.metrics import Interval, rate
-from steadyhand.tasks import Scores, Task, make_task, record_episodes
+from steadyhand.tasks import Demonstrated, Scores, Task, make_task, record_episodes
+from steadyhand.training.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +69,18 @@ def record(task: Task, count: int, *, first_seed: int = 0) -> tuple[Episodes, In
         f"{episodes.rate_hz:g} Hz; {success.mean:.0%} succeed.",
     )
     return episodes, success
+
+
+def demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episodes]:
+    """What is trained on: the data named, or else what the task's expert does.
+
+    A run that was killed before its recording was on disk records the same again.
+    """
+    path = out.resolve() / "demonstrations.npz"
+    if config.data is not None and (config.data != path or path.exists()):
+        return replace(config, data=config.data.resolve()), open_episodes(config.data)
+    task = make_task(config.task) if config.task else None
+    if not isinstance(task, Demonstrated):
+        raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
+    episodes, _ = record(task, config.demonstrations)
+    return replace(config, data=path), replace(episodes, path=path)

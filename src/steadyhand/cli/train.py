@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import tyro
 
 from steadyhand.cli.options import parse
-from steadyhand.cli.record import record
-from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.errors import ConfigurationError, DataError, MissingExtraError, UsageError
+from steadyhand.cli.record import demonstrations
+from steadyhand.data import write_episodes
+from steadyhand.errors import ConfigurationError, MissingExtraError, UsageError
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.spec import PolicySpec
-from steadyhand.tasks import Demonstrated, Task, make_task
+from steadyhand.tasks import Task, make_task
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     screen, run = console(), Run(out)
     if not resume:
         run.require_free()
-    config, episodes = _demonstrations(config, out)
+    config, episodes = demonstrations(config, out)
     policy = build_policy(config, episodes)
     if config.task:
         _check_task(make_task(config.task), policy.spec)
@@ -212,21 +212,6 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
     else:
         show(console(), f"Next: load_policy('{summary['run']}/last') in your robot's loop.")
     return summary
-
-
-def _demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episodes]:
-    """What is trained on: the data named, or else what the task's expert does.
-
-    A run that was killed before its recording was on disk records the same again.
-    """
-    path = out.resolve() / "demonstrations.npz"
-    if config.data is not None and (config.data != path or path.exists()):
-        return replace(config, data=config.data.resolve()), open_episodes(config.data)
-    task = make_task(config.task) if config.task else None
-    if not isinstance(task, Demonstrated):
-        raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
-    episodes, _ = record(task, config.demonstrations)
-    return replace(config, data=path), replace(episodes, path=path)
 
 
 def _check_task(task: Task, spec: PolicySpec) -> None:
