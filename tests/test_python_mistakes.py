@@ -38,6 +38,15 @@ def test_a_robot_is_not_driven_by_what_is_not_a_number(policy) -> None:
         controller.accept(np.full(policy.spec.chunk_shape, NAN, np.float32))
 
 
+def test_columns_that_the_policy_does_not_see_may_be_anything(policy) -> None:
+    """Of `state` it sees the first two numbers."""
+    seen = {**observation(), "state": np.array([0, 0, NAN], np.float32)}
+    assert RecedingHorizon(policy.spec).request(seen) is not None
+    seen["state"] = np.array([0, NAN, 0], np.float32)
+    with pytest.raises(NotFiniteError, match=r"'state\[:2\]' is not a finite number"):
+        RecedingHorizon(policy.spec).request(seen)
+
+
 def test_an_observation_is_a_dict(policy) -> None:
     with pytest.raises(ConfigurationError, match=r'a dict of arrays by name, as \{"keypoint": …'):
         RecedingHorizon(policy.spec).request(np.zeros(3))  # type: ignore[arg-type]

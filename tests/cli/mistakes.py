@@ -90,9 +90,9 @@ def replay(name: str = "replay.zarr") -> Path:
 def in_chunks() -> Path:
     path = Path("hole.zarr")
     root = zarr.open_group(path, mode="w", zarr_format=2)
-    root.create_array("data/action", data=np.ones((90, 2)), chunks=(30, 2))
-    root.create_array("data/state", data=np.ones((90, 2)), chunks=(30, 2))
-    root.create_array("meta/episode_ends", data=np.array([45, 90]))
+    for name in ("action", "state"):
+        root.create_array(f"data/{name}", shape=(90, 2), dtype="f8", chunks=(30, 2))[...] = 1.0
+    root.create_array("meta/episode_ends", shape=(2,), dtype="i8")[...] = [45, 90]
     return path
 
 
@@ -141,6 +141,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train --data demos.npz"),
         Mistake("train fork --stepz 100"),
         Mistake("train fork --steps many"),
+        Mistake("train fork --steps it's"),
         Mistake("train fork --steps 0"),
         Mistake("train fork --minutes -3"),
         Mistake("train fork --minutes 1 --steps 5"),
@@ -155,6 +156,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("evaluate"),
         Mistake("evaluate run run"),
         Mistake("inspect"),
+        Mistake("inspect --path demos.npz"),
     ],
     "Chunks and samplers": [
         Mistake("train fork --chunking.execute 20"),
@@ -258,6 +260,9 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("record --task pusht --out new.npz"),
         Mistake("record --episodes 0 --out new.npz"),
         Mistake("record --out new.csv"),
+        Mistake("record --out new --format npz"),
+        Mistake("record --task fork:max_steps=1e2 --out new.npz"),
+        Mistake("record --task fork:max_steps=5 --out new.npz"),
         Mistake("record --out demos.npz"),
     ],
     "Runs and policies": [
@@ -350,6 +355,12 @@ MISTAKES: dict[str, list[Mistake]] = {
             note="a folder that may not be written",
         ),
         Mistake(
+            "evaluate run --episodes 700",
+            limit=small_disk,
+            note="the disk takes no more",
+            leaves=True,
+        ),
+        Mistake(
             "evaluate run --episodes 2",
             lambda: Path("run").chmod(0o555),
             limit=bound_by_rights,
@@ -391,6 +402,7 @@ def message(err: str) -> str:
     said = err[err.rindex("steadyhand: ") :].removeprefix("steadyhand: ").strip()
     here, ours = str(Path.cwd()), version("steadyhand")
     said = re.sub(r"decompression: -?\d+", "decompression: …", said)  # what is cut is random
+    said = re.sub(r"Available: cpu(, cuda)?(, mps)?;", "Available: cpu;", said)
     for text, short in ((f"{here}/", ""), (here, "."), (torch.__version__, "…"), (ours, "…")):
         said = said.replace(text, short)
     return said

@@ -141,12 +141,13 @@ def test_stopped_at_any_moment_it_goes_on_and_ends_the_same(demo, tmp_path) -> N
     out = tmp_path / "demo"
     words = command("demo", "--quick", "--out", out, "--json")
     stopped = 0
-    while True:
+    for sitting in range(16):  # the last one may take as long as it needs
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
         )
+        patience = random.uniform(1, 9) if sitting < 15 else 300
         try:
-            said, complaint = process.communicate(timeout=random.uniform(1, 9))
+            said, complaint = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
             said, complaint = process.communicate(timeout=60)
@@ -194,11 +195,53 @@ def test_train_records_where_nothing_is_named(tmp_path, capsys) -> None:
     assert scores["task"] == "fork"
 
 
+def test_a_run_that_was_moved_finds_its_recording(tmp_path, capsys) -> None:
+    first, moved = tmp_path / "first", tmp_path / "my run"
+    answer(capsys, "train", "fork", "--demonstrations=4", f"--out={first}", *TINY)
+    first.rename(moved)
+    answer(capsys, "train", "--resume", f"--out={moved}")
+    assert main(["train", "--resume", f"--out={moved}"]) == 0
+    assert f"evaluate '{moved}'" in capsys.readouterr().err, "and commands can be copied"
+
+
+def test_ctrl_c_in_the_last_step_is_heard(tmp_path, monkeypatch, capsys) -> None:
+    from steadyhand.training import train as module
+
+    steps = module._steps
+
+    def interrupted(*given):
+        for result in steps(*given):
+            if result.step == result.steps:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield result
+
+    monkeypatch.setattr(module, "_steps", interrupted)
+    words = ["train", "fork", "--demonstrations=4", f"--out={tmp_path / 'r'}", *TINY]
+    assert main([*words, "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["steps"] == 30
+
+
+def test_too_little_memory_is_said(tmp_path, capsys) -> None:
+    words = ["train", "fork", "--demonstrations=4", f"--out={tmp_path / 'r'}", *TINY]
+    assert main([*words, "--denoiser.width=20000000"]) == 2
+    assert "not enough memory" in capsys.readouterr().err
+
+
+def test_what_the_policy_does_not_see_is_told(tmp_path, capsys) -> None:
+    words = ["train", "fork", "--task=fork:cue=start", "--demonstrations=4", *TINY]
+    assert main([*words, f"--out={tmp_path / 'r'}"]) == 0
+    assert (
+        "fork:cue=start also shows cue, which this policy does not see" in capsys.readouterr().err
+    )
+
+
 def test_a_task_with_settings_is_found_again(tmp_path, capsys) -> None:
     out = tmp_path / "run"
-    words = ["--task=fork:gap=0.1", "--demonstrations=4", f"--out={out}", *TINY]
+    words = ["--task=fork:gap=0.10", "--demonstrations=4", f"--out={out}", *TINY]
     answer(capsys, "train", "fork", *words)
-    assert answer(capsys, "evaluate", out, "--episodes=1")["task"] == "fork:gap=0.1"
+    found = answer(capsys, "evaluate", out, "--episodes=1")
+    assert found["task"] == "fork:gap=0.1"
+    assert ":" not in Path(found["episodes_file"]).name, "not every file system takes it"
 
 
 def test_the_demonstrations_of_a_stopped_run_are_kept(tmp_path) -> None:

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 
-import mistakes
 import pytest
 from mistakes import MISTAKES, PAGE, Mistake, make, message, prepare, row, workplace
 
@@ -22,9 +20,14 @@ def prepared(tmp_path_factory) -> Path:
 
 
 def files() -> dict[str, str]:
-    """Every file of the current folder, with a fingerprint of what it holds."""
-    found = (path for path in Path().rglob("*") if path.is_file() and not path.is_symlink())
-    return {str(path): hashlib.md5(path.read_bytes()).hexdigest() for path in found}
+    """Everything in the current folder: what a file holds, where a link leads, that a folder is."""
+    found = {}
+    for path in Path().rglob("*"):
+        if path.is_symlink():
+            found[str(path)] = f"to {path.readlink()}"
+        else:
+            found[str(path)] = hashlib.md5(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return found
 
 
 @pytest.mark.parametrize(
@@ -58,22 +61,5 @@ def test_there_are_at_least_forty() -> None:
     assert len({message for line in ROWS for message in [line.split("|")[-2]]}) >= 40
 
 
-def test_messages_say_what_to_do() -> None:
-    """Each names an alternative, a command, or what would be right."""
-    ways_on = (
-        "Did you mean", "Available", "must be", "must not be", "Choose", "Name ", "See steadyhand",
-        "again", "Copy", "holds:", "Repair", "at least 1", "Known:", "Use ", "Install", "auto",
-        "Mend", "free", "Free", "as it is", "Write it", "Leave it", "Resume with", "Continue",
-        "integers", "one after", "diffusion policies", "Train on",
-        "not both", "Start again", "It holds runs", "increasing",
-        "Columns are", "start a new run", "recorded as", "it is a number", "seeds are not", "None.",
-        "named twice", "not numbers", "was built for", "it holds:", "different runs",
-        "takes at least", "Pick columns", "pip install", "Store numbers",
-    )  # fmt: skip
-    for line in ROWS:
-        assert any(way in line for way in ways_on), line
-
-
 def test_the_page_is_found_from_the_documentation() -> None:
     assert "mistakes.md" in (PAGE.parent / "README.md").read_text()
-    assert sys.modules["mistakes"] is mistakes

@@ -83,6 +83,23 @@ def test_what_is_written_is_read_again(format, tmp_path, episodes) -> None:
         write_episodes(tmp_path / "a.npy", episodes)
 
 
+def test_features_keep_their_names_or_are_refused(tmp_path) -> None:
+    ends = np.array([3])
+    for number, name in enumerate(["file", "allow_pickle", "a b", "observation.state", "../x"]):
+        odd = Episodes({name: np.ones((3, 1)), "action": np.zeros((3, 1))}, ends)
+        for format in ("npz", "zarr"):
+            path = tmp_path / f"{number}.{format}"
+            if "/" in name:
+                with pytest.raises(DataError, match=r"cannot be named '\.\./x'"):
+                    write_episodes(path, odd)
+            else:
+                write_episodes(path, odd)
+                assert open_episodes(path).read(name).tolist() == [[1], [1], [1]]
+    with pytest.raises(DataError, match="cannot be named 'rate_hz'"):
+        write_episodes(tmp_path / "r.npz", Episodes({"rate_hz": np.ones((3, 1))}, ends))
+    assert not (tmp_path / "r.npz").exists()
+
+
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, episodes) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
@@ -128,6 +145,14 @@ def test_what_is_far_off_or_says_nothing_is_reported() -> None:
     (echo,) = inspect_episodes(Episodes({"pose": pose, "action": pose.copy()}, ends))
     assert echo.kind == "echo"
     assert "'action' is 'pose' of the same step" in echo.message
+
+
+def test_odd_features_are_reported_and_break_nothing() -> None:
+    arrays = {"nothing": np.zeros((5, 0)), "complex": np.ones((5, 1), complex)}
+    found = inspect_episodes(Episodes(arrays, np.array([5])))
+    assert [(problem.kind, problem.message) for problem in found] == [
+        ("empty", "'nothing' is empty: its shape is (5, 0).")
+    ]
 
 
 def test_what_is_no_number_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Training: it learns, it is a function of (seed, step), and nothing is lost when it is stopped."""
 
+import copy
 import json
 import os
 import random
@@ -273,7 +274,7 @@ def test_a_full_disk_loses_nothing(config, episodes, tmp_path, monkeypatch) -> N
 
 
 def test_a_loss_that_is_no_number_stops_the_run(config, episodes, tmp_path) -> None:
-    with pytest.raises(ConfigurationError, match=r"The loss is nan.*Lower --learning-rate"):
+    with pytest.raises(ConfigurationError, match=r"The loss is nan.*a lower --learning-rate"):
         run_through(replace(config, learning_rate=1e30), episodes, tmp_path / "r")
 
 
@@ -400,3 +401,12 @@ def test_find_policy(config, episodes, tmp_path) -> None:
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(CheckpointError, match="no checkpoint yet"):
         find_policy(run)
+
+
+def test_only_one_process_trains_in_a_run(policy, episodes, config, tmp_path) -> None:
+    first = train(copy.deepcopy(policy), episodes, config, out=tmp_path / "run")
+    next(first)
+    with pytest.raises(UsageError, match="Another process is training in"):
+        train(copy.deepcopy(policy), episodes, config, out=tmp_path / "run", resume=True)
+    first.close()
+    assert list(train(policy, episodes, config, out=tmp_path / "run", resume=True))[-1].step == 40

@@ -7,13 +7,13 @@ from typing import Any
 
 import tyro
 
-from steadyhand.cli.evaluate import Episodes, evaluate_run, sampler_of
+from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run, sampler_of
 from steadyhand.cli.options import parse
 from steadyhand.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Episodes):
+class Options(EpisodeOptions):
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Two or more runs or checkpoints."""
 

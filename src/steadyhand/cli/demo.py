@@ -7,6 +7,7 @@ folder, it goes on from where it was.
 import json
 import os
 import platform
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from steadyhand.cli.evaluate import Episodes as EvaluationOptions
-from steadyhand.cli.evaluate import evaluate_run
+from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import record
 from steadyhand.cli.screen import console, results, show, waiting
@@ -26,13 +26,15 @@ from steadyhand.recipes import recipe
 from steadyhand.tasks import Fork
 from steadyhand.training.config import TrainConfig
 
+KEPT = ("recording", "training")
+"""What is done once; the rest is done, and timed, each time."""
 METHODS = {"regression": "regression", "diffusion": "ddpm"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     out: Path | None = None
-    """Where everything goes; runs/demo by default. What is there already is not done again."""
+    """Where everything goes; runs/demo by default. What is trained there is not trained again."""
     quick: bool = False
     """Two fifths of the training and half of the episodes."""
     seed: int = 0
@@ -57,9 +59,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     except KeyboardInterrupt:
         found = None
     if found is None:
-        words = ["steadyhand demo", *(["--quick"] if options.quick else []), f"--out {out}"]
-        words += [f"--seed {options.seed}"] if options.seed else []
-        show(console(), f"Stopped; nothing is lost. Continue: {' '.join(words)}")
+        words = ["steadyhand", "demo", *(["--quick"] if options.quick else []), "--out", str(out)]
+        words += ["--seed", str(options.seed)] if options.seed else []
+        show(console(), f"Stopped; what was saved is kept. Continue: {shlex.join(words)}")
         return {"out": str(out), "interrupted": True}
     return found
 
@@ -82,11 +84,13 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
             write_episodes(data, record(Fork(), configs["diffusion"].demonstrations)[0])
     for name, config in configs.items():
         show(screen, f"\n{name}:")
-        stopped = _train(out / name, config, seconds)
-        _write(out / "times.json", json.dumps(seconds))
+        try:
+            stopped = _train(out / name, config, seconds)
+        finally:
+            _write(out / "times.json", json.dumps(seconds))
         if stopped:
             return None
-    episodes = EvaluationOptions(episodes=50 if options.quick else 100, device=options.device)
+    episodes = EpisodeOptions(episodes=50 if options.quick else 100, device=options.device)
     found: dict[str, Any] = {}
     for name in configs:
         with _timed(seconds, f"evaluating {name}"):
@@ -94,7 +98,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     policies = {name: load_policy(out / name) for name in configs}
     demo = Demo(open_episodes(data), policies, found, seconds)
     page = out / "report.html"
-    _write(page, report(demo, machine=_machine(), folder=str(out)))
+    _write(page, report(demo, machine=_machine(options.device), folder=str(out)))
     times = ", ".join(f"{part} {spent:.0f} s" for part, spent in seconds.items())
     show(
         results(as_json=options.json),
@@ -119,10 +123,8 @@ def _train(folder: Path, config: TrainConfig, seconds: dict[str, float]) -> bool
         show(console(), f"{folder} is already trained.")
         seconds.setdefault(part, 0.0)
         return False
-    before = seconds.pop(part, 0.0)
     with _timed(seconds, part):
         done = train_run(config, folder, resume=run.exists)
-    seconds[part] += before
     return bool(done.get("interrupted"))
 
 
@@ -130,7 +132,7 @@ def _read_times(out: Path) -> dict[str, float]:
     """How long the parts took that were done before."""
     try:
         found = json.loads((out / "times.json").read_text())
-        return {str(part): float(spent) for part, spent in found.items()}
+        return {part: float(spent) for part, spent in found.items() if part.startswith(KEPT)}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
@@ -156,7 +158,7 @@ def _require_free(out: Path) -> None:
     """Raise `UsageError` where the folder holds anything that is not a demo's."""
     known = {"demonstrations.npz", "report.html", "times.json", *METHODS}
     held = [p.name for p in out.iterdir()] if out.is_dir() else [out.name] if out.exists() else []
-    foreign = [name for name in held if name not in known and not name.endswith(".partial")]
+    foreign = [name for name in held if name not in known and not name.startswith(".")]
     if foreign:
         raise UsageError(
             f"{out} holds something else already ({', '.join(sorted(foreign)[:3])}), and is left "
@@ -182,16 +184,21 @@ def _require_same(run: Path, config: TrainConfig) -> None:
 @contextmanager
 def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
     begun = time.perf_counter()
-    yield
-    seconds[part] = time.perf_counter() - begun
+    try:
+        yield
+    finally:
+        seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - begun
 
 
-def _machine() -> str:
+def _machine(device: str) -> str:
     import torch
 
+    from steadyhand.policy.device import choose_device
+
     return (
-        f"{os.cpu_count()} CPU cores, {platform.machine()}, {platform.system()}; Python "
-        f"{platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+        f"On {choose_device(device)}; {os.cpu_count()} CPU cores, {platform.machine()}, "
+        f"{platform.system()}; Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads"
     )
 
 

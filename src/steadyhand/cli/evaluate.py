@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Episodes:
+class EpisodeOptions:
     """What `evaluate` and `compare` share."""
 
     episodes: int = 50
@@ -45,7 +45,7 @@ class Episodes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Episodes):
+class Options(EpisodeOptions):
     run: tyro.conf.Positional[Path]
     """A run (its last averaged weights) or one of its checkpoints."""
     video: int = 0
@@ -96,7 +96,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {**found.as_json(), "episodes_file": str(file), "videos": films}
 
 
-def sampler_of(folder: Path, options: Episodes) -> SamplerConfig:
+def sampler_of(folder: Path, options: EpisodeOptions) -> SamplerConfig:
     """The sampler that the policy in `folder` was trained with, changed as the options say."""
     from steadyhand.policy.storage import read_config
 
@@ -110,7 +110,7 @@ def sampler_of(folder: Path, options: Episodes) -> SamplerConfig:
 
 
 def evaluate_run(
-    path: Path, options: Episodes, *, out: Path, video: int = 0
+    path: Path, options: EpisodeOptions, *, out: Path, video: int = 0
 ) -> tuple[Path, Evaluation]:
     """(the episodes' file in `out`, the outcome) for a run or checkpoint under these options."""
     from steadyhand.cli.screen import console, progress, show, waiting

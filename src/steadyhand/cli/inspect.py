@@ -43,7 +43,7 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
 
         def watch(key: str, values: Any) -> None:
-            if values is not None and values.dtype.kind in "iuf":
+            if values is not None and values.size and values.dtype.kind in "iuf":
                 ranges[key] = f"{values.min():.4g} … {values.max():.4g}"
             advance(1, key)
 

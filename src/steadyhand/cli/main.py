@@ -7,11 +7,18 @@ JSON object goes to standard output; everything else goes to standard error.
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from steadyhand.errors import MissingExtraError, SteadyhandError, UsageError, unknown
+from steadyhand.errors import (
+    ConfigurationError,
+    MissingExtraError,
+    SteadyhandError,
+    UsageError,
+    unknown,
+)
 
 VERBS = {
     "demo": "see regression fail and diffusion succeed, in two minutes",
@@ -63,6 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in EXTRAS:
             raise
         return _fail(MissingExtraError(package, EXTRAS[package]), as_json)
+    except (MemoryError, RuntimeError) as error:
+        # torch says so in words: its own class is for CUDA only.
+        said = str(error)
+        if isinstance(error, RuntimeError) and not re.search("(allocate|out of) memory", said):
+            raise
+        reason = said or "none is left"
+        message = f"There is not enough memory ({reason}). Take a smaller --batch-size or network."
+        return _fail(ConfigurationError(message), as_json)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -67,9 +67,12 @@ def _translated(lines: Sequence[str], said: str) -> str:
         choices = set(re.findall(r"'(.*?)'", found[3])) - {"None"}
         return unknown(found[2], found[1], choices)
     if found := re.search(r"Missing value for argument '(.*?)'. Expected (\d+)", said):
+        if not found[1].startswith("-"):
+            return f"There is no option --{found[1]}: it is given without a name."
         return f"{found[1]} takes {found[2]} value{'s' if found[2] != '1' else ''}."
     if found := re.search(r"Error parsing (\S+?):", said):
-        value = re.findall(r"'([^']*)'", said.partition("Argument helptext")[0])[-1]
+        values = re.findall(r"""(['"])(.*?)\1""", said.partition("Argument helptext")[0])
+        value = values[-1][1] if values else "what was given"
         kind = re.search(rf"{found[1]} (?:{{None}}\|)?(\S+)", said.partition("helptext:")[2])
         kinds = {"INT": "a whole number", "FLOAT": "a number"}
         return f"{found[1]} takes {kinds.get(kind[1], kind[1]) if kind else 'one'}, not '{value}'."

@@ -74,9 +74,12 @@ def record(task: Task, count: int, *, first_seed: int = 0) -> tuple[Episodes, In
 def demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episodes]:
     """What is trained on: the data named, or else what the task's expert does.
 
-    A run that was killed before its recording was on disk records the same again.
+    A run that was moved finds its own recording again; one that was killed before that was on disk
+    records the same again.
     """
     path = out.resolve() / "demonstrations.npz"
+    if config.data is not None and not config.data.exists() and path.exists():
+        config = replace(config, data=path)
     if config.data is not None and (config.data != path or path.exists()):
         return replace(config, data=config.data.resolve()), open_episodes(config.data)
     task = make_task(config.task) if config.task else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from json import loads
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
@@ -157,7 +158,9 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     config, episodes = demonstrations(config, out)
     policy = build_policy(config, episodes)
     if config.task:
-        _check_task(make_task(config.task), policy.spec)
+        task = make_task(config.task)
+        config = replace(config, task=task.name)
+        _check_task(task, policy.spec)
     with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
         config = plan(policy, episodes, config)
     start = (run.resume_step() or 0) if resume else 0
@@ -176,29 +179,22 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     )
     begun = time.perf_counter()
     try:
-        done, loss, validation = _follow(steps, config, start, trackers)
+        done, stopped, loss, validation = _follow(steps, config, start, trackers)
     finally:
         trackers.close()
     minutes = (time.perf_counter() - begun) / 60
-    summary: dict[str, Any] = {
-        "run": str(out),
-        "steps": done,
-        "minutes": minutes,
-        "loss": loss,
-        "validation_loss": validation,
-        "parameters": parameters,
-    }
-    if done < config.steps:
-        last = run.resume_step()
-        saved = "saved" if last == done else f"the last step saved is {last or 'none'}"
-        show(screen, f"Stopped at step {done}, {saved}.")
-        return {**summary, "interrupted": True}
     if start == config.steps:
         show(screen, f"{out} is already finished, at step {start}.")
-        return {**summary, **_last_figures(run)}
-    figure = "" if validation is None else f", validation loss {validation:.4f}"
-    show(screen, f"Done in {minutes:.1f} min{figure}.")
-    return summary
+        losses = _last_figures(run)
+    else:
+        losses = {"loss": loss, "validation_loss": validation}
+        figure = "" if validation is None else f", validation loss {validation:.4f}"
+        last = run.resume_step()
+        saved = "saved" if last == done else f"the last step saved is {last or 'none'}"
+        ended = f"Done in {minutes:.1f} min{figure}."
+        show(screen, f"Stopped at step {done}, {saved}." if done < config.steps else ended)
+    summary = {"run": str(out), "steps": done, "minutes": minutes, **losses}
+    return {**summary, "parameters": parameters, **({"interrupted": True} if stopped else {})}
 
 
 def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
@@ -206,16 +202,20 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
     from steadyhand.cli.screen import console, show
 
     if summary.get("interrupted"):
-        show(console(), f"Continue: steadyhand train --resume --out {summary['run']}")
+        show(console(), f"Continue: steadyhand train --resume --out {quote(summary['run'])}")
     elif config.task:
-        show(console(), f"Next: steadyhand evaluate {summary['run']} --episodes 50 --video 3")
+        run = quote(summary["run"])
+        show(console(), f"Next: steadyhand evaluate {run} --episodes 50 --video 3")
     else:
-        show(console(), f"Next: load_policy('{summary['run']}/last') in your robot's loop.")
+        show(console(), f"Next: load_policy({summary['run']!r}) in your robot's loop.")
     return summary
 
 
 def _check_task(task: Task, spec: PolicySpec) -> None:
-    """Raise `ConfigurationError` where what the task shows is not what the policy is to see."""
+    """Compare what the task shows with what the policy is to see.
+
+    Raises `ConfigurationError` where they do not fit; what is shown and not seen is only told.
+    """
     try:
         seen = task.make().reset(task.first_seed)
     except MissingExtraError:
@@ -227,12 +227,18 @@ def _check_task(task: Task, spec: PolicySpec) -> None:
             f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
             f"{error} Name the data's own task with --task, or none with the recipe 'state'."
         ) from None
+    unseen = sorted(seen.keys() - {feature.key for feature in spec.observations})
+    if unseen:
+        from steadyhand.cli.screen import console, show
+
+        text = f"{task.name} also shows {', '.join(unseen)}, which this policy does not see."
+        show(console(), f"{text} --observations names what it sees.")
 
 
 def _follow(
     steps: "Generator[StepResult]", config: TrainConfig, start: int, trackers: "Tracker"
-) -> tuple[int, float | None, float | None]:
-    """Train to the end or to a signal; (last step, its loss, the last validation loss)."""
+) -> tuple[int, bool, float | None, float | None]:
+    """Train to the end or to a signal: (last step, was it stopped, its loss, the validation's)."""
     from steadyhand.cli.screen import progress
 
     begun, done, loss, validation = time.perf_counter(), start, None, None
@@ -255,7 +261,7 @@ def _follow(
             if stopped():
                 break
         steps.close()
-    return done, loss, validation
+    return done, stopped(), loss, validation
 
 
 def _last_figures(run: Any) -> dict[str, Any]:

@@ -49,7 +49,10 @@ def inspect_episodes(
             watch(key, None)
             continue
         watch(key, values)
-        if values.ndim == 2 and np.issubdtype(values.dtype, np.number):
+        if values.size == 0:
+            message = f"'{key}' is empty: its shape is {values.shape}."
+            problems.append(Problem("empty", None, file, message))
+        elif values.ndim == 2 and values.dtype.kind in "iuf":
             problems += _of_numbers(episodes, key, values, file)
             flat[key] = values
     action = flat.pop("action", None)

@@ -80,15 +80,15 @@ class EpisodesFile:
             file.write(json.dumps(record) + "\n")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        lines = self.partial.read_text().splitlines()
-        ordered = sorted(lines, key=lambda line: json.loads(line)["seed"])
         if kind is None:
             with self._explained():
+                lines = self.partial.read_text().splitlines()
+                ordered = sorted(lines, key=lambda line: json.loads(line)["seed"])
                 self.partial.write_text("".join(f"{line}\n" for line in ordered))
                 self.partial.replace(self.path)
-        elif not lines:
+        elif not self.partial.stat().st_size:
             self.partial.unlink()
-            if self._made is not None:
+            if self._made is not None and not any(self._made.iterdir()):
                 self._made.rmdir()
 
     @contextmanager

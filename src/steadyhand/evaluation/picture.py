@@ -4,6 +4,7 @@ Every shape has CSS classes; the page that shows the picture says what they look
 """
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Plane:
         """
         last = frames[-1]
         values = ";".join(self._text(frame) for frame in [*frames, last])
-        times = [*(0.7 * k / (len(frames) - 1) for k in range(len(frames))), 1.0]
+        times = [*np.linspace(0, 0.7, len(frames)), 1.0]
         self._shapes.append(
             f'<polyline class="{css}" points="{self._text(last)}"><animate attributeName="points" '
             f'dur="{seconds}s" repeatCount="indefinite" values="{values}" '
@@ -58,6 +59,7 @@ class Plane:
         x_from, x_to, y_from, y_to = self._arena
         box = f"0 0 {UNITS * (x_to - x_from):.0f} {UNITS * (y_to - y_from):.0f}"
         inner = f"<style>{style}</style>" if style else ""
+        title = escape(title)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img" '
             f'aria-label="{title}"><title>{title}</title>{inner}{"".join(self._shapes)}</svg>'

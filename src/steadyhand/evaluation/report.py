@@ -39,8 +39,7 @@ pre { background: var(--card); border-radius: .5rem; padding: .8rem; font-size: 
 .block { fill: var(--block); } .goal { fill: var(--goal); } .robot { fill: var(--ink); }
 polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
 .left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
-.thin { stroke-width: 3; opacity: .45; } .thick { stroke-width: 9; } .faint { opacity: .35; }
-.plan { stroke: var(--left); stroke-width: 6; }
+.thin { stroke-width: 3; opacity: .45; } .thick { stroke-width: 9; }
 """
 
 

@@ -95,6 +95,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     disk is full or may not be written; nothing is left behind.
     """
     partial = folder.with_name(f".{folder.name}.partial")
+    old = folder.with_name(f".{folder.name}.old.partial")
     if folder.exists() and not _replaceable(folder):
         raise CheckpointError(
             f"{folder} holds something that is not a policy, and is left as it is. "
@@ -106,14 +107,16 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         write(partial)
         for path in (*partial.iterdir(), partial):
             _sync(path)
-        old = folder.with_name(f".{folder.name}.old.partial")
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
         partial.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
         _sync(folder.parent)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
         if not isinstance(error, OSError | SafetensorError):
             raise
         raise CheckpointError(
@@ -126,7 +129,7 @@ def _replaceable(folder: Path) -> bool:
     """Whether a folder is empty or a policy and nothing else."""
     if not folder.is_dir():
         return False
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.glob("[!.]*")}
     return not names or ("policy.json" in names and names <= KNOWN_FILES)
 
 

@@ -51,10 +51,12 @@ class RecedingHorizon:
         in training.
         """
         self.spec.check_observation(observation)
-        for key in self._keys:
-            if not np.all(np.isfinite(observation[key])):
+        for feature in self.spec.observations:
+            seen = observation[feature.key]
+            seen = seen if feature.columns == slice(None) else seen[feature.columns]
+            if not np.all(np.isfinite(seen)):
                 raise NotFiniteError(
-                    f"Observation '{key}' is not a finite number: {observation[key]}. No action "
+                    f"Observation '{feature.name}' is not a finite number: {seen}. No action "
                     "follows from it; mend the sensor or what reads it."
                 )
         now = {key: np.array(observation[key]) for key in self._keys}

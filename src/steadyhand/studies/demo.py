@@ -15,7 +15,7 @@ from steadyhand.evaluation.denoising import denoising
 from steadyhand.evaluation.evaluate import Evaluation
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.evaluation.picture import Plane
-from steadyhand.evaluation.report import figure, page, percent, section, share_bar, table
+from steadyhand.evaluation.report import figure, page, section, share_bar, table
 from steadyhand.policy.policy import Policy
 from steadyhand.runtime.predictor import chunk_noise
 from steadyhand.tasks.fork import ARENA, GOAL, GOAL_RADIUS, ROBOT_RADIUS, Fork
@@ -75,7 +75,7 @@ def summary(demo: Demo) -> str:
 
 
 def _share(found: Interval) -> str:
-    return percent(found).partition(" ")[0]
+    return f"{100 * found.mean:.0f}\N{NO-BREAK SPACE}%"
 
 
 def _outcomes(demo: Demo) -> str:

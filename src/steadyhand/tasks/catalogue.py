@@ -29,7 +29,9 @@ def make_task(name: str) -> Task:
         try:
             settings[key] = type(usual[key])(value)
         except ValueError:
+            kind_of_number = "whole number" if type(usual[key]) is int else "number"
             raise ConfigurationError(
-                f"{kind}'s {key} is a number, not '{value}'. Write it as {kind}:{key}={usual[key]}"
+                f"{kind}'s {key} is a {kind_of_number}, not '{value}'. "
+                f"Write it as {kind}:{key}={usual[key]}"
             ) from None
     return TASKS[kind](**settings)

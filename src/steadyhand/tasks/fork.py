@@ -49,6 +49,7 @@ class Fork:
     cue: Literal["none", "start", "always"] = "none"
     """When `cue` (-1 left, 1 right) is shown. Where it is, only that way is success."""
     max_steps: int = 80
+    """After how many ticks an episode ends, at least 50."""
 
     kind: ClassVar[str] = "fork"
     rate_hz: float = field(default=RATE_HZ, init=False)
@@ -58,10 +59,16 @@ class Fork:
     )
 
     def __post_init__(self) -> None:
+        for name in ("gap", "left_share", "commit"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         for name, low, high in (("gap", 0.1, 0.35), ("left_share", 0, 1), ("commit", 0, 0.7)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigurationError(f"fork's {name} is {value}; it must be in {low}…{high}.")
+        if self.max_steps < 50:
+            raise ConfigurationError(
+                f"fork's max_steps is {self.max_steps}; its expert needs up to 50."
+            )
         if self.cue not in ("none", "start", "always"):
             raise ConfigurationError(unknown("cue", self.cue, ["none", "start", "always"]))
 
@@ -80,7 +87,7 @@ class Fork:
     def goes_left(self, seed: int) -> bool:
         """The way of the demonstration `seed`, and the one shown where a cue is.
 
-        A golden-ratio sequence: any run of seeds has `left_share` to within a seed or two.
+        A golden-ratio sequence: any run of seeds has `left_share` to within a few seeds.
         """
         return (seed + 0.5) * GOLDEN % 1 < self.left_share
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+Field = NDArray[np.floating]
 PIXELS = 300
 """Per metre."""
 FLOOR, BLOCK, GOAL, TRAIL, ROBOT = (
@@ -29,14 +30,24 @@ def draw(
     y = y_to - (np.arange(height)[:, None] + 0.5) / PIXELS
     picture = np.broadcast_to(FLOOR, (height, width, 3)).copy()
 
-    def paint(distance: NDArray[np.float64], colour: NDArray[np.float32]) -> None:
+    def paint(part: tuple[slice, slice], distance: Field, colour: NDArray[np.float32]) -> None:
         cover = np.clip(0.5 - distance * PIXELS, 0, 1)[..., None].astype(np.float32)
-        picture[:] += cover * (colour - picture)
+        picture[part] += cover * (colour - picture[part])
 
-    paint(np.hypot(x - goal[0], y - goal[1]) - goal[2], GOAL)
+    def disc(place: NDArray[np.float64], radius: float, colour: NDArray[np.float32]) -> None:
+        column, row = round((place[0] - x_from) * PIXELS), round((y_to - place[1]) * PIXELS)
+        reach = int(radius * PIXELS) + 2
+        rows = slice(max(row - reach, 0), max(row + reach, 0))
+        columns = slice(max(column - reach, 0), max(column + reach, 0))
+        far = np.hypot(x[columns] - place[0], y[rows] - place[1]) - radius
+        paint((rows, columns), far, colour)
+
+    disc(np.array(goal[:2]), goal[2], GOAL)
+    everywhere = (slice(None), slice(None))
     for left, right, low, high in blocks:
-        paint(np.maximum(np.maximum(left - x, x - right), np.maximum(low - y, y - high)), BLOCK)
+        beside, beyond = np.maximum(left - x, x - right), np.maximum(low - y, y - high)
+        paint(everywhere, np.maximum(beside, beyond), BLOCK)
     for place in trail[:-1]:
-        paint(np.hypot(x - place[0], y - place[1]) - robot / 4, TRAIL)
-    paint(np.hypot(x - trail[-1, 0], y - trail[-1, 1]) - robot, ROBOT)
+        disc(place, robot / 4, TRAIL)
+    disc(trail[-1], robot, ROBOT)
     return picture.round().astype(np.uint8)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import IO
 
 from torch import Tensor
 
@@ -37,11 +38,13 @@ class Run:
     def require_free(self) -> None:
         """Raise `UsageError` where the folder already holds something.
 
-        What a run that was killed while it was being made leaves behind does not count.
+        What a run that was killed while it was being made leaves behind does not count, nor what
+        a file manager hides there.
         """
-        left = {"checkpoints", ".config.json.partial"}
-        held = {p.name for p in self.path.iterdir()} if self.path.is_dir() else {self.path.name}
-        if self.path.exists() and (held - left or any(self.checkpoints.glob("*"))):
+        held = [self.path]
+        if self.path.is_dir():
+            held = [p for p in self.path.glob("[!.]*") if p != self.checkpoints]
+        if self.path.exists() and (held or any(self.checkpoints.glob("*"))):
             go_on = f"Continue that run with steadyhand train --resume --out {self.path}, or choose"
             raise UsageError(
                 f"{self.path} already holds something. "
@@ -58,6 +61,26 @@ class Run:
             raise CheckpointError(
                 f"{self.path} cannot be made ({error}). Choose another --out."
             ) from error
+
+    def lock(self) -> IO[str] | None:
+        """Keep other processes out until it is closed, or this one ends. The folder must be there.
+
+        None where the system has no such locks. Raises `UsageError` where another has it.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            return None
+        file = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise UsageError(
+                f"Another process is training in {self.path}. Wait for it, stop it, or choose "
+                "another --out."
+            ) from None
+        return file
 
     def read_config(self) -> TrainConfig:
         """The configuration this run was started with, its number of steps fixed."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor
@@ -104,9 +105,9 @@ def train(
     `score(policy)` where that is given. Whenever the generator ends, `policy` holds the averaged
     weights. Torch's global generator is seeded anew in every step, for dropout.
 
-    Raises `UsageError` where `out` is in use, `CheckpointError` where the data is not what a run
-    to resume was trained on, and, while training, `ConfigurationError` where the loss is no longer
-    finite.
+    Raises `UsageError` where `out` is in use, also by another process, `CheckpointError` where the
+    data is not what a run to resume was trained on, and, while training, `ConfigurationError` where
+    the loss is no longer finite.
     """
     _check_kinds(config, episodes)
     if resume and out is None:
@@ -116,11 +117,14 @@ def train(
     config = plan(policy, episodes, config)
     trainer = Trainer(policy, episodes, config)
     run = None if out is None else Run(out)
+    lock = None
     if run is not None and resume and run.exists:
+        lock = run.lock()
         trainer.restore(run)
     elif run is not None:
         run.create(config)
-    return _steps(policy, trainer, run, score)
+        lock = run.lock()
+    return _steps(policy, trainer, run, score, lock)
 
 
 def _check_kinds(config: TrainConfig, episodes: Episodes) -> None:
@@ -136,6 +140,7 @@ def _steps(
     trainer: Trainer,
     run: Run | None,
     score: Callable[[Policy], float] | None,
+    lock: IO[str] | None,
 ) -> Generator[StepResult]:
     config = trainer.config
     step = saved = trainer.done
@@ -163,3 +168,5 @@ def _steps(
     finally:
         policy.load_state_dict(trainer.average.module.state_dict())
         policy.to(trainer.device).eval()
+        if lock is not None:
+            lock.close()

@@ -34,12 +34,17 @@ def open_episodes(path: str | Path) -> Episodes:
 def require_free(path: Path, format: str | None = None) -> ModuleType:
     """The adapter that will write `path`: by `format`, or by its ending.
 
-    Raises `UsageError` for a format that cannot be written, and where something is there already.
+    Raises `UsageError` for a format that cannot be written, for a path that would not be recognised
+    again, and where something is there already.
     """
     name = format or path.suffix.removeprefix(".")
     if name not in WRITERS:
         what = "format" if format else f"format for {path}, ending"
-        raise UsageError(f"{unknown(what, name, WRITERS)} Name one with --format.")
+        raise UsageError(f"{unknown(what, name, WRITERS)} End its name in .npz or .zarr.")
+    if path.suffix != f".{name}":
+        raise UsageError(
+            f"{path} would not be recognised as {name} again. End its name in .{name}."
+        )
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} is already there, and is left as it is. Choose another --out.")
     return WRITERS[name]
@@ -53,6 +58,12 @@ def write_episodes(path: str | Path, episodes: Episodes, format: str | None = No
     """
     path = Path(path)
     adapter = require_free(path, format)
+    for key in episodes.arrays:
+        if key in adapter.RESERVED or "/" in key:
+            raise DataError(
+                f"A feature cannot be named '{key}' in {adapter.NAME}: that is "
+                f"{'a path' if '/' in key else 'a name of the format itself'}. Rename it."
+            )
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.errors import DataError
 
 NAME = "npz"
+RESERVED = ("episode_ends", "rate_hz")
+"""Names that no feature can have."""
 LOOKS_LIKE = "an .npz file with time-first arrays and episode_ends"
 
 
@@ -43,17 +45,21 @@ def read(path: Path) -> Episodes:
     arrays = {
         name: _Member(members, name, *header)
         for name, header in headers.items()
-        if name not in ("episode_ends", "rate_hz")
+        if name not in RESERVED
     }
     return Episodes(arrays, ends, rate_hz=rate, path=path, format=NAME, version="1")
 
 
 def write(path: Path, episodes: Episodes) -> None:
     """Every feature and the episode ends, compressed. `write_episodes` is what users call."""
-    arrays = {key: episodes.read(key) for key in episodes.arrays}
-    extra: dict[str, Any] = {"episode_ends": episodes.ends, "rate_hz": np.float64(episodes.rate_hz)}
+    extra = {"episode_ends": episodes.ends, "rate_hz": np.float64(episodes.rate_hz)}
     with path.open("wb") as file:
-        np.savez_compressed(file, **{**arrays, **extra})
+        # Not np.savez, which takes features named as its own arguments for those.
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key in (*episodes.arrays, *extra):
+                values = np.asanyarray(extra[key] if key in extra else episodes.read(key))
+                with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, values, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.errors import DataError, MissingExtraError
 
 NAME = "diffusion-policy-zarr"
+RESERVED: tuple[str, ...] = ()
+"""Names that no feature can have."""
 LOOKS_LIKE = "a folder or .zarr.zip with data/ and meta/episode_ends"
 
 
@@ -48,11 +51,16 @@ def write(path: Path, episodes: Episodes) -> None:
     zarr = _zarr()
     root = zarr.open_group(path, mode="w-", zarr_format=2, attributes={"rate_hz": episodes.rate_hz})
     data, meta = root.create_group("data"), root.create_group("meta")
+    for key in episodes.arrays:
+        _fill(data, key, episodes.read(key))
+    _fill(meta, "episode_ends", episodes.ends)
+
+
+def _fill(group: Any, key: str, values: NDArray[Any]) -> None:
     # A chunk of nothing but zeros is written, too: a missing one is taken for damage.
     config = {"write_empty_chunks": True}
-    for key in episodes.arrays:
-        data.create_array(key, data=episodes.read(key), config=config)
-    meta.create_array("episode_ends", data=episodes.ends, config=config)
+    array = group.create_array(key, shape=values.shape, dtype=values.dtype, config=config)
+    array[...] = values
 
 
 def _zarr() -> Any:
