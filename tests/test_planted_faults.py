@@ -112,6 +112,34 @@ FAULTS = [
         "config.batch_size, config.seed, number - self.done)",
         "training/test_train.py -k resumed",
     ),
+    Fault(
+        "a recording whose actions are those of the step before",
+        "tasks/record.py",
+        '{**observation, "action": action}.items()',
+        '{**observation, "action": observation["state"]}.items()',
+        "tasks/test_fork.py",
+    ),
+    Fault(
+        "a robot driven by what is not a number",
+        "runtime/controller.py",
+        "if not np.all(np.isfinite(seen)):",
+        "if np.all(np.isinf(seen)):",
+        "test_python_mistakes.py -k robot",
+    ),
+    Fault(
+        "a corner that may be cut between two ticks",
+        "tasks/fork.py",
+        "for share in (0.25, 0.5, 0.75, 1.0):",
+        "for share in (1.0,):",
+        "tasks/test_fork.py -k corner",
+    ),
+    Fault(
+        "an evaluation that empties the file of the one before",
+        "evaluation/evaluate.py",
+        'self.path, self.partial = path, path.with_name(f"{path.name}.partial")',
+        "self.path, self.partial = path, path",
+        "evaluation/test_evaluation.py -k stop",
+    ),
 ]
 
 

@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
-    from steadyhand.cli.screen import results, scores_table, show
+    from steadyhand.cli.screen import progress, results, scores_table, show
     from steadyhand.evaluation.video import require_video, write_video
     from steadyhand.tasks import make_task
     from steadyhand.training.checkpoint import find_policy, run_of
@@ -74,12 +74,13 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         require_video()
     out = options.out or run_of(options.run) / "evaluations"
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
-    films: list[str] = []
-    for episode in found.episodes:
-        if episode.frames:
-            path = out / f"{file.stem}-{episode.seed}.mp4"
-            write_video(path, episode.frames, make_task(found.task).rate_hz)
-            films.append(str(path))
+    filmed = [episode for episode in found.episodes if episode.frames]
+    films = [str(out / f"{file.stem}-{episode.seed}.mp4") for episode in filmed]
+    if filmed:
+        with progress("writing films", len(films)) as advance:
+            for path, episode in zip(films, filmed, strict=True):
+                write_video(Path(path), episode.frames, make_task(found.task).rate_hz)
+                advance(1)
     smooth, chunk = found.smoothness, found.chunk_ms
     coverage = "Coverage is told in units of the 0.95 that success needs, at most 1."
     show(
