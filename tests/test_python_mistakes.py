@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 import steadyhand as sh
-from steadyhand.errors import CheckpointError, ConfigurationError, NotFiniteError
+from steadyhand.errors import CheckpointError, ConfigurationError, NotFiniteError, UsageError
 from steadyhand.policy.config import SamplerConfig
 from steadyhand.runtime import RecedingHorizon, run_loop
 from steadyhand.training.checkpoint import Run
@@ -75,16 +76,77 @@ def test_a_solver_whose_table_has_another_shape(policy) -> None:
 
 
 def test_a_network_whose_answer_has_another_shape(policy, episodes, config) -> None:
-    class Wide(nn.Module):
+    class Wide(nn.Linear):
         def forward(self, x, t, condition):
-            return torch.cat([x, x], dim=-1)
+            return super().forward(torch.cat([x, x], dim=-1))
 
-    wide = sh.Policy(policy.spec, policy.encoder, sh.Sampler(Wide(), sh.Flow()), policy.normaliser)
+    wide = sh.Policy(
+        policy.spec, policy.encoder, sh.Sampler(Wide(4, 4), sh.Flow()), policy.normaliser
+    )
     with pytest.raises(
-        ConfigurationError, match=r"answers with \(batch, 8, 4\) where x is \(batch"
+        ConfigurationError, match=r"answers with \(16, 8, 4\) where x is \(16, 8, 2\)"
     ):
         for _ in train(wide, episodes, config):
             pass
+
+
+def test_a_network_that_answers_with_something_else(policy) -> None:
+    class Two(nn.Module):
+        def forward(self, x, t, condition):
+            return x, x
+
+    sampler = sh.Sampler(Two(), sh.Flow())
+    with pytest.raises(ConfigurationError, match=r"answers with a tuple where x is \(1, 8, 2\)"):
+        sampler(torch.zeros(1, 8, 2), torch.zeros(1, 1, 1))
+
+
+def test_what_cannot_be_trained(policy, episodes, config) -> None:
+    nothing = sh.Policy(
+        policy.spec, policy.encoder, sh.Sampler(nn.Identity(), sh.Flow()), policy.normaliser
+    )
+    with pytest.raises(ConfigurationError, match="has nothing to train"):
+        sh.train(nothing, episodes, config)
+    with pytest.raises(ConfigurationError, match=r"Sequential is no sampler: it has no loss"):
+        sh.Policy(policy.spec, policy.encoder, nn.Sequential(), policy.normaliser)
+    with pytest.raises(ConfigurationError, match=r"observations is the text 'state'"):
+        replace(config, observations="state")
+
+
+def test_the_parts_of_a_loop_are_objects(policy) -> None:
+    predictor, robot = sh.TorchPredictor(policy), SimpleNamespace(observe=None, act=None)
+    controller = RecedingHorizon(policy.spec)
+    with pytest.raises(ConfigurationError, match="The predictor is Policy, not an object with"):
+        run_loop(robot, policy, controller, ticks=1)
+    with pytest.raises(ConfigurationError, match="The controller is the class RecedingHorizon"):
+        run_loop(robot, predictor, RecedingHorizon, ticks=1)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"pass predictor\.spec"):
+        RecedingHorizon(predictor)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"needs a policy, not a str: load_policy"):
+        sh.TorchPredictor("runs/first")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="Name what is compared"):
+        sh.compare([1, 2])  # type: ignore[arg-type]
+
+
+def test_a_run_goes_on_as_it_was_begun(policy, episodes, config, tmp_path) -> None:
+    for _ in train(policy, episodes, config, out=tmp_path / "run"):
+        pass
+    with pytest.raises(UsageError, match="was begun with another steps, learning_rate, and"):
+        other = replace(config, steps=50, learning_rate=1e-2)
+        train(policy, episodes, other, out=tmp_path / "run", resume=True)
+    minutes = replace(config, minutes=1.0)
+    assert not list(train(policy, episodes, minutes, out=tmp_path / "run", resume=True))
+
+
+def test_actions_relative_to_too_little(policy) -> None:
+    recorded = {"joints": (6,), "wide": (9,), "action": (7,)}
+
+    def select(name):
+        return sh.PolicySpec.select(recorded, observations=[name], action_relative_to=name)
+
+    with pytest.raises(ConfigurationError, match="Record all they are relative to as one feature"):
+        select("joints")
+    with pytest.raises(ConfigurationError, match=r"--action-relative-to wide\[0:7\]"):
+        select("wide")
 
 
 def test_what_is_evaluated_must_predict_and_where_must_be_a_task(policy) -> None:

@@ -174,10 +174,13 @@ class PolicySpec:
             )
         reference = self.reference
         if reference is not None and reference.shape != self.action.shape:
+            recorded, columns = reference.recorded_shape, f"{reference.key}[0:{self.action_size}]"
+            way_on = "Record all they are relative to as one feature, or leave them absolute."
+            if len(recorded) == 1 and self.action_size <= recorded[0]:
+                way_on = f"Pick columns: --observations {columns} --action-relative-to {columns}."
             raise ConfigurationError(
                 f"Actions of shape {self.action.shape} cannot be relative to '{reference.name}' "
-                f"of shape {reference.shape}. Pick columns of it, as '{reference.key}"
-                f"[0:{self.action.shape[0]}]'."
+                f"of shape {reference.shape}. {way_on}"
             )
         if not self.rate_hz > 0:
             raise ConfigurationError(f"rate_hz is {self.rate_hz}; it must be positive.")

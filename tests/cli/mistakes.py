@@ -181,20 +181,30 @@ MISTAKES: dict[str, list[Mistake]] = {
             lambda: Path("cut.npz").write_bytes(Path("demos.npz").read_bytes()[:-900]),
             note="a file cut short",
         ),
-        Mistake("train fork --data ends.npz", lambda: save("ends.npz", episode_ends=None)),
+        Mistake(
+            "train fork --data ends.npz",
+            lambda: save("ends.npz", episode_ends=None),
+            note="without episode_ends",
+        ),
         Mistake(
             "train fork --data ends.npz",
             lambda: save("ends.npz", episode_ends=np.array([29, 29, 30])),
+            note="29, 29, 30",
         ),
         Mistake(
-            "train fork --data ends.npz", lambda: save("ends.npz", episode_ends=np.array([10, 900]))
+            "train fork --data ends.npz",
+            lambda: save("ends.npz", episode_ends=np.array([10, 900])),
+            note="beyond the data",
         ),
         Mistake(
-            "train fork --data ends.npz", lambda: save("ends.npz", episode_ends=np.array([80.0]))
+            "train fork --data ends.npz",
+            lambda: save("ends.npz", episode_ends=np.array([80.0])),
+            note="a number with a point",
         ),
         Mistake(
             "train fork --data ends.npz",
             lambda: save("ends.npz", episode_ends=np.array([80, None])),
+            note="80, None",
         ),
         Mistake(
             "train fork --data blocks.npz",
@@ -207,6 +217,12 @@ MISTAKES: dict[str, list[Mistake]] = {
             lambda: save("wide.npz", state=np.zeros((200, 5), np.float32)),
             note="not what fork shows",
         ),
+        Mistake(
+            "train fork --data rate.npz",
+            lambda: save("rate.npz", rate_hz=np.arange(176.0)),
+            note="rate_hz is an array of times",
+        ),
+        Mistake("train pusht_state --data demos.npz", note="fork's data"),
         Mistake("train fork --data nan.npz", with_nan),
         Mistake("train fork --data uneven.npz", short_episodes),
         Mistake(

@@ -235,6 +235,21 @@ def test_what_the_policy_does_not_see_is_told(tmp_path, capsys) -> None:
     )
 
 
+def test_problems_of_the_data_are_told_before_training(tmp_path, capsys) -> None:
+    state = record_episodes("fork", 4).read("state")
+    spoiled = state.copy()
+    spoiled[7] = 40.0
+    ends = np.array([len(state)])
+    arrays = {"state": spoiled, "action": spoiled}
+    np.savez(tmp_path / "odd.npz", episode_ends=ends, **arrays)
+    words = ["train", "fork", f"--data={tmp_path / 'odd.npz'}", "--validation-share=0", *TINY]
+    assert main([*words, f"--out={tmp_path / 'r'}"]) == 0
+    said = capsys.readouterr().err
+    assert "Problem: 'state' has 2 numbers that lie 3 times its usual range away" in said
+    assert "Problem: 'action[0:2]' is 'state' of the same step" in said
+    assert "10 Hz (assumed: the data says no rate_hz)" in said
+
+
 def test_a_task_with_settings_is_found_again(tmp_path, capsys) -> None:
     out = tmp_path / "run"
     words = ["--task=fork:gap=0.10", "--demonstrations=4", f"--out={out}", *TINY]

@@ -131,6 +131,15 @@ def test_a_missing_chunk_is_not_read_as_zeros(replay) -> None:
     assert [problem.kind for problem in inspect_episodes(found)] == ["unreadable"]
 
 
+def test_a_rate_that_nobody_says_is_told_as_a_guess(tmp_path, replay) -> None:
+    np.savez(tmp_path / "a.npz", action=np.zeros((3, 1)), episode_ends=np.array([3]))
+    assert (guess := open_episodes(tmp_path / "a.npz")).rate_assumed
+    assert guess.rate_hz == 10
+    assert open_episodes(replay).rate_assumed
+    write_episodes(tmp_path / "b.npz", replace(guess, rate_hz=25.0))
+    assert not open_episodes(tmp_path / "b.npz").rate_assumed
+
+
 def test_what_is_far_off_or_says_nothing_is_reported() -> None:
     random = np.random.default_rng(0)
     pose = random.uniform(-2, 2, (300, 3))
@@ -140,11 +149,14 @@ def test_what_is_far_off_or_says_nothing_is_reported() -> None:
     spoiled[120, 1] = 1e6
     (found,) = inspect_episodes(Episodes({"pose": spoiled, "action": pose}, ends))
     assert (found.kind, found.episode) == ("outliers", 1)
-    assert "1 numbers that lie 10 times its usual range away" in found.message
+    assert "1 numbers that lie 3 times its usual range away" in found.message
     assert "at step 20 of episode 1" in found.message
     (echo,) = inspect_episodes(Episodes({"pose": pose, "action": pose.copy()}, ends))
     assert echo.kind == "echo"
-    assert "'action' is 'pose' of the same step" in echo.message
+    assert "'action[0:3]' is 'pose' of the same step" in echo.message
+    wider = np.hstack([random.normal(size=(300, 1)), pose])
+    (echo,) = inspect_episodes(Episodes({"pose": pose, "action": wider}, ends))
+    assert "'action[1:4]' is 'pose' of the same step" in echo.message
 
 
 def test_odd_features_are_reported_and_break_nothing() -> None:

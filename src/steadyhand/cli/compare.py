@@ -64,5 +64,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         results(as_json=options.json),
         scores_table(title, {short[k]: v.scores for k, v in found.items()}),
         table,
+        "Intervals by bootstrap over episodes; p by flipping the signs of paired differences.",
     )
     return as_json(found, differences)

@@ -107,7 +107,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
         "",
         summary(demo),
         "",
-        f"Took {sum(seconds.values()):.0f} s: {times}.",
+        f"In all this took {sum(seconds.values()):.0f} s: {times}.",
         f"Look at {page} in a browser: it shows what happened, and what to try next.",
     )
     answer = {name: _answer(evaluation) for name, evaluation in found.items()}

@@ -128,7 +128,10 @@ def evaluate_run(
     origin = read_provenance(folder)
     name = options.task or origin.task
     if name is None:
-        raise ConfigurationError(f"{path} was trained for no task; name one with --task.")
+        raise ConfigurationError(
+            f"{path} was trained for no task that could be simulated. Try it on the robot "
+            "(docs/robot.md), or in a task of your own: evaluate(policy, task) in Python."
+        )
     task = make_task(name)
     sampler = sampler_of(folder, options)
     policy = load_policy(folder, sampler=sampler, device=device)

@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
     from rich.table import Table
 
-    from steadyhand.cli.screen import progress, results, show
+    from steadyhand.cli.screen import progress, rate_of, results, show
     from steadyhand.data import inspect_episodes, open_episodes
 
     episodes = open_episodes(path)
@@ -67,7 +67,7 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
         results(as_json=as_json),
         table,
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
-        f"all, {episodes.rate_hz:g} Hz",
+        f"all, {rate_of(episodes)}",
         *(f"Problem: {problem.message}" for problem in problems),
         *([] if problems else ["No problem found."]),
     )
@@ -103,8 +103,8 @@ def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
         f"sees {', '.join(f['name'] for f in spec['observations'])}; "
         f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",
         f"chunking { ({k: v for k, v in spec['chunking'].items() if k != 'type'}) }",
-        f"trained for {origin.task or 'no task'} on {origin.data}, step {origin.step}, "
-        f"seed {origin.seed}, by steadyhand {card['library']}",
+        f"trained for {origin.task or 'no task'} on {origin.data or 'data in memory'}, "
+        f"step {origin.step}, seed {origin.seed}, by steadyhand {card['library']}",
     )
     return {
         "format": FORMAT,

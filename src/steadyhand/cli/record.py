@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from steadyhand.cli.options import parse
 from steadyhand.cli.screen import console, progress, show
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.formats import require_free, write_episodes
-from steadyhand.errors import DataError
+from steadyhand.errors import DataError, nothing_at
 from steadyhand.evaluation.metrics import Interval, rate
 from steadyhand.tasks import Demonstrated, Scores, Task, make_task, record_episodes
 from steadyhand.training.config import TrainConfig
@@ -80,6 +80,12 @@ def demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episode
     path = out.resolve() / "demonstrations.npz"
     if config.data is not None and not config.data.exists() and path.exists():
         config = replace(config, data=path)
+    moved = config.data is not None and config.data != path and not config.data.exists()
+    if moved and (out / "config.json").exists():
+        raise DataError(
+            f"{nothing_at('data', cast(Path, config.data))} It is what this run was trained on: "
+            "name where it is now with --data."
+        )
     if config.data is not None and (config.data != path or path.exists()):
         return replace(config, data=config.data.resolve()), open_episodes(config.data)
     task = make_task(config.task) if config.task else None

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from steadyhand.data import Episodes
 from steadyhand.evaluation.metrics import Interval
 
 EVERY_SECONDS = 15.0
@@ -114,6 +115,12 @@ def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
     for run, scores in rows.items():
         table.add_row(run, *(str(scores[name]) for name in names))
     return table
+
+
+def rate_of(episodes: Episodes) -> str:
+    """The rate of demonstrations, and whether they say it themselves."""
+    said = f"{episodes.rate_hz:g} Hz"
+    return f"{said} (assumed: the data says no rate_hz)" if episodes.rate_assumed else said
 
 
 def show(screen: Console, *lines: Any) -> None:

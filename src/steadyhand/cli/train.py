@@ -16,7 +16,7 @@ import tyro
 
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import demonstrations
-from steadyhand.data import write_episodes
+from steadyhand.data import Episodes, inspect_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, MissingExtraError, UsageError
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
@@ -132,7 +132,12 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
             f"A resumed run keeps its own configuration: give --out RUN, and --data or --device "
             f"where those have changed. {error}"
         ) from None
-    config = Run(options.out).read_config()
+    run = Run(options.out)
+    config = run.read_config()
+    if (step := run.resume_step()) is not None:
+        from steadyhand.policy.storage import read_config
+
+        read_config(run.folder(step))  # refuses a policy of its author's own parts
     changes = {"data": options.data, "device": options.device}
     config = replace(config, **{key: value for key, value in changes.items() if value is not None})
     return tell(train_run(config, options.out, resume=True), config)
@@ -143,7 +148,7 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
 
     `interrupted` is in the answer where a signal came first.
     """
-    from steadyhand.cli.screen import console, show, waiting
+    from steadyhand.cli.screen import console, rate_of, show, waiting
 
     with waiting("loading torch"):
         import torch
@@ -157,6 +162,7 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         run.require_free()
     config, episodes = demonstrations(config, out)
     policy = build_policy(config, episodes)
+    _warn_of_problems(episodes, policy.spec)
     if config.task:
         task = make_task(config.task)
         config = replace(config, task=task.name)
@@ -170,9 +176,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     parameters = sum(p.numel() for p in policy.parameters())
     show(
         screen,
-        f"{len(episodes)} episodes, {episodes.steps} steps; {parameters / 1e6:.1f} M parameters "
-        f"on {config.device} in {config.precision}, torch {torch.__version__}, "
-        f"{config.steps} steps{f' from {start}' if start else ''}; run {out}",
+        f"{len(episodes)} episodes, {episodes.steps} steps, {rate_of(episodes)}; "
+        f"{parameters / 1e6:.1f} M parameters on {config.device} in {config.precision}, "
+        f"torch {torch.__version__}, {config.steps} steps"
+        f"{f' from {start}' if start else ''}; run {out}",
     )
     trackers = Trackers(
         [JsonLines(run.log, resume_step=start), TensorBoard(out, resume_step=start)]
@@ -209,6 +216,17 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
     else:
         show(console(), f"Next: load_policy({summary['run']!r}) in your robot's loop.")
     return summary
+
+
+def _warn_of_problems(episodes: Episodes, spec: PolicySpec) -> None:
+    """Say what `inspect` would find in the numbers that are trained on."""
+    from steadyhand.cli.screen import console, show
+
+    used = {f.key for f in spec.features if f.kind == "state"}
+    arrays = {key: array for key, array in episodes.arrays.items() if key in used}
+    for problem in inspect_episodes(replace(episodes, arrays=arrays)):
+        if problem.kind in ("outliers", "echo"):
+            show(console(), f"Problem: {problem.message}")
 
 
 def _check_task(task: Task, spec: PolicySpec) -> None:

@@ -33,9 +33,12 @@ class Episodes:
     ends: NDArray[np.int64]
     """Shape (episodes,): the step after the last one of each episode."""
     rate_hz: float = 10.0
+    """Steps a second."""
     path: Path | None = None
     format: str = "memory"
     version: str = ""
+    rate_assumed: bool = False
+    """Whether the file says no rate, and `rate_hz` is a guess."""
 
     def __post_init__(self) -> None:
         where = f"{self.path}: " if self.path else ""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.errors import DataError
 
-FAR = 10
+FAR = 3
 """Numbers so many times the 1 to 99 % range away from it are reported."""
 SHORT = 4
 """Episodes with fewer steps than this are reported."""
@@ -55,14 +55,24 @@ def inspect_episodes(
         elif values.ndim == 2 and values.dtype.kind in "iuf":
             problems += _of_numbers(episodes, key, values, file)
             flat[key] = values
+    return problems + _echoes(flat, file)
+
+
+def _echoes(flat: dict[str, NDArray[Any]], file: str | None) -> list[Problem]:
+    """Columns of the action that are what was observed in the very same step."""
+    problems: list[Problem] = []
     action = flat.pop("action", None)
     for key, values in flat.items():
-        if action is not None and np.array_equal(values, action):
-            message = (
-                f"'action' is '{key}' of the same step, so there is nothing to predict: the action "
-                "of a step is what the robot was told when it saw that step, or the next position."
-            )
-            problems.append(Problem("echo", None, file, message))
+        width = values.shape[1]
+        for column in range(0 if action is None else action.shape[1] - width + 1):
+            assert action is not None
+            if np.array_equal(values, action[:, column : column + width]):
+                message = (
+                    f"'action[{column}:{column + width}]' is '{key}' of the same step, so there is "
+                    "nothing to predict: the action of a step is what the robot was told when it "
+                    "saw that step, or else the next position."
+                )
+                problems.append(Problem("echo", None, file, message))
     return problems
 
 
@@ -72,7 +82,10 @@ def _of_numbers(
     problems = []
     constant = np.flatnonzero(values.max(0) == values.min(0)).tolist()
     if constant:
-        message = f"'{key}' never changes in columns {constant}."
+        message = (
+            f"'{key}' never changes in columns {constant}: no harm, and no help to a policy; "
+            "--observations can leave them out."
+        )
         problems.append(Problem("constant", None, file, message))
     low, high = np.quantile(values, [0.01, 0.99], axis=0)
     beyond = np.maximum(low - values, values - high) / np.maximum(high - low, 1e-9)

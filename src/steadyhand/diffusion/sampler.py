@@ -56,6 +56,11 @@ class Sampler(nn.Module):
                 f"{type(process).__name__} is no process: it has no {', '.join(lacking)}. "
                 "`steadyhand.diffusion.process.Process` says what each of them is."
             )
+        if not callable(solver):
+            raise ConfigurationError(
+                f"A solver is a function, not {solver!r}; SamplerConfig(solver=…) takes names, "
+                "steadyhand.diffusion.solvers.SOLVERS has the functions."
+            )
         self.denoiser = denoiser
         self.process = process
         self.clip = clip
@@ -129,10 +134,12 @@ class Sampler(nn.Module):
     def _call(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None) -> Tensor:
         given = (x, t, condition) if mask is None else (x, t, condition, mask)
         out = self.denoiser(*given)
-        if out.shape[1:] != x.shape[1:]:
+        # Not while it is being traced: a dynamic batch would be compared with itself.
+        if not torch.compiler.is_compiling() and getattr(out, "shape", None) != x.shape:
+            found = tuple(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
             raise ConfigurationError(
-                f"The denoiser answers with (batch, {', '.join(map(str, out.shape[1:]))}) where x "
-                f"is (batch, {', '.join(map(str, x.shape[1:]))}); the two must be the same."
+                f"The denoiser answers with {found} where x is {tuple(x.shape)}, (batch, horizon, "
+                "action); the two must be the same."
             )
         return out
 

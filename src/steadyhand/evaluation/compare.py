@@ -15,8 +15,12 @@ def compare(
 ) -> dict[tuple[str, str, str], metrics.Difference]:
     """(a, b, score) → the mean difference a - b over the same episodes, for every pair and score.
 
+    `evaluations` goes from a name of your choice to what `evaluate` found.
+
     Raises `ConfigurationError` where the episodes are not the same, or fewer than two policies.
     """
+    if not isinstance(evaluations, Mapping):
+        raise ConfigurationError('Name what is compared: compare({"flow": found, "ddpm": other}).')
     if len(evaluations) < 2:
         raise ConfigurationError("A comparison needs at least two policies.")
     seeds = {

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.actions import to_absolute, to_relative
+from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
 
@@ -37,6 +38,11 @@ class Policy(nn.Module):
         config: "PolicyConfig | None" = None,
     ) -> None:
         super().__init__()
+        if not hasattr(sampler, "loss"):
+            raise ConfigurationError(
+                f"{type(sampler).__name__} is no sampler: it has no loss. The order is "
+                "Policy(spec, encoder, sampler, normaliser)."
+            )
         self.config = config
         self.spec = spec
         self.encoder = encoder

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.policy.policy import Policy
 from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
 from steadyhand.spec import PolicySpec
@@ -25,6 +26,10 @@ class TorchPredictor:
     """
 
     def __init__(self, policy: Policy, *, batch: int = 1) -> None:
+        if not isinstance(policy, Policy):
+            raise ConfigurationError(
+                f"A predictor needs a policy, not a {type(policy).__name__}: load_policy('RUN')."
+            )
         self.policy = policy.eval()
         self.batch = batch
         self._device = next(

@@ -200,7 +200,8 @@ def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyCo
     if card["config"] is None:
         raise CheckpointError(
             f"{folder} holds a policy made of its author's own parts. Pass them: "
-            "load_policy(folder, parts=lambda spec: (encoder, sampler))"
+            "load_policy(folder, parts=lambda spec: (encoder, sampler)), or go on training it: "
+            "train(policy, episodes, config, out=run, resume=True)"
         )
     return decode(PolicyConfig, card["config"], f"{folder}/policy.json: config")
 

@@ -32,6 +32,11 @@ class RecedingHorizon:
     """
 
     def __init__(self, spec: PolicySpec, *, execute: int | None = None, seed: int = 0) -> None:
+        if not isinstance(spec, PolicySpec):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(
+                f"A controller needs the policy's spec, not a {type(spec).__name__}: pass "
+                "predictor.spec."
+            )
         self.spec = spec
         self.chunking = (
             spec.chunking if execute is None else replace(spec.chunking, execute=execute)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.controller import ChunkController
 from steadyhand.runtime.predictor import Observation, Predictor
 
@@ -62,6 +63,17 @@ def run_loop(
     Prediction happens inside the tick that needs it. A tick that is late does not make the ones
     after it early: the schedule is moved, and the next action is at least a period away.
     """
+    for name, part, method in (
+        ("robot", robot, "observe"),
+        ("predictor", predictor, "predict"),
+        ("controller", controller, "request"),
+    ):
+        if isinstance(part, type) or not hasattr(part, method):
+            what = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
+            raise ConfigurationError(
+                f"The {name} is {what}, not an object with {method}(). A policy becomes a "
+                "predictor by TorchPredictor(policy), a class an object by calling it."
+            )
     clock = clock or SystemClock()
     period = 1 / (rate_hz or predictor.spec.rate_hz)
     work = np.zeros(ticks)

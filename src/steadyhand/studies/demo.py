@@ -231,7 +231,8 @@ def _times(demo: Demo, machine: str) -> str:
 def _next(folder: str) -> str:
     return section(
         "Your turn",
-        "<p>How few denoising steps are enough? How few demonstrations? What does it look like?</p>"
+        "<p>How few denoising steps are enough? How few demonstrations? What does it look like? "
+        "(After <code>make demo</code>, first type <code>source .venv/bin/activate</code>.)</p>"
         f"<pre>steadyhand evaluate {escape(folder)}/diffusion --episodes 100 --steps 1\n"
         "steadyhand train fork --demonstrations 5 --out runs/five\n"
         "steadyhand evaluate runs/five --episodes 100 --video 3</pre>",

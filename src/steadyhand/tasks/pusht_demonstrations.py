@@ -66,12 +66,15 @@ def mirror(episodes: Episodes) -> Episodes:
 
 
 def _moved(episodes: Episodes, motion: Motion) -> Episodes:
-    missing = {"state", "action"} - set(episodes.arrays)
-    if missing:
-        raise DataError(
-            f"These demonstrations have no '{missing.pop()}', which Push-T's preparations move. "
-            "Drop them with --prepare, or use the published Push-T data."
-        )
+    shapes = {"state": (5,), "keypoint": (9, 2), "action": (2,)}
+    for key, shape in shapes.items():
+        found = episodes.shapes.get(key)
+        if found != shape:
+            has = f"no '{key}'" if found is None else f"a '{key}' of shape {found}"
+            raise DataError(
+                f"These demonstrations have {has}, where Push-T's preparations move one of shape "
+                f"{shape}. Leave them out with --prepare and no name, or use the published data."
+            )
     state = episodes.read("state").astype(np.float64)
     action = episodes.read("action").astype(np.float64)
     for start, end in zip(episodes.starts, episodes.ends, strict=True):

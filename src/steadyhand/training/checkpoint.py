@@ -45,7 +45,10 @@ class Run:
         if self.path.is_dir():
             held = [p for p in self.path.glob("[!.]*") if p != self.checkpoints]
         if self.path.exists() and (held or any(self.checkpoints.glob("*"))):
-            go_on = f"Continue that run with steadyhand train --resume --out {self.path}, or choose"
+            go_on = (
+                f"Continue that run with steadyhand train --resume --out {self.path} (resume=True "
+                "in Python), or choose"
+            )
             raise UsageError(
                 f"{self.path} already holds something. "
                 f"{go_on if self.exists else 'Choose'} another --out."

@@ -69,6 +69,12 @@ class TrainConfig:
     """cpu, cuda, mps, or auto: the fastest there is."""
 
     def __post_init__(self) -> None:
+        for name in ("observations", "prepare"):
+            if isinstance(getattr(self, name), str):
+                raise ConfigurationError(
+                    f"{name} is the text {getattr(self, name)!r}; give a tuple of names, as "
+                    f"({getattr(self, name)!r},)."
+                )
         for name in ("demonstrations", "steps", "batch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")

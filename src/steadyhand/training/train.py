@@ -6,7 +6,7 @@ that was never interrupted.
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import IO
 
@@ -114,9 +114,11 @@ def train(
         raise UsageError("resume=True continues a run on disk; name it with out=.")
     if config.data is None and episodes.path is not None:
         config = replace(config, data=episodes.path.resolve())
+    run = None if out is None else Run(out)
+    if run is not None and resume and run.exists:
+        config = _as_begun(config, run)
     config = plan(policy, episodes, config)
     trainer = Trainer(policy, episodes, config)
-    run = None if out is None else Run(out)
     lock = None
     if run is not None and resume and run.exists:
         lock = run.lock()
@@ -125,6 +127,26 @@ def train(
         run.create(config)
         lock = run.lock()
     return _steps(policy, trainer, run, score, lock)
+
+
+def _as_begun(config: TrainConfig, run: Run) -> TrainConfig:
+    """The config with the steps that `run` settled on; `UsageError` where anything else differs."""
+    begun = run.read_config()
+    if config.minutes is not None:
+        config = replace(config, steps=begun.steps, minutes=None)
+    # Where the data is and what computes may change.
+    free = {"data": config.data, "device": config.device, "precision": config.precision}
+    changed = [
+        field.name
+        for field in fields(config)
+        if field.name not in free and getattr(config, field.name) != getattr(begun, field.name)
+    ]
+    if changed:
+        raise UsageError(
+            f"{run.path} was begun with another {', '.join(changed)}, and a resumed run keeps its "
+            "own. Pass the config it was begun with, or start a new run with another out."
+        )
+    return config
 
 
 def _check_kinds(config: TrainConfig, episodes: Episodes) -> None:

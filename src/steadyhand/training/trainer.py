@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from steadyhand.data import Episodes
-from steadyhand.errors import CheckpointError
+from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import (
@@ -37,6 +37,11 @@ class Trainer:
             # Some backward convolutions would otherwise not be the same twice.
             torch.backends.cudnn.deterministic = True
         self.bfloat16 = choose_precision(config.precision, self.device) == "bfloat16"
+        if not any(parameter.requires_grad for parameter in policy.parameters()):
+            raise ConfigurationError(
+                "This policy has nothing to train: no part of it has parameters. Networks are kept "
+                "as attributes of an nn.Module."
+            )
         self.policy = copy.deepcopy(policy).to(self.device)
         self.average = WeightAverage(self.policy)
         self.optimiser = _optimiser(self.policy, config, self.device)

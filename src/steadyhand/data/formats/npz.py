@@ -34,6 +34,9 @@ def read(path: Path) -> Episodes:
         if headers["episode_ends"][1].hasobject:
             raise DataError(f"{path}: episode_ends hold objects. Save them as a list of integers.")
         ends = members.load("episode_ends")
+        if headers.get("rate_hz", ((), None))[0] != ():
+            shape = headers["rate_hz"][0]
+            raise DataError(f"{path}: rate_hz is an array of shape {shape}; save one number.")
         rate = float(members.load("rate_hz")) if "rate_hz" in headers else 10.0
     except DataError:
         raise
@@ -47,7 +50,8 @@ def read(path: Path) -> Episodes:
         for name, header in headers.items()
         if name not in RESERVED
     }
-    return Episodes(arrays, ends, rate_hz=rate, path=path, format=NAME, version="1")
+    assumed = "rate_hz" not in headers
+    return Episodes(arrays, ends, rate, path, format=NAME, version="1", rate_assumed=assumed)
 
 
 def write(path: Path, episodes: Episodes) -> None:

@@ -43,7 +43,8 @@ def read(path: Path) -> Episodes:
     if not arrays:
         raise DataError(f"{path} has no arrays under data/.")
     version = f"v{root.metadata.zarr_format}"
-    return Episodes(arrays, ends, rate_hz=rate, path=path, format=NAME, version=version)
+    assumed = "rate_hz" not in root.attrs
+    return Episodes(arrays, ends, rate, path, format=NAME, version=version, rate_assumed=assumed)
 
 
 def write(path: Path, episodes: Episodes) -> None:
