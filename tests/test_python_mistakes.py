@@ -130,8 +130,8 @@ def test_the_parts_of_a_loop_are_objects(policy) -> None:
 def test_a_run_goes_on_as_it_was_begun(policy, episodes, config, tmp_path) -> None:
     for _ in train(policy, episodes, config, out=tmp_path / "run"):
         pass
+    other = replace(config, steps=50, learning_rate=1e-2)
     with pytest.raises(UsageError, match="was begun with another steps, learning_rate, and"):
-        other = replace(config, steps=50, learning_rate=1e-2)
         train(policy, episodes, other, out=tmp_path / "run", resume=True)
     minutes = replace(config, minutes=1.0)
     assert not list(train(policy, episodes, minutes, out=tmp_path / "run", resume=True))

@@ -133,7 +133,8 @@ def test_a_missing_chunk_is_not_read_as_zeros(replay) -> None:
 
 def test_a_rate_that_nobody_says_is_told_as_a_guess(tmp_path, replay) -> None:
     np.savez(tmp_path / "a.npz", action=np.zeros((3, 1)), episode_ends=np.array([3]))
-    assert (guess := open_episodes(tmp_path / "a.npz")).rate_assumed
+    guess = open_episodes(tmp_path / "a.npz")
+    assert guess.rate_assumed
     assert guess.rate_hz == 10
     assert open_episodes(replay).rate_assumed
     write_episodes(tmp_path / "b.npz", replace(guess, rate_hz=25.0))

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
+from steadyhand.cli.checks import check_task, warn_of_problems
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import demonstrations
-from steadyhand.data import Episodes, inspect_episodes, write_episodes
-from steadyhand.errors import ConfigurationError, MissingExtraError, UsageError
+from steadyhand.data import write_episodes
+from steadyhand.errors import UsageError
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.spec import PolicySpec
-from steadyhand.tasks import Task, make_task
+from steadyhand.tasks import make_task
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -162,11 +162,11 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         run.require_free()
     config, episodes = demonstrations(config, out)
     policy = build_policy(config, episodes)
-    _warn_of_problems(episodes, policy.spec)
+    warn_of_problems(episodes, policy.spec)
     if config.task:
         task = make_task(config.task)
         config = replace(config, task=task.name)
-        _check_task(task, policy.spec)
+        check_task(task, policy.spec)
     with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
         config = plan(policy, episodes, config)
     start = (run.resume_step() or 0) if resume else 0
@@ -216,41 +216,6 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
     else:
         show(console(), f"Next: load_policy({summary['run']!r}) in your robot's loop.")
     return summary
-
-
-def _warn_of_problems(episodes: Episodes, spec: PolicySpec) -> None:
-    """Say what `inspect` would find in the numbers that are trained on."""
-    from steadyhand.cli.screen import console, show
-
-    used = {f.key for f in spec.features if f.kind == "state"}
-    arrays = {key: array for key, array in episodes.arrays.items() if key in used}
-    for problem in inspect_episodes(replace(episodes, arrays=arrays)):
-        if problem.kind in ("outliers", "echo"):
-            show(console(), f"Problem: {problem.message}")
-
-
-def _check_task(task: Task, spec: PolicySpec) -> None:
-    """Compare what the task shows with what the policy is to see.
-
-    Raises `ConfigurationError` where they do not fit; what is shown and not seen is only told.
-    """
-    try:
-        seen = task.make().reset(task.first_seed)
-    except MissingExtraError:
-        return  # trained here, evaluated elsewhere
-    try:
-        spec.check_observation(seen)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
-            f"{error} Name the data's own task with --task, or none with the recipe 'state'."
-        ) from None
-    unseen = sorted(seen.keys() - {feature.key for feature in spec.observations})
-    if unseen:
-        from steadyhand.cli.screen import console, show
-
-        text = f"{task.name} also shows {', '.join(unseen)}, which this policy does not see."
-        show(console(), f"{text} --observations names what it sees.")
 
 
 def _follow(
