@@ -155,6 +155,8 @@ def test_what_is_far_off_or_says_nothing_is_reported() -> None:
     (echo,) = inspect_episodes(Episodes({"pose": pose, "action": pose.copy()}, ends))
     assert echo.kind == "echo"
     assert "'action[0:3]' is 'pose' of the same step" in echo.message
+    still = {"gripper": np.ones((300, 1)), "action": np.hstack([pose, np.ones((300, 1))])}
+    assert {problem.kind for problem in inspect_episodes(Episodes(still, ends))} == {"constant"}
     wider = np.hstack([random.normal(size=(300, 1)), pose])
     (echo,) = inspect_episodes(Episodes({"pose": pose, "action": wider}, ends))
     assert "'action[1:4]' is 'pose' of the same step" in echo.message

@@ -62,10 +62,13 @@ def _echoes(flat: dict[str, NDArray[Any]], file: str | None) -> list[Problem]:
     """Columns of the action that are what was observed in the very same step."""
     problems: list[Problem] = []
     action = flat.pop("action", None)
+    if action is None:
+        return problems
     for key, values in flat.items():
         width = values.shape[1]
-        for column in range(0 if action is None else action.shape[1] - width + 1):
-            assert action is not None
+        if np.array_equal(values.min(0), values.max(0)):
+            continue  # what never changes echoes nothing
+        for column in range(action.shape[1] - width + 1):
             if np.array_equal(values, action[:, column : column + width]):
                 message = (
                     f"'action[{column}:{column + width}]' is '{key}' of the same step, so there is "
