@@ -22,6 +22,7 @@ import steadyhand as sh
 from steadyhand.data import open_episodes
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.evaluation.picture import UNITS
+from steadyhand.evaluation.report import DARK, LIGHT, SHAPES
 from steadyhand.policy.storage import load_policy
 from steadyhand.studies.demo import (
     Demo,
@@ -36,17 +37,10 @@ from steadyhand.training.checkpoint import find_policy
 HERE = Path(__file__).parent
 PICTURES = HERE / "pictures"
 LEFT, RIGHT, SOFT = "#1f6fb4", "#d9772b", "#7a8088"
-STYLE = """
-svg { --back: #f6f7f8; --ink: #1d2126; --block: #4a4f58; --goal: #8cc78f; --left: #1f6fb4;
-  --right: #d9772b; --bad: #c0392b; }
-@media (prefers-color-scheme: dark) { svg { --back: #1d2126; --ink: #e6e8ea; --block: #7b828c;
-  --goal: #3f7d46; --left: #6ab0ea; --right: #f0a060; --bad: #ff7566; } }
-.back { fill: var(--back); } .block { fill: var(--block); } .goal { fill: var(--goal); }
-.robot { fill: var(--ink); } text { fill: var(--ink); font-family: system-ui, sans-serif; }
-polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
-.left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
-.thin { stroke-width: 4; opacity: .45; } .thick { stroke-width: 12; }
-"""
+STYLE = f"""svg {{ {LIGHT} }}
+@media (prefers-color-scheme: dark) {{ svg {{ {DARK} }} }}
+.back {{ fill: var(--card); }} text {{ fill: var(--ink); font-family: system-ui, sans-serif; }}
+{SHAPES}"""
 
 
 def load_demo(path: Path) -> Demo:

@@ -276,7 +276,6 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("record --task pusht --out new.npz"),
         Mistake("record --episodes 0 --out new.npz"),
         Mistake("record --out new.csv"),
-        Mistake("record --out new --format npz"),
         Mistake("record --task fork:max_steps=1e2 --out new.npz"),
         Mistake("record --task fork:max_steps=5 --out new.npz"),
         Mistake("record --out demos.npz"),

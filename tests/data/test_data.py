@@ -77,6 +77,8 @@ def test_what_is_written_is_read_again(format, tmp_path, episodes) -> None:
         assert back.arrays[key].dtype == nothing.arrays[key].dtype
         np.testing.assert_array_equal(back.read(key), nothing.read(key))
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    write_episodes(tmp_path / "any name", nothing, format)
+    assert open_episodes(tmp_path / "any name").shapes == nothing.shapes
     with pytest.raises(UsageError, match="already there"):
         write_episodes(path, episodes)
     with pytest.raises(UsageError, match=r"no format for .*, ending 'npy'. Did you mean 'npz'"):

@@ -32,6 +32,7 @@ HELP = """usage: steadyhand train RECIPE [--data PATH] [options]
        steadyhand train --resume --out RUN
 
 Train a policy from demonstrations. Recipes: {recipes}.
+`state` is for your own robot.
 
   --data PATH       demonstrations: .zarr, .zarr.zip or .npz; recorded first where the
                     recipe's task has an expert (fork) and none are named

@@ -8,13 +8,25 @@ from html import escape
 
 from steadyhand.evaluation.metrics import Interval
 
-STYLE = """
-:root { color-scheme: light dark; --page: #fff; --ink: #1d2126; --soft: #646b74; --line: #d9dce0;
-  --card: #f6f7f8; --block: #4a4f58; --goal: #8cc78f; --left: #1f6fb4; --right: #d9772b;
-  --bad: #c0392b; }
-@media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e6e8ea; --soft: #9aa2ab;
-  --line: #343a41; --card: #1d2126; --block: #7b828c; --goal: #3f7d46; --left: #6ab0ea;
-  --right: #f0a060; --bad: #ff7566; } }
+LIGHT = """--ink: #1d2126; --card: #f6f7f8; --block: #4a4f58; --goal: #8cc78f; --left: #1f6fb4;
+  --right: #d9772b; --bad: #c0392b;"""
+DARK = """--ink: #e6e8ea; --card: #1d2126; --block: #7b828c; --goal: #3f7d46; --left: #6ab0ea;
+  --right: #f0a060; --bad: #ff7566;"""
+SHAPES = """
+.block { fill: var(--block); } .goal { fill: var(--goal); } .robot { fill: var(--ink); }
+polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+.left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
+.thin { stroke-width: 4; opacity: .45; } .thick { stroke-width: 12; }
+"""
+"""How the classes of pictures look, in the page and on their own."""
+
+STYLE = (
+    ":root { color-scheme: light dark; --page: #fff; --soft: #646b74; --line: #d9dce0; "
+    + LIGHT
+    + " }\n@media (prefers-color-scheme: dark) { :root { --page: #15181c; --soft: #9aa2ab; "
+    "--line: #343a41; "
+    + DARK
+    + """ } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 62rem; padding: 1.2rem; background: var(--page);
   color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
@@ -36,11 +48,9 @@ pre { background: var(--card); border-radius: .5rem; padding: .8rem; font-size: 
   border-radius: .3rem; }
 .bar i { position: absolute; inset: 0 auto 0 0; background: var(--left); border-radius: .3rem; }
 .bar b { position: absolute; top: 35%; height: 30%; background: var(--ink); opacity: .75; }
-.block { fill: var(--block); } .goal { fill: var(--goal); } .robot { fill: var(--ink); }
-polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
-.left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
-.thin { stroke-width: 3; opacity: .45; } .thick { stroke-width: 9; }
 """
+    + SHAPES
+)
 
 
 def page(title: str, *sections: str) -> str:

@@ -6,6 +6,7 @@ On `fork`, with the same network, data, training and initial states for both.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,11 +230,12 @@ def _times(demo: Demo, machine: str) -> str:
 
 
 def _next(folder: str) -> str:
+    policy = escape(quote(f"{folder}/diffusion"))
     return section(
         "Your turn",
         "<p>How few denoising steps are enough? How few demonstrations? What does it look like? "
         "(After <code>make demo</code>, first type <code>source .venv/bin/activate</code>.)</p>"
-        f"<pre>steadyhand evaluate {escape(folder)}/diffusion --episodes 100 --steps 1\n"
+        f"<pre>steadyhand evaluate {policy} --episodes 100 --steps 1\n"
         "steadyhand train fork --demonstrations 5 --out runs/five\n"
         "steadyhand evaluate runs/five --episodes 100 --video 3</pre>",
         "<p>With your own demonstrations, put them into one .npz file: an array a feature with "

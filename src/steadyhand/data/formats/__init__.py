@@ -13,7 +13,7 @@ ADAPTERS: tuple[ModuleType, ...] = (replay_zarr, npz)
 """Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
 
 WRITERS: dict[str, ModuleType] = {"npz": npz, "zarr": replay_zarr}
-"""By the ending of the path; each has `write(path, episodes)`."""
+"""By the ending of the path. Each has `write(path, episodes)` and the names that are `RESERVED`."""
 
 
 def open_episodes(path: str | Path) -> Episodes:
@@ -34,16 +34,13 @@ def open_episodes(path: str | Path) -> Episodes:
 def require_free(path: Path, format: str | None = None) -> ModuleType:
     """The adapter that will write `path`: by `format`, or by its ending.
 
-    Raises `UsageError` for a format that cannot be written, for a path that would not be recognised
-    again, and where something is there already.
+    Raises `UsageError` for a format that cannot be written, and where something is there already.
     """
     name = format or path.suffix.removeprefix(".")
     if name not in WRITERS:
         what = "format" if format else f"format for {path}, ending"
-        raise UsageError(f"{unknown(what, name, WRITERS)} End its name in .npz or .zarr.")
-    if path.suffix != f".{name}":
         raise UsageError(
-            f"{path} would not be recognised as {name} again. End its name in .{name}."
+            f"{unknown(what, name, WRITERS)} Name one with --format, or end --out in .npz or .zarr."
         )
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} is already there, and is left as it is. Choose another --out.")

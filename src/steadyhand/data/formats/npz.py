@@ -18,7 +18,7 @@ LOOKS_LIKE = "an .npz file with time-first arrays and episode_ends"
 
 
 def matches(path: Path) -> bool:
-    return path.is_file() and path.suffix == ".npz"
+    return path.is_file() and (path.suffix == ".npz" or zipfile.is_zipfile(path))
 
 
 def read(path: Path) -> Episodes:
