@@ -29,9 +29,18 @@ class ConfigurationError(SteadyhandError, ValueError):
 
 
 class DataError(SteadyhandError):
-    """Demonstrations that are missing, damaged or not what the policy needs."""
+    """Demonstrations that are missing, damaged or not what the policy needs.
+
+    `episode` and `file` say where, as far as that is known.
+    """
 
     kind: ClassVar[str] = "data"
+
+    def __init__(
+        self, message: str, *, episode: int | None = None, file: Path | None = None
+    ) -> None:
+        super().__init__(message)
+        self.episode, self.file = episode, file
 
 
 class NotFiniteError(DataError):

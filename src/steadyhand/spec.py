@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError, unknown
 
 Kind = Literal["state", "image"]
+SMALLEST_IMAGE = 8
+"""Pixels: a feature with fewer in a row is taken for a table of numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +88,20 @@ class Feature:
     kind: Kind = "state"
     width: int | None = None
     """How many numbers were recorded, where columns of them are picked."""
+    camera: tuple[int, int] | None = None
+    """Height and width of the camera, where its images are resized to `shape`."""
 
     @classmethod
-    def select(cls, name: str, recorded: Mapping[str, tuple[int, ...]]) -> "Feature":
+    def select(
+        cls,
+        name: str,
+        recorded: Mapping[str, tuple[int, ...]],
+        image_size: tuple[int, ...] = (),
+    ) -> "Feature":
         """The feature `name` of what was recorded (a mapping from key to shape).
 
-        Raises `ConfigurationError` where there is no such key, or no such columns in it.
+        Images are resized as `fitted` says. Raises `ConfigurationError` where there is no such
+        key, or no such columns in it.
         """
         key, columns = parse_name(name)
         if key not in recorded:
@@ -100,7 +110,12 @@ class Feature:
                 "--observations NAME NAME …, what it does with --action NAME."
             )
         shape = tuple(recorded[key])
-        kind: Kind = "image" if len(shape) == 3 else "state"
+        kind = kind_of(shape)
+        if len(shape) == 3 and kind == "state" and kind_of((*shape[1:], shape[0])) == "image":
+            raise ConfigurationError(
+                f"'{key}' has shape {shape}: an image with its channels first. Images are taken "
+                "as cameras give them, (height, width, channel); turn it round."
+            )
         if columns != slice(None):
             width = shape[0] if shape else 0
             picked = range(width)[columns]
@@ -110,6 +125,11 @@ class Feature:
                     f"Columns are picked from flat features, as '{key}[0:{max(width, 1)}]'."
                 )
             return cls(name=name, shape=(len(picked),), kind=kind, width=width)
+        if kind == "image":
+            camera = (shape[0], shape[1])
+            size = fitted(camera, image_size)
+            if size != camera:
+                return cls(name=name, shape=(*size, shape[2]), kind=kind, camera=camera)
         return cls(name=name, shape=shape, kind=kind)
 
     @property
@@ -124,13 +144,39 @@ class Feature:
 
     @property
     def recorded_shape(self) -> tuple[int, ...]:
-        """Shape at one time step as recorded, before columns are picked."""
+        """Shape at one time step as recorded, before columns are picked or images resized."""
+        if self.camera is not None:
+            return (*self.camera, *self.shape[2:])
         return self.shape if self.width is None else (self.width,)
 
     @property
     def size(self) -> int:
         """How many numbers it has at one time step."""
         return int(np.prod(self.shape))
+
+
+def kind_of(shape: tuple[int, ...]) -> Kind:
+    """What a feature of that shape at one time step is taken for."""
+    picture = len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= SMALLEST_IMAGE
+    return "image" if picture else "state"
+
+
+def fitted(camera: tuple[int, int], image_size: tuple[int, ...]) -> tuple[int, int]:
+    """The (height, width) that `image_size` asks for of a camera.
+
+    () leaves it, (s,) makes the shorter side s and keeps the proportions, (h, w) is taken as it is.
+    """
+    if len(image_size) > 2 or any(size < SMALLEST_IMAGE for size in image_size):
+        raise ConfigurationError(
+            f"image_size is {image_size}; give none, the shorter side, or height and width, each "
+            f"at least {SMALLEST_IMAGE} pixels."
+        )
+    if len(image_size) == 2:
+        return image_size[0], image_size[1]
+    if not image_size:
+        return camera
+    scale = image_size[0] / min(camera)
+    return round(camera[0] * scale), round(camera[1] * scale)
 
 
 def parse_name(name: str) -> tuple[str, slice]:
@@ -195,10 +241,11 @@ class PolicySpec:
         chunking: Chunking | None = None,
         rate_hz: float = 10.0,
         action_relative_to: str | None = None,
+        image_size: tuple[int, ...] = (),
     ) -> "PolicySpec":
         """The specification of a policy for features picked from what was recorded."""
         return cls(
-            observations=tuple(Feature.select(name, recorded) for name in observations),
+            observations=tuple(Feature.select(name, recorded, image_size) for name in observations),
             action=Feature.select(action, recorded),
             chunking=chunking or Chunking(),
             rate_hz=rate_hz,
@@ -224,6 +271,11 @@ class PolicySpec:
     def chunk_shape(self) -> tuple[int, int]:
         """Shape of one chunk: (horizon, action_size)."""
         return (self.chunking.horizon, self.action_size)
+
+    @property
+    def images(self) -> tuple[Feature, ...]:
+        """The observations that are images."""
+        return tuple(feature for feature in self.observations if feature.kind == "image")
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -252,4 +304,10 @@ class PolicySpec:
                 raise ConfigurationError(
                     f"Observation '{feature.key}' has shape {shape} at each time step; the policy "
                     f"was built for {feature.recorded_shape}."
+                )
+            kind = np.asarray(observation[feature.key]).dtype
+            if feature.kind == "image" and kind != np.uint8:
+                raise ConfigurationError(
+                    f"Observation '{feature.key}' holds {kind}; images are taken as cameras give "
+                    "them: uint8, 0 to 255, (height, width, channel)."
                 )

@@ -1,25 +1,19 @@
 """Demonstrations, read lazily: named arrays with time first, cut into episodes. No torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
 from steadyhand.spec import Feature
 
-
-class LazyArray(Protocol):
-    """An array on disk: it has a shape and a dtype, and a slice of it is read when asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def dtype(self) -> Any: ...
-    def __getitem__(self, key: Any, /) -> Any: ...
+SKIP = "--skip-broken-episodes"
+"""The flag that goes on without what cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,12 @@ class Episodes:
     version: str = ""
     rate_assumed: bool = False
     """Whether the file says no rate, and `rate_hz` is a guess."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the numbers of a flat feature are called, where the file says: joints, axes."""
+    tasks: tuple[str, ...] = ()
+    """What was to be done, in words; the feature `task_index` counts in it."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Features that the file speaks of and that are not among the arrays, and why."""
 
     def __post_init__(self) -> None:
         where = f"{self.path}: " if self.path else ""
@@ -107,14 +107,12 @@ class Episodes:
         stop = self.steps if stop is None else stop
         try:
             values = np.asarray(self.arrays[feature.key][start:stop])
+        except DataError as error:
+            if error.file is not None:
+                raise  # it says already where the damage is, and what to do
+            raise self._unreadable(feature, str(error)) from error
         except Exception as error:
-            said = (
-                str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
-            )
-            raise DataError(
-                f"{self.path or 'the data'}: '{feature.key}' cannot be read, a part of it is "
-                f"missing or damaged ({said}). Copy the data again."
-            ) from error
+            raise self._unreadable(feature, f"{type(error).__name__}: {error}") from error
         if not np.issubdtype(values.dtype, np.number) and values.dtype != np.bool_:
             raise DataError(
                 f"{self.path or 'the data'}: '{feature.key}' holds {values.dtype}, not numbers. "
@@ -131,32 +129,22 @@ class Episodes:
             raise NotFiniteError(
                 f"{self.path or 'the data'}: '{feature.name}' is not a finite number at step "
                 f"{step - int(self.starts[episode])} of episode {episode} ({int(flat.sum())} such "
-                "steps in all). Repair or drop those episodes."
+                f"steps in all). Repair those episodes, or leave them out: {SKIP}.",
+                episode=episode,
             )
         return values
 
+    def _unreadable(self, feature: Feature, why: str) -> DataError:
+        return DataError(
+            f"{self.path or 'the data'}: '{feature.key}' cannot be read, a part of it is "
+            f"missing or damaged ({why}). Copy the data again."
+        )
+
     def subset(self, episodes: Sequence[int] | NDArray[np.int64]) -> "Episodes":
         """Some of the episodes, in the order given; still read when they are asked for."""
-        spans = [slice(int(self.starts[i]), int(self.ends[i])) for i in episodes]
-        arrays = {key: _Spans(array, spans) for key, array in self.arrays.items()}
-        ends = np.cumsum([span.stop - span.start for span in spans])
-        return Episodes(arrays, ends, self.rate_hz, self.path, self.format, self.version)
-
-
-class _Spans:
-    """Spans of a lazy array as one; read whole at its first use."""
-
-    def __init__(self, array: LazyArray, spans: Sequence[slice]) -> None:
-        self._array, self._spans = array, spans
-        steps = sum(span.stop - span.start for span in spans)
-        self.shape, self.dtype = (steps, *array.shape[1:]), array.dtype
-        self._values: NDArray[Any] | None = None
-
-    def __getitem__(self, key: Any, /) -> Any:
-        if self._values is None:
-            whole = np.asarray(self._array[: max(span.stop for span in self._spans)])
-            self._values = np.concatenate([whole[span] for span in self._spans])
-        return self._values[key]
+        rows = np.concatenate([np.arange(self.starts[i], self.ends[i]) for i in episodes])
+        arrays = {key: Rows(array, rows) for key, array in self.arrays.items()}
+        return replace(self, arrays=arrays, ends=np.cumsum(self.lengths[list(episodes)]))
 
 
 def split_episodes(

@@ -2,33 +2,73 @@
 
 import contextlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.formats import npz, replay_zarr
+from steadyhand.data.footage import Footage
+from steadyhand.data.formats import lerobot, npz, replay_zarr, robomimic
 from steadyhand.errors import DataError, UsageError, nothing_at, unknown
 
-ADAPTERS: tuple[ModuleType, ...] = (replay_zarr, npz)
+ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
 """Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
 
 WRITERS: dict[str, ModuleType] = {"npz": npz, "zarr": replay_zarr}
 """By the ending of the path. Each has `write(path, episodes)` and the names that are `RESERVED`."""
 
 
-def open_episodes(path: str | Path) -> Episodes:
+def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Episodes:
     """Open demonstrations of any known format; nothing but their index is read.
 
-    Raises `DataError` for a path that is missing, of no known format, or damaged.
+    With `skip_broken_episodes` all numbers are read and the headers of all videos; episodes that
+    are damaged are left out, and `left_out` says why. Raises `DataError` for a path that is
+    missing, of no known format, or damaged.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(nothing_at("data", path))
     for adapter in ADAPTERS:
         if adapter.matches(path):
-            return adapter.read(path)
+            return without_broken(path, adapter) if skip_broken_episodes else adapter.read(path)
     known = "; ".join(f"{adapter.NAME} ({adapter.LOOKS_LIKE})" for adapter in ADAPTERS)
     raise DataError(f"{path} is of no format known here. Known: {known}.")
+
+
+def without_broken(path: Path, adapter: ModuleType) -> Episodes:
+    """What can be read of a damaged set, episode by episode."""
+    broken: dict[int, str] = {}
+    while True:
+        try:
+            episodes: Episodes = adapter.read(path, frozenset(broken))
+            break
+        except DataError as error:
+            if error.episode is None or error.episode in broken:
+                raise
+            broken[error.episode] = str(error)
+    faults = {i: why for i in range(len(episodes)) if (why := _fault(episodes, i))}
+    if len(faults) == len(episodes):
+        raise DataError(f"{path} has no episode that could be read: {faults[0]}")
+    sound = episodes
+    if faults:
+        sound = episodes.subset([i for i in range(len(episodes)) if i not in faults])
+    remaining = [n for n in range(len(episodes) + len(broken)) if n not in broken]
+    broken |= {remaining[i]: why for i, why in faults.items()}
+    named = {f"episode {number}": broken[number] for number in sorted(broken)}
+    return replace(sound, left_out={**sound.left_out, **named})
+
+
+def _fault(episodes: Episodes, number: int) -> str | None:
+    start, end = int(episodes.starts[number]), int(episodes.ends[number])
+    try:
+        for key, array in episodes.arrays.items():
+            if isinstance(array, Footage):
+                array.clips[number].check()
+            elif len(array.shape) < 4:
+                episodes.read(key, start, end)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def require_free(path: Path, format: str | None = None) -> ModuleType:

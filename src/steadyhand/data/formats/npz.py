@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.footage import stamp
 from steadyhand.errors import DataError
 
 NAME = "npz"
@@ -21,7 +22,7 @@ def matches(path: Path) -> bool:
     return path.is_file() and (path.suffix == ".npz" or zipfile.is_zipfile(path))
 
 
-def read(path: Path) -> Episodes:
+def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     """Raises `DataError` where the file is damaged or has no episode ends. Never unpickles."""
     try:
         members = _Members(path)
@@ -103,6 +104,9 @@ class _Member:
         self._members, self._name = members, name
         self.shape, self.dtype = shape, dtype
         self._values: NDArray[Any] | None = None
+
+    def fingerprint(self) -> list[Any]:
+        return [stamp(self._members.path), self._name]
 
     def __getitem__(self, key: Any) -> Any:
         if self._values is None:

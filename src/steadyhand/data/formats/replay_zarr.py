@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.footage import stamp
 from steadyhand.errors import DataError, MissingExtraError
 
 NAME = "diffusion-policy-zarr"
@@ -26,13 +27,13 @@ def matches(path: Path) -> bool:
     return path.name.endswith(".zarr.zip")
 
 
-def read(path: Path) -> Episodes:
+def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     """Raises `DataError` where the buffer is damaged or has no episode ends."""
     zarr = _zarr()
     try:
         store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
         root = zarr.open_group(store, mode="r")
-        arrays = {key: _WholeArray(array) for key, array in root["data"].arrays()}
+        arrays = {key: _WholeArray(array, path, key) for key, array in root["data"].arrays()}
         ends = np.asarray(root["meta"]["episode_ends"][:])
         rate = float(root.attrs.get("rate_hz", 10.0))
     except Exception as error:  # a damaged store can raise nearly anything
@@ -74,9 +75,22 @@ def _zarr() -> Any:
 class _WholeArray:
     """A zarr array that does not pass a missing chunk off as zeros."""
 
-    def __init__(self, array: Any) -> None:
-        self._array = array
+    def __init__(self, array: Any, path: Path, key: str) -> None:
+        self._array, self._path, self._key = array, path, key
         self.shape, self.dtype = tuple(array.shape), array.dtype
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """Where each stretch of time ends that is stored, and so read, in one piece."""
+        steps, stretch = self.shape[0], self._array.chunks[0]
+        return np.append(np.arange(stretch, steps, stretch), steps)
+
+    def fingerprint(self) -> list[Any]:
+        """Changes when what is stored does."""
+        if self._path.is_file():
+            return [stamp(self._path), self._key]
+        files = [stamp(file) for file in (self._path / "data" / self._key).rglob("*")]
+        return [len(files), sum(f[1] for f in files), max(f[2] for f in files)]
 
     def __getitem__(self, key: Any, /) -> Any:
         missing = self._array.nchunks - self._array.nchunks_initialized
@@ -85,4 +99,4 @@ class _WholeArray:
                 f"{missing} of {self._array.nchunks} chunks are not there, and would be read as "
                 f"{self._array.fill_value}; if that is what they hold, write empty chunks, too"
             )
-        return self._array[key]
+        return self._array.oindex[key] if isinstance(key, np.ndarray) else self._array[key]

@@ -1,0 +1,174 @@
+"""Video as an array: frames by number, decoded when they are asked for (PyAV).
+
+Step i of a clip has the frame that is shown nearest to `start + i / rate_hz`, to half a step: so
+that several episodes may share a file, and a file may run at a higher rate than the robot.
+"""
+
+import importlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.lazy import Parts
+from steadyhand.errors import DataError, MissingExtraError
+
+STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
+"""A decoder that meets damage says so, instead of painting over it."""
+
+EARLY = 0.01
+"""Steps by which a frame may come early and still be taken without a look at the next."""
+
+
+def video_library() -> Any:
+    """PyAV. Raises `MissingExtraError` where it is not installed."""
+    try:
+        return importlib.import_module("av")
+    except ImportError as error:
+        raise MissingExtraError("av", "data") from error
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames of one episode: `steps` of them in `file`, from `start` seconds on."""
+
+    file: Path
+    start: float
+    steps: int
+    height: int
+    width: int
+    rate_hz: float
+    episode: int
+    whole: bool = True
+    """Whether nothing else is in the file."""
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (self.steps, self.height, self.width, 3)
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
+        wanted = np.arange(self.steps)[key]
+        flat = np.atleast_1d(wanted).reshape(-1)
+        result = np.empty((len(flat), *self.shape[1:]), np.uint8)
+        for low, high in _runs(flat):
+            for number, frame in self.frames(low, high):
+                result[flat == number] = frame
+        return result.reshape(*np.shape(wanted), *self.shape[1:])
+
+    def frames(
+        self, low: int = 0, high: int | None = None
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """(step, frame (height, width, 3)) for the steps `low…high`, in order.
+
+        Raises `DataError` where one is missing or the video is damaged.
+        """
+        high = self.steps if high is None else high
+        if low >= high:
+            return
+        expected = low
+        with self._opened() as (container, stream):
+            first = stream.start_time or 0
+            offset = int((self.start + low / self.rate_hz) / stream.time_base)
+            if offset > 0:
+                container.seek(first + offset, stream=stream, backward=True)
+            before: tuple[float, Any] = (-math.inf, None)
+            for frame in container.decode(stream):
+                seconds = float((frame.pts - first) * stream.time_base) - self.start
+                here = (seconds * self.rate_hz, frame)
+                while here[0] >= expected - EARLY:
+                    nearest = min(before, here, key=lambda shown: abs(shown[0] - expected))
+                    yield expected, self._picture(expected, *nearest)
+                    expected += 1
+                    if expected == high:
+                        return
+                before = here
+            yield expected, self._picture(expected, *before)
+            if expected + 1 < high:
+                raise self.damaged(f"it has no whole frame for step {expected + 1}")
+
+    def _picture(self, step: int, shown: float, frame: Any) -> NDArray[np.uint8]:
+        if abs(shown - step) > 0.5 or frame.is_corrupt:
+            raise self.damaged(f"it has no whole frame for step {step}")
+        if (frame.height, frame.width) != (self.height, self.width):
+            raise self.damaged(f"a frame is {frame.width}×{frame.height}")
+        return frame.to_ndarray(format="rgb24")
+
+    def check(self) -> None:
+        """Raise `DataError` where the file's header does not promise the frames; decodes none."""
+        with self._opened() as (_, stream):
+            if (stream.height, stream.width) != (self.height, self.width):
+                raise self.damaged(
+                    f"its frames are {stream.width}×{stream.height}, not {self.width}×{self.height}"
+                )
+            same_rate = abs(float(stream.average_rate or 0) / self.rate_hz - 1) < 0.01
+            if self.whole and stream.frames and same_rate and stream.frames != self.steps:
+                raise self.damaged(f"it has {stream.frames} frames for {self.steps} steps")
+
+    def damaged(self, why: str) -> DataError:
+        return DataError(
+            f"The video {self.file} of episode {self.episode} cannot be used: {why}. Copy it "
+            "again, or leave the episode out: --skip-broken-episodes.",
+            episode=self.episode,
+            file=self.file,
+        )
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Any, Any]]:
+        av = video_library()
+        try:
+            with av.open(str(self.file)) as container:
+                if not container.streams.video:
+                    raise self.damaged("it holds no video")
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                stream.codec_context.options = STRICT
+                yield container, stream
+        except FileNotFoundError as error:
+            raise self.damaged("it is not there") from error
+        except (av.error.FFmpegError, EOFError, OSError, OverflowError, ValueError) as error:
+            raise self.damaged(f"{getattr(error, 'strerror', None) or error}") from error
+
+
+class Footage:
+    """All clips of one camera, one after the other: (steps, height, width, 3), uint8."""
+
+    def __init__(self, clips: Sequence[Clip]) -> None:
+        self.clips = tuple(clips)
+        self._parts = Parts(self.clips)
+        self.shape, self.dtype = self._parts.shape, np.dtype(np.uint8)
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
+        return self._parts[key]
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """Where each clip ends: what is best read in one go."""
+        return self._parts.ends
+
+    def fingerprint(self) -> list[Any]:
+        """Changes when a file does."""
+        return [[*stamp(c.file), c.start, c.steps] for c in self.clips]
+
+
+def stamp(file: Path) -> list[Any]:
+    """A file's name, size and time; the size is -1 where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return [file.name, -1, 0]
+    return [file.name, found.st_size, found.st_mtime_ns]
+
+
+def _runs(numbers: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Stretches (low, high) that hold all the numbers; near ones are joined."""
+    ordered = np.unique(numbers)
+    if len(ordered):
+        cuts = np.flatnonzero(np.diff(ordered) > 8) + 1
+        for part in np.split(ordered, cuts):
+            yield int(part[0]), int(part[-1]) + 1

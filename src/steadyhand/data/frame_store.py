@@ -1,0 +1,235 @@
+"""The frame store: every picture decoded once, resized, in one memory-mapped uint8 file a camera.
+
+It lies in a cache folder, not beside the data, which may be read-only. A store is built block by
+block, so that a killed process goes on where it was; one process builds, others wait; and it is
+built anew when the source has changed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.footage import Footage
+from steadyhand.data.lazy import LazyArray
+from steadyhand.data.resize import resize_frames
+from steadyhand.errors import DataError
+
+VERSION = 1
+BLOCK = 256
+"""Frames read in one go where the source has no blocks of its own."""
+SYNC_SECONDS = 5.0
+Watch = Callable[[int], object]
+"""Told how many more frames are done."""
+
+
+def cache_folder() -> Path:
+    """Where stores lie: $STEADYHAND_CACHE, or `steadyhand` in the user's cache folder."""
+    if chosen := os.environ.get("STEADYHAND_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steadyhand"
+
+
+class FrameStore:
+    """The frames of one camera at one size."""
+
+    def __init__(self, source: LazyArray, where: str, key: str, size: tuple[int, int]) -> None:
+        """`where` and `key` say what it is, and so where it lies; `size` is (height, width)."""
+        self.source, self.key, self.where = source, key, where
+        self.shape = (source.shape[0], *size, source.shape[3])
+        name = hashlib.sha256(json.dumps([where, key, size]).encode()).hexdigest()[:16]
+        plain = "".join(c if c.isalnum() else "-" for c in f"{Path(where).name}-{key}")
+        self.folder = cache_folder() / "frames" / f"{plain}-{size[0]}x{size[1]}-{name}"
+
+    @property
+    def bytes(self) -> int:
+        return int(np.prod(self.shape))
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        made_from = [VERSION, self.source.shape, self.source.fingerprint()]  # type: ignore[attr-defined]
+        return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is whole and of the source as it is now."""
+        return self._card("store.json").get("fingerprint") == self._fingerprint
+
+    @property
+    def broken(self) -> list[tuple[int, int, str]]:
+        """(first frame, frame after the last, why) of each block that could not be decoded."""
+        return [tuple(entry) for entry in self._card("store.json").get("broken", [])]
+
+    def frames(self) -> NDArray[np.uint8]:
+        """The frames (steps, height, width, channels), memory-mapped, read-only."""
+        return np.memmap(self.folder / "frames.u8", np.uint8, "r", shape=self.shape)
+
+    def build(self, watch: Watch = lambda frames: None, *, tolerant: bool = False) -> None:
+        """Decode what is not there yet. Where another process is at it, wait for that one.
+
+        Raises `DataError` for a block that is damaged, unless `tolerant`, and where the disk is
+        full.
+        """
+        if self.ready:
+            watch(self.shape[0])
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _alone(self.folder / ".lock"):
+                if self.ready:
+                    watch(self.shape[0])
+                else:
+                    self._build(watch, tolerant)
+        except OSError as error:
+            raise DataError(
+                f"The frames of '{self.key}' ({self.bytes / 1e9:.1f} GB) cannot be written to "
+                f"{self.folder} ({error.strerror or error}). Free the disk, or name another place "
+                "in the environment variable STEADYHAND_CACHE."
+            ) from error
+
+    def _build(self, watch: Watch, tolerant: bool) -> None:
+        done, broken = self._resumable()
+        ends = [int(end) for end in self._ends()]
+        watch(ends[done - 1] if done else 0)
+        partial = self.folder / "frames.partial"
+        self._require_space(partial)
+        frame_bytes = self.bytes // self.shape[0]
+        synced = time.monotonic()
+        with partial.open("r+b" if partial.exists() else "w+b") as file:
+            file.truncate(self.bytes)
+            for block in range(done, len(ends)):
+                start = ends[block - 1] if block else 0
+                try:
+                    frames = self._decoded(start, ends[block])
+                except DataError as error:
+                    if not tolerant:
+                        raise
+                    broken.append((start, ends[block], str(error)))
+                else:
+                    file.seek(start * frame_bytes)
+                    file.write(frames.tobytes())
+                watch(ends[block] - start)
+                if time.monotonic() - synced > SYNC_SECONDS:
+                    self._note(file, "progress.json", block + 1, broken)
+                    synced = time.monotonic()
+            self._note(file, "progress.json", len(ends), broken)
+            partial.replace(self.folder / "frames.u8")
+            self._note(file, "store.json", len(ends), broken)
+        (self.folder / "progress.json").unlink(missing_ok=True)
+
+    def _resumable(self) -> tuple[int, list[tuple[int, int, str]]]:
+        """(blocks done, those of them that are broken) by a process that was stopped."""
+        card = self._card("progress.json")
+        if card.get("fingerprint") != self._fingerprint:
+            return 0, []
+        if not (self.folder / "frames.partial").exists():
+            return 0, []
+        # What is broken is tried again: it may have been mended, or may be an error now.
+        broken = [tuple(entry) for entry in card["broken"]]
+        first = min((start for start, _, _ in broken), default=self.shape[0])
+        before = int(np.searchsorted(self._ends(), first, side="right"))
+        return min(int(card["done"]), before), []
+
+    def _ends(self) -> NDArray[np.int64]:
+        steps = self.shape[0]
+        blocks = getattr(self.source, "blocks", None)
+        return np.append(np.arange(BLOCK, steps, BLOCK), steps) if blocks is None else blocks
+
+    def _decoded(self, start: int, end: int) -> NDArray[np.uint8]:
+        size = (self.shape[1], self.shape[2])
+        if isinstance(self.source, Footage):
+            clip = self.source.clips[int(np.searchsorted(self._ends(), end))]
+            result = np.empty((end - start, *self.shape[1:]), np.uint8)
+            for number, frame in clip.frames():
+                result[number] = resize_frames(frame, size)
+            return result
+        frames = as_pictures(self.source[start:end], self._scale, f"{self.where}: '{self.key}'")
+        result = np.empty((end - start, *self.shape[1:]), np.uint8)
+        for number, frame in enumerate(frames):
+            result[number] = resize_frames(frame, size)
+        return result
+
+    @cached_property
+    def _scale(self) -> float:
+        return picture_scale(self.source)
+
+    def _require_space(self, partial: Path) -> None:
+        there = partial.stat().st_blocks * 512 if partial.exists() else 0
+        free = shutil.disk_usage(self.folder).free
+        if self.bytes - there > free:
+            raise DataError(
+                f"The frames of '{self.key}' take {self.bytes / 1e9:.1f} GB, and {self.folder} has "
+                f"{free / 1e9:.1f} GB free. Free the disk, take a smaller --image-size, or name "
+                "another place in the environment variable STEADYHAND_CACHE."
+            )
+
+    def _card(self, name: str) -> dict[str, Any]:
+        try:
+            return json.loads((self.folder / name).read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def _note(self, file: Any, name: str, done: int, broken: list[tuple[int, int, str]]) -> None:
+        """Write down how far it is, once the frames themselves are on the disk."""
+        file.flush()
+        os.fsync(file.fileno())
+        card = {
+            "fingerprint": self._fingerprint,
+            "data": self.where,
+            "feature": self.key,
+            "shape": self.shape,
+            "done": done,
+            "broken": broken,
+        }
+        fresh = self.folder / f".{name}.new"
+        fresh.write_text(json.dumps(card))
+        fresh.replace(self.folder / name)
+
+
+def picture_scale(source: LazyArray) -> float:
+    """What floating pictures are multiplied by: 255 where they are in 0…1, else 1."""
+    if np.dtype(source.dtype).kind != "f":
+        return 1.0
+    seen = [np.asarray(source[i]) for i in np.linspace(0, source.shape[0] - 1, 8).astype(int)]
+    return 255.0 if max(float(np.max(frame)) for frame in seen) <= 1.0 else 1.0
+
+
+def as_pictures(values: NDArray[Any], scale: float, name: str) -> NDArray[np.uint8]:
+    """Recorded pictures as uint8. Raises `DataError` where they do not lie in 0…255."""
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"{name} holds {values.dtype}, which are no pictures.")
+    low, high = float(np.min(values)), float(np.max(values))
+    if not (low >= 0 and high * scale <= 255.5):
+        raise DataError(
+            f"{name} are pictures with values {low:g} to {high:g}; they are taken in 0 to 255, or "
+            "all of them in 0 to 1. Depth and other measures are not pictures yet."
+        )
+    return (
+        np.rint(values * scale).astype(np.uint8)
+        if values.dtype.kind == "f"
+        else values.astype(np.uint8)
+    )
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other process builds here; where the system has such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,80 @@
+"""Arrays that are read when they are asked for, and views of them: some rows, one after the other.
+
+All are indexed along time only: by a slice, a number, or whole numbers of any shape.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+DENSE = 4
+"""Rows that make up more than one in so many of their span are read with all between them."""
+
+
+class LazyArray(Protocol):
+    """An array with time first: it has a shape and a dtype, and a part is read when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+class Rows:
+    """Some rows of an array, in any order."""
+
+    def __init__(self, source: LazyArray, rows: NDArray[np.int64]) -> None:
+        self.source, self.rows = source, rows
+        self.shape, self.dtype = (len(rows), *source.shape[1:]), source.dtype
+
+    def __getitem__(self, key: Any, /) -> Any:
+        wanted = self.rows[key]
+        flat = np.atleast_1d(wanted).reshape(-1)
+        return take(self.source, flat).reshape(*np.shape(wanted), *self.shape[1:])
+
+
+class Parts:
+    """Arrays one after the other, all of one shape at a time step."""
+
+    def __init__(self, parts: Sequence[LazyArray]) -> None:
+        self.parts = tuple(parts)
+        self.ends = np.cumsum([part.shape[0] for part in parts])
+        self.shape = (int(self.ends[-1]), *parts[0].shape[1:])
+        self.dtype = np.result_type(*{np.dtype(part.dtype) for part in parts})
+
+    def __getitem__(self, key: Any, /) -> Any:
+        wanted = np.arange(self.shape[0])[key]
+        flat = np.atleast_1d(wanted).reshape(-1)
+        places = np.searchsorted(self.ends, flat, side="right")
+        result = np.empty((len(flat), *self.shape[1:]), self.dtype)
+        for place in np.unique(places):
+            inside = places == place
+            start = self.ends[place] - self.parts[place].shape[0]
+            result[inside] = take(self.parts[place], flat[inside] - start)
+        return result.reshape(*np.shape(wanted), *self.shape[1:])
+
+
+class Mapped:
+    """An array whose values are changed as they are read, step by step."""
+
+    def __init__(self, source: LazyArray, function: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self.source, self.function = source, function
+        self.shape, self.dtype = source.shape, source.dtype
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self.function(np.asarray(self.source[key]))
+
+
+def take(source: LazyArray, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The rows of those numbers, (n,) → (n, …); neighbours are read as one slice."""
+    if not len(rows):
+        return np.empty((0, *source.shape[1:]), source.dtype)
+    low, high = int(rows.min()), int(rows.max()) + 1
+    if high - low == len(rows) and rows[0] == low and np.all(np.diff(rows) == 1):
+        return np.asarray(source[low:high])
+    if isinstance(source, np.ndarray | Rows | Parts | Mapped) or high - low > DENSE * len(rows):
+        return np.asarray(source[rows])
+    return np.asarray(source[low:high])[rows - low]
