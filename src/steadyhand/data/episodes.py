@@ -152,7 +152,8 @@ def split_episodes(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(training, validation) episode numbers, each sorted; a function of its arguments alone.
 
-    At least one episode is held out where the share is above 0, and at least one is trained on.
+    Where the share is above 0, at least one episode is held out, of eight or more at least two; and
+    at least one is trained on.
     """
     if not 0 <= validation_share < 1:
         raise ConfigurationError(
@@ -160,6 +161,6 @@ def split_episodes(
         )
     held_out = round(count * validation_share)
     if validation_share > 0:
-        held_out = min(max(held_out, 1), count - 1)
+        held_out = min(max(held_out, 2 if count >= 8 else 1), count - 1)
     order = np.random.default_rng([seed, 0x5EED]).permutation(count)
     return np.sort(order[held_out:]), np.sort(order[:held_out])

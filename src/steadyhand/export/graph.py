@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from steadyhand.policy.policy import Policy
+from steadyhand.spec import Feature
 
 
 def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.ExportedProgram:
     """`torch.export` of `policy`, called as `program.module()(observation, noise[, step_noise])`.
 
-    The batch is dynamic unless given. Observations are float32, (B, obs_steps, …) by key; noise is
+    The batch is dynamic unless given. Observations are (B, obs_steps, …) by key,
+    float32, and uint8 where they are images; noise is
     (B, horizon, action); step noise, for stochastic solvers, (B, steps, horizon, action).
     """
     policy = policy.eval()
@@ -30,8 +32,14 @@ def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tupl
     def random(*shape: int) -> Tensor:
         return torch.randn((batch, *shape), generator=generator).to(device)
 
+    def seen(feature: Feature, steps: int) -> Tensor:
+        if feature.kind == "state":
+            return random(steps, *feature.recorded_shape)
+        shape = (batch, steps, *feature.recorded_shape)
+        return torch.randint(256, shape, generator=generator).to(device, torch.uint8)
+
     steps = spec.chunking.obs_steps
-    observation = {f.key: random(steps, *f.recorded_shape) for f in spec.observations}
+    observation = {f.key: seen(f, steps) for f in spec.observations}
     noise = random(*spec.chunk_shape)
     if not getattr(policy.sampler, "stochastic", False):
         return observation, noise

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from steadyhand.errors import ConfigurationError
@@ -19,11 +19,129 @@ if TYPE_CHECKING:
 class StateEncoderConfig:
     """Joins the states; learns nothing."""
 
+    def settled(self) -> StateEncoderConfig:
+        """As it is: nothing has to be read from elsewhere."""
+        return self
+
     def build(self, spec: PolicySpec) -> nn.Module:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
         from steadyhand.nets.encoder import StateEncoder
 
         return StateEncoder(spec)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetConfig:
+    """ResNet-18 with group norms, trained from scratch, as in the paper."""
+
+    width: int = 64
+    """Channels of the first level; each of the others doubles them."""
+    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    """Residual blocks of each level; every level after the first halves the picture."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or not self.blocks or min(self.blocks) < 1:
+            raise ConfigurationError(
+                f"A ResNet of width {self.width} with blocks {self.blocks} cannot be built; all of "
+                "them are at least 1."
+            )
+
+    def build(self, channels: int, size: tuple[int, int]) -> nn.Module:
+        """The network for pictures of `channels`, any size."""
+        from steadyhand.nets.vision import ResNet
+
+        return ResNet(channels, width=self.width, blocks=self.blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """A vision backbone of `transformers`: DINOv2, SigLIP, ConvNeXt and others."""
+
+    source: str = "facebook/dinov2-small"
+    """A folder with its weights, or its name on the hub; read when training begins."""
+    frozen: bool = True
+    """Whether its weights stay as they are."""
+    architecture: str = ""
+    """Its configuration as JSON; filled in from `source` when training begins."""
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    """Mean of the pictures it was trained on, filled in with the architecture."""
+    deviation: tuple[float, ...] = (0.5, 0.5, 0.5)
+    """Their standard deviation."""
+
+    def settled(self) -> BackboneConfig:
+        """With the architecture read from `source`. Raises `ConfigurationError` where it cannot."""
+        if self.architecture:
+            return self
+        from steadyhand.nets.backbone import describe
+
+        architecture, mean, deviation = describe(self.source)
+        return replace(self, architecture=architecture, mean=mean, deviation=deviation)
+
+    def build(self, channels: int, size: tuple[int, int]) -> nn.Module:
+        """The untrained network for pictures of this size; `settled` comes first."""
+        from steadyhand.nets.backbone import Backbone
+
+        if not self.architecture:
+            raise ConfigurationError(
+                "This backbone has no architecture yet: use build_policy, which reads it from "
+                f"'{self.source}'. A policy's file never fetches one."
+            )
+        if channels != 3:
+            raise ConfigurationError(f"A backbone sees 3 channels, and a camera has {channels}.")
+        return Backbone(
+            self.architecture,
+            mean=self.mean,
+            deviation=self.deviation,
+            frozen=self.frozen,
+            size=size,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageEncoderConfig:
+    """Cameras through a network each, their features joined with the states."""
+
+    network: ResNetConfig | BackboneConfig = field(default_factory=ResNetConfig)
+    """What looks at a picture."""
+    shared: bool = False
+    """Whether all cameras go through one network."""
+    keypoints: int = 32
+    """Places that the spatial softmax finds in each picture."""
+    features: int = 64
+    """Numbers that stand for one picture in the condition."""
+    crop: float = 0.875
+    """Share of each side that is seen: at a random place in training, else in the centre."""
+    jitter: float = 0.0
+    """Brightness and contrast vary by up to this share in training."""
+
+    def __post_init__(self) -> None:
+        for name in ("keypoints", "features"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if not 0 < self.crop <= 1 or not 0 <= self.jitter < 1:
+            raise ConfigurationError(
+                f"crop is {self.crop}, in (0, 1], and jitter {self.jitter}, in [0, 1)."
+            )
+
+    def settled(self) -> ImageEncoderConfig:
+        """With what has to be read from elsewhere filled in."""
+        if isinstance(self.network, BackboneConfig):
+            return replace(self, network=self.network.settled())
+        return self
+
+    def build(self, spec: PolicySpec) -> nn.Module:
+        """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
+        from steadyhand.nets.encoder import ImageEncoder
+
+        return ImageEncoder(
+            spec,
+            self.network.build,
+            keypoints=self.keypoints,
+            features=self.features,
+            shared=self.shared,
+            crop=self.crop,
+            jitter=self.jitter,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,14 @@
 """Observation encoders: what the robot senses → the condition the denoiser is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.spec import PolicySpec
+from steadyhand.nets.vision import SpatialSoftmax
+from steadyhand.spec import Feature, PolicySpec
 
 
 class StateEncoder(nn.Module):
@@ -18,16 +19,108 @@ class StateEncoder(nn.Module):
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
-        images = [feature.name for feature in spec.observations if feature.kind == "image"]
-        if images:
+        if spec.images:
             raise ConfigurationError(
-                f"StateEncoder cannot see the image '{images[0]}'. Leave it out of `observations`."
+                f"StateEncoder cannot see the image '{spec.images[0].name}'. Leave it out of "
+                "`observations`, or take another encoder: encoder=ImageEncoderConfig()."
             )
         self.names: Sequence[str] = [feature.name for feature in spec.observations]
         width = sum(feature.size for feature in spec.observations)
         self.condition_shape = (spec.chunking.obs_steps, width)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Float[Tensor, "batch tokens features"]:
-        # A single number a step, (B, T_o), becomes one feature.
-        flat = (observation[name].unsqueeze(-1).flatten(2) for name in self.names)
-        return torch.cat(list(flat), dim=-1)
+        return torch.cat([_flat(observation[name]) for name in self.names], dim=-1)
+
+
+class ImageEncoder(nn.Module):
+    """Cameras and states → condition (B, T_o, D): the features of each camera, then the states.
+
+    `network` makes the network of one camera, (B, C, h, w) → (B, features, rows, columns), for a
+    number of channels and a picture's size; with `shared` all cameras have the same. In training
+    each window is cropped at a random place, the same for all its pictures of one camera, and
+    otherwise in the centre. Random numbers come from torch's global generator, as for dropout.
+    """
+
+    def __init__(
+        self,
+        spec: PolicySpec,
+        network: Callable[[int, tuple[int, int]], nn.Module],
+        *,
+        keypoints: int,
+        features: int,
+        shared: bool,
+        crop: float,
+        jitter: float,
+    ) -> None:
+        super().__init__()
+        self.cameras: Sequence[str] = [feature.name for feature in spec.images]
+        self.states: Sequence[str] = [f.name for f in spec.observations if f.kind == "state"]
+        self.jitter = jitter
+        self.crops = [_cropped(feature, crop) for feature in spec.images]
+        kinds = {(f.shape[2], *c) for f, c in zip(spec.images, self.crops, strict=True)}
+        if shared and len(kinds) > 1:
+            raise ConfigurationError(
+                "One network for all cameras needs pictures of one size, and they are "
+                f"{', '.join(str(f.shape) for f in spec.images)}. Give --image-size two numbers, "
+                "or each camera its own network."
+            )
+        count = min(len(self.cameras), 1) if shared else len(self.cameras)
+        self.networks = nn.ModuleList()
+        for feature, size in zip(spec.images[:count], self.crops, strict=False):
+            trunk = network(feature.shape[2], size)
+            softmax = SpatialSoftmax(trunk.features, keypoints)  # type: ignore[arg-type]
+            head = nn.Sequential(nn.Linear(softmax.features, features), nn.ReLU())
+            self.networks.append(nn.Sequential(trunk, softmax, head))
+        states = sum(f.size for f in spec.observations if f.kind == "state")
+        self.condition_shape = (
+            spec.chunking.obs_steps,
+            features * len(self.cameras) + states,
+        )
+
+    def forward(self, observation: Mapping[str, Tensor]) -> Float[Tensor, "batch tokens features"]:
+        parts = [self._see(number, observation[name]) for number, name in enumerate(self.cameras)]
+        parts += [_flat(observation[name]) for name in self.states]
+        return torch.cat(parts, dim=-1)
+
+    def _see(self, number: int, pictures: Tensor) -> Tensor:
+        """Pictures (B, T_o, h, w, C) of one camera in ±1 → features (B, T_o, F)."""
+        pictures = self._crop(pictures, self.crops[number])
+        if self.training and self.jitter:
+            pictures = _jittered(pictures, self.jitter)
+        network = self.networks[min(number, len(self.networks) - 1)]
+        flat = pictures.flatten(0, 1).permute(0, 3, 1, 2)
+        return network(flat).unflatten(0, pictures.shape[:2])
+
+    def _crop(self, pictures: Tensor, size: tuple[int, int]) -> Tensor:
+        count, steps, height, width = pictures.shape[:4]
+        spare = (height - size[0], width - size[1])
+        if spare == (0, 0):
+            return pictures
+        if not self.training:
+            top, left = spare[0] // 2, spare[1] // 2
+            return pictures[:, :, top : top + size[0], left : left + size[1]]
+        device = pictures.device
+        top = torch.randint(spare[0] + 1, (count, 1, 1, 1), device=device)
+        left = torch.randint(spare[1] + 1, (count, 1, 1, 1), device=device)
+        return pictures[
+            torch.arange(count, device=device).view(-1, 1, 1, 1),
+            torch.arange(steps, device=device).view(1, -1, 1, 1),
+            top + torch.arange(size[0], device=device).view(1, 1, -1, 1),
+            left + torch.arange(size[1], device=device).view(1, 1, 1, -1),
+        ]
+
+
+def _cropped(feature: Feature, crop: float) -> tuple[int, int]:
+    return round(feature.shape[0] * crop), round(feature.shape[1] * crop)
+
+
+def _jittered(pictures: Tensor, most: float) -> Tensor:
+    """Each window brighter or darker, and with more contrast or less, by up to `most`."""
+    shape = (2, len(pictures), 1, 1, 1, 1)
+    shift, gain = (2 * torch.rand(shape, device=pictures.device) - 1) * most
+    return (pictures * (1 + gain) + shift).clamp(-1, 1)
+
+
+def _flat(values: Tensor) -> Tensor:
+    """(B, T_o, …) → (B, T_o, numbers); a single number a step becomes one feature."""
+    return values.unsqueeze(-1).flatten(2)

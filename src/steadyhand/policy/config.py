@@ -11,7 +11,7 @@ from steadyhand.diffusion.process import DDPM, Flow, Regression
 from steadyhand.diffusion.solvers import SOLVERS, Solver, ddim
 from steadyhand.diffusion.spacing import SPACINGS
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.nets.config import MLPConfig, StateEncoderConfig, UNetConfig
+from steadyhand.nets.config import ImageEncoderConfig, MLPConfig, StateEncoderConfig, UNetConfig
 from steadyhand.spec import PolicySpec
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class SamplerConfig:
 class PolicyConfig:
     """The parts of a policy."""
 
-    encoder: StateEncoderConfig = field(default_factory=StateEncoderConfig)
+    encoder: StateEncoderConfig | ImageEncoderConfig = field(default_factory=StateEncoderConfig)
     denoiser: MLPConfig | UNetConfig = field(default_factory=MLPConfig)
     process: DDPM | Flow | Regression = field(default_factory=Flow)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)

@@ -7,10 +7,12 @@ numbers, and everything in it can be a user's own object.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from steadyhand.actions import to_absolute, to_relative
+from steadyhand.data.resize import resize_matrix, resized
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Policy(nn.Module):
-    """Normalise, encode, sample, un-normalise.
+    """Resize and normalise, encode, sample, un-normalise.
 
     `encoder` takes a dict of normalised tensors (B, T_o, …) and gives a condition (B, N, D), or a
     pair of it and a mask (B, N). `sampler` is `(noise, condition, step_noise, previous) → actions`
@@ -48,6 +50,7 @@ class Policy(nn.Module):
         self.encoder = encoder
         self.sampler = sampler
         self.normaliser = normaliser
+        self._resize = nn.ModuleList(Resize(f) for f in spec.images if f.camera is not None)
 
     def forward(
         self,
@@ -77,15 +80,33 @@ class Policy(nn.Module):
 
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""
-        return {
-            feature.name: self.normaliser(feature.name, _pick(observation, feature))
-            for feature in self.spec.observations
-        }
+        picked = {f.name: _pick(observation, f) for f in self.spec.observations}
+        resized = (f.name for f in self.spec.images if f.camera is not None)
+        for name, resize in zip(resized, self._resize, strict=True):
+            picked[name] = resize(picked[name])
+        return {name: self.normaliser(name, values) for name, values in picked.items()}
 
     def condition(self, normalised: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """(condition,) or (condition, mask), whichever the encoder gives."""
         encoded = self.encoder(normalised)
         return encoded if isinstance(encoded, tuple) else (encoded,)
+
+
+class Resize(nn.Module):
+    """The pictures of one camera to the size that the policy sees, in whole numbers."""
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__()
+        for side, source, target in zip(
+            ("rows", "columns"), feature.recorded_shape, feature.shape, strict=False
+        ):
+            matrix = torch.from_numpy(resize_matrix(source, target))
+            self.register_buffer(side, matrix, persistent=False)
+
+    def forward(
+        self, pictures: UInt8[Tensor, "batch steps height width channels"]
+    ) -> Float[Tensor, "batch steps rows columns channels"]:
+        return resized(pictures.float(), self.rows, self.columns).round().clamp(0, 255)
 
 
 def _pick(observation: Mapping[str, Tensor], feature: Feature) -> Tensor:

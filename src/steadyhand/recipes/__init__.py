@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.recipes.fork import fork
-from steadyhand.recipes.pusht import pusht_state, pusht_state_paper
+from steadyhand.recipes.lerobot import lerobot
+from steadyhand.recipes.pusht import pusht_image, pusht_state, pusht_state_paper
 from steadyhand.recipes.state import state
 from steadyhand.training.config import TrainConfig
 
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "fork": fork,
+    "lerobot": lerobot,
+    "pusht_image": pusht_image,
     "pusht_state": pusht_state,
     "pusht_state_paper": pusht_state_paper,
     "state": state,

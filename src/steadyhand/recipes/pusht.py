@@ -1,9 +1,10 @@
-"""Push-T from low-dimensional state: the block's nine keypoints and the finger's position."""
+"""Push-T: from the block's nine keypoints, or from pictures; and the finger's position."""
 
 from dataclasses import replace
 
 from steadyhand.diffusion.process import DDPM
 from steadyhand.errors import ConfigurationError
+from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.recipes.methods import method_parts, network_config
 from steadyhand.spec import Chunking
@@ -28,6 +29,27 @@ def pusht_state(method: str = "flow", network: str = "mlp") -> TrainConfig:
             normalisation="quantile",
         ),
         learning_rate=1e-3,
+    )
+
+
+def pusht_image(method: str = "flow", network: str = "mlp") -> TrainConfig:
+    """What a camera sees, 96×96, and where the finger is: a small ResNet, for a CPU or a GPU."""
+    process, sampler = method_parts(method)
+    return TrainConfig(
+        task="pusht:view=96",
+        prepare=("mirror",),
+        observations=("img", "state[:2]"),
+        action_relative_to="state[:2]",
+        chunking=Chunking(obs_steps=2, horizon=16, execute=8),
+        policy=PolicyConfig(
+            encoder=ImageEncoderConfig(network=ResNetConfig(width=32)),
+            denoiser=network_config(network),
+            process=process,
+            sampler=replace(sampler, clip=2.0),
+            normalisation="quantile",
+        ),
+        batch_size=64,
+        learning_rate=5e-4,
     )
 
 

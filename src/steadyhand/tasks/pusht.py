@@ -11,11 +11,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.resize import resize_frames
 from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
 from steadyhand.runtime.predictor import Observation
+from steadyhand.spec import SMALLEST_IMAGE
 from steadyhand.tasks.task import Scores, spelled
 
 SUCCESS_COVERAGE = 0.95
+CANVAS = 512
+"""Pixels of a side of the simulator's own picture."""
 GOAL_POSE = (256.0, 256.0, np.pi / 4)
 
 # The nine keypoints in the frame of the block (pixels), recovered from the published data, where
@@ -64,6 +68,8 @@ class PushT:
 
     start: Literal["paper", "gym"] = "paper"
     max_steps: int = 300
+    view: int = 0
+    """Height and width of the picture `img` that is observed, too; 0 for none."""
 
     kind: ClassVar[str] = "pusht"
     rate_hz: float = field(default=10.0, init=False)
@@ -72,6 +78,11 @@ class PushT:
     def __post_init__(self) -> None:
         if self.start not in ("paper", "gym"):
             raise ConfigurationError(unknown("kind of initial state", self.start, ["paper", "gym"]))
+        if self.view and not SMALLEST_IMAGE <= self.view <= CANVAS:
+            raise ConfigurationError(
+                f"view is {self.view}; it is 0, or {SMALLEST_IMAGE} to {CANVAS} pixels. The "
+                "published demonstrations have 96."
+            )
 
     @property
     def name(self) -> str:
@@ -101,6 +112,7 @@ class PushTEnvironment:
         self._task = task
         self._world = module.PushTEnv(obs_type="state", render_mode="rgb_array")
         self._to_shapely = module.pymunk_to_shapely
+        self._pixels = importlib.import_module("pygame.surfarray").array3d
         # The simulator walks over a set of shapes, whose order depends on where they lie in
         # memory, and with it the last bit of the coverage: here they are taken in their order.
         self._world._get_coverage = self._measure_coverage
@@ -114,12 +126,29 @@ class PushTEnvironment:
         else:
             state, _ = self._world.reset(seed=seed)
         self._coverage = []
-        return _observation(state)
+        return self._observation(state)
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
         state, _, over, _, info = self._world.step(np.asarray(action, dtype=np.float64))
         self._coverage.append(float(info["coverage"]))
-        return _observation(state), bool(over)
+        return self._observation(state), bool(over)
+
+    def _observation(self, state: NDArray[Any]) -> Observation:
+        # In float32, as it was recorded.
+        seen = {
+            "state": np.asarray(state, dtype=np.float32),
+            "keypoint": keypoints(state[2:5]).astype(np.float32),
+        }
+        return {**seen, "img": self.view(self._task.view)} if self._task.view else seen
+
+    def view(self, size: int) -> NDArray[np.uint8]:
+        """The world as the published demonstrations show it, (size, size, 3).
+
+        They were made smaller without antialiasing, by OpenCV's bilinear filter.
+        """
+        surface = self._world._draw()
+        picture = np.asarray(self._pixels(surface)).swapaxes(0, 1)
+        return resize_frames(picture, (size, size), antialias=False)
 
     def _measure_coverage(self) -> float:
         world = self._world
@@ -141,11 +170,3 @@ class PushTEnvironment:
 
     def render(self) -> NDArray[np.uint8]:
         return self._world.render()
-
-
-def _observation(state: NDArray[Any]) -> Observation:
-    # In float32, as it was recorded.
-    return {
-        "state": np.asarray(state, dtype=np.float32),
-        "keypoint": keypoints(state[2:5]).astype(np.float32),
-    }

@@ -5,11 +5,14 @@ that is in the world, and the reflection that maps goal and workspace onto thems
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
+from steadyhand.data.lazy import LazyArray, Mapped, Parts
 from steadyhand.errors import DataError
 from steadyhand.tasks.pusht import GOAL_POSE, keypoints
 
@@ -23,7 +26,8 @@ def align(episodes: Episodes) -> Episodes:
 
     The published demonstrations stop a little short: no recorded state covers more than 0.90 of
     the goal, where success asks for 0.95. What a demonstration reached is taken as what it aimed
-    at (hindsight, as in Andrychowicz et al. 2017); the shifts are 5 pixels and 3 degrees.
+    at (hindsight, as in Andrychowicz et al. 2017); the shifts are 5 pixels and 3 degrees. Pictures
+    are left behind: in them, the goal would move along.
     """
 
     def motion(state: Array, action: Array) -> tuple[Array, Array]:
@@ -45,7 +49,8 @@ def mirror(episodes: Episodes) -> Episodes:
     """Every episode, then every episode reflected at the goal's axis, a diagonal of the workspace.
 
     (x, y, angle) → (512 - y, 512 - x, π/2 - angle) maps goal, block, finger and walls onto
-    themselves (the walls to within a pixel), so the reflected episodes are as true as the others.
+    themselves (the walls to within a pixel), so the reflected episodes are as true as the others;
+    their pictures are turned as they are read.
     """
 
     def motion(state: Array, action: Array) -> tuple[Array, Array]:
@@ -57,12 +62,19 @@ def mirror(episodes: Episodes) -> Episodes:
         _moved(episodes, lambda state, action: (state, action)),
         _moved(episodes, motion),
     )
-    arrays = {
+    arrays: dict[str, LazyArray] = {
         key: np.concatenate([np.asarray(straight.arrays[key]), np.asarray(reflected.arrays[key])])
         for key in straight.arrays
     }
+    if (pictures := episodes.arrays.get("img")) is not None:
+        arrays["img"] = Parts([pictures, Mapped(pictures, _reflected)])
     ends = np.concatenate([straight.ends, straight.steps + reflected.ends])
-    return Episodes(arrays, ends, episodes.rate_hz, episodes.path, episodes.format)
+    return replace(episodes, arrays=arrays, ends=ends)
+
+
+def _reflected(pictures: NDArray[Any]) -> NDArray[Any]:
+    """Pictures (…, H, W, C), mirrored at the diagonal that runs up from left to right."""
+    return pictures.swapaxes(-3, -2)[..., ::-1, ::-1, :]
 
 
 def _moved(episodes: Episodes, motion: Motion) -> Episodes:
@@ -85,4 +97,4 @@ def _moved(episodes: Episodes, motion: Motion) -> Episodes:
         "action": action.astype(np.float32),
         "keypoint": keypoints(state[:, 2:]).astype(np.float32),
     }
-    return Episodes(arrays, episodes.ends, episodes.rate_hz, episodes.path, episodes.format)
+    return replace(episodes, arrays=arrays)

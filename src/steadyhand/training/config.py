@@ -27,12 +27,18 @@ class TrainConfig:
     """Episodes that the task's own expert records where no data is named."""
     prepare: tuple[str, ...] = ()
     """What the task does to the demonstrations first, in this order."""
+    skip_broken_episodes: bool = False
+    """Whether to leave out episodes that cannot be read, instead of stopping."""
     observations: tuple[str, ...] = ("state",)
-    """Recorded features the policy sees; columns of one are picked as 'state[:2]'."""
+    """Recorded features the policy sees; columns of one are picked as 'state[:2]'. None named:
+    all that is called 'observation.…'."""
+    image_size: tuple[int, ...] = ()
+    """Images are resized: one number is the shorter side, two are height and width."""
     action: str = "action"
     """Recorded feature the policy predicts."""
     action_relative_to: str | None = None
-    """Observation whose latest value chunks are predicted relative to; None for absolute."""
+    """Observation whose latest value chunks are predicted relative to; None for absolute, auto
+    for the one that actions stay near, if there is one."""
     chunking: Chunking = field(default_factory=Chunking)
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
     validation_share: float = 0.05

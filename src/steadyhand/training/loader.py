@@ -1,9 +1,11 @@
-"""Batches of windows, gathered by index from tensors that live on the device. No workers.
+"""Batches of windows: numbers are gathered by index on the device, pictures from their stores.
 
 Which windows make up a batch is a function of (seed, step), so that resuming needs no state.
 """
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -17,6 +19,9 @@ from steadyhand.data import Episodes, make_windows, split_episodes
 from steadyhand.policy.policy import Policy
 from steadyhand.tasks import prepare_episodes
 from steadyhand.training.config import TrainConfig
+
+Pictures = dict[str, NDArray[np.uint8]]
+"""Camera → (B, obs_steps, height, width, channels)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,10 @@ class Batch:
 
 
 class WindowLoader:
-    """All windows of some episodes. The data is normalised once and kept on the device."""
+    """All windows of some episodes. Numbers are normalised once and kept on the device.
+
+    Pictures stay on the disk, as uint8: one thread gathers those of the next batch meanwhile.
+    """
 
     def __init__(
         self,
@@ -47,11 +55,20 @@ class WindowLoader:
         raw = {
             feature.name: torch.from_numpy(episodes.read(feature).astype(np.float32)).to(device)
             for feature in spec.features
+            if feature.kind == "state"
         }
         self._data = {
             feature.name: normaliser(feature.name, raw[feature.name])
             for feature in spec.observations
+            if feature.kind == "state"
         }
+        self._frames = {f.name: episodes.arrays[f.key] for f in spec.images}
+        self._seen = windows.observation
+        self._normaliser = normaliser
+        self._ahead: tuple[NDArray[np.int64], Future[Pictures]] | None = None
+        self._worker = ThreadPoolExecutor(1) if self._frames else None
+        self.waited = 0.0
+        """Seconds in which nothing but the gathering of pictures went on."""
         # Chunks are made relative, if they are, when they are gathered: only then is now known.
         self._actions = raw[spec.action.name]
         self._reference = None if spec.reference is None else raw[spec.reference.name]
@@ -68,14 +85,38 @@ class WindowLoader:
         """The windows of those numbers."""
         chosen = torch.from_numpy(windows).to(self._observation.device, non_blocking=True)
         seen = self._observation[chosen]
+        observation = {name: values[seen] for name, values in self._data.items()}
+        for name, pictures in self._pictures(windows).items():
+            there = torch.from_numpy(pictures).to(seen.device, non_blocking=True)
+            observation[name] = self._normaliser(name, there)
         actions = self._actions[self._action[chosen]]
         if self._reference is not None:
             actions = to_relative(actions, self._reference[seen[:, -1:]])
         return Batch(
-            observation={name: values[seen] for name, values in self._data.items()},
+            observation=observation,
             action=self._normalise(actions),
             weight=None if self._weight is None else self._weight[chosen],
         )
+
+    def prepare(self, windows: NDArray[np.int64]) -> None:
+        """Gather the pictures of a batch that will be asked for, while something else goes on."""
+        if self._worker is not None:
+            self._ahead = (windows, self._worker.submit(self._gather, windows))
+
+    def _pictures(self, windows: NDArray[np.int64]) -> "Pictures":
+        if self._worker is None:
+            return {}
+        begun = time.perf_counter()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and np.array_equal(ahead[0], windows):
+            found = ahead[1].result()
+        else:
+            found = self._gather(windows)
+        self.waited += time.perf_counter() - begun
+        return found
+
+    def _gather(self, windows: NDArray[np.int64]) -> "Pictures":
+        return {name: frames[self._seen[windows]] for name, frames in self._frames.items()}
 
     def in_order(self, batch_size: int, at_most: int) -> Iterator[tuple[int, Batch]]:
         """(number, batch) over up to `at_most` windows, evenly spread: for the validation loss."""

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from steadyhand.data import Episodes, policy_statistics
 from steadyhand.errors import ConfigurationError, UsageError
+from steadyhand.nets.backbone import Backbone
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.policy import Policy
-from steadyhand.spec import PolicySpec
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
+from steadyhand.training.features import specification
 from steadyhand.training.loader import shares
 from steadyhand.training.trainer import Trainer
 
@@ -51,17 +52,15 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
     """
     _check_kinds(config, episodes)
     training, _ = shares(config, episodes)
-    spec = PolicySpec.select(
-        training.shapes,
-        observations=config.observations,
-        action=config.action,
-        chunking=config.chunking,
-        rate_hz=episodes.rate_hz,
-        action_relative_to=config.action_relative_to,
-    )
+    spec = specification(config, training)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return config.policy.build(spec, policy_statistics(training, spec))
+        parts = replace(config.policy, encoder=config.policy.encoder.settled())
+        policy = parts.build(spec, policy_statistics(training, spec))
+    for module in policy.encoder.modules():
+        if isinstance(module, Backbone):
+            module.load_pretrained(parts.encoder.network.source)  # type: ignore[union-attr]
+    return policy
 
 
 def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from steadyhand.data import Episodes
+from steadyhand.data.frames import with_frames
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.policy import Policy
@@ -46,7 +47,8 @@ class Trainer:
         self.average = WeightAverage(self.policy)
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
-        training, held_out = shares(config, episodes)
+        stored = with_frames(episodes, policy.spec.images)
+        training, held_out = shares(config, stored)
         self.held_out = tuple(int(number) for number in split(config, episodes)[1])
         self.data = self._loader(training)
         self.validation = self._loader(held_out) if held_out else None
@@ -63,7 +65,10 @@ class Trainer:
         config = self.config
         self.policy.train()
         windows = batch_windows(len(self.data), config.batch_size, config.seed, number)
-        loss = self._loss(self.policy, self.data.batch(windows), (config.seed, number))
+        batch = self.data.batch(windows)
+        ahead = batch_windows(len(self.data), config.batch_size, config.seed, number + 1)
+        self.data.prepare(ahead)
+        loss = self._loss(self.policy, batch, (config.seed, number))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.policy.parameters(), config.clip_norm)

@@ -1,0 +1,31 @@
+"""Any robot from its cameras and state, as LeRobot records them."""
+
+from dataclasses import replace
+
+from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
+from steadyhand.policy.config import PolicyConfig
+from steadyhand.recipes.methods import method_parts, network_config
+from steadyhand.spec import Chunking
+from steadyhand.training.config import TrainConfig
+
+
+def lerobot(method: str = "flow", network: str = "mlp") -> TrainConfig:
+    """Your own robot, as LeRobot recorded it: every camera, its state, its rate, its action."""
+    process, sampler = method_parts(method)
+    return TrainConfig(
+        observations=(),
+        action_relative_to="auto",
+        image_size=(96,),
+        chunking=Chunking(obs_steps=2, horizon=16, execute=8),
+        policy=PolicyConfig(
+            encoder=ImageEncoderConfig(network=ResNetConfig(width=32)),
+            denoiser=network_config(network),
+            process=process,
+            # Relative actions have long tails: the quantiles keep them at size one.
+            sampler=replace(sampler, clip=2.0),
+            normalisation="quantile",
+        ),
+        batch_size=64,
+        learning_rate=5e-4,
+        steps=10_000,
+    )
