@@ -26,6 +26,7 @@ VERBS = {
     "train": "train a policy from demonstrations",
     "evaluate": "try a policy in its task, with intervals and video",
     "compare": "compare policies on the same initial states",
+    "convert": "write demonstrations in another format",
     "inspect": "say what a data set or a policy holds, and what is wrong with it",
 }
 
@@ -34,6 +35,11 @@ EXTRAS = {
     "safetensors": "train",
     "tensorboard": "train",
     "zarr": "data",
+    "numcodecs": "data",
+    "pyarrow": "data",
+    "h5py": "data",
+    "PIL": "data",
+    "transformers": "backbones",
     "gym_pusht": "pusht",
     "av": "video",
 }

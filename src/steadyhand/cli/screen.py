@@ -123,6 +123,12 @@ def rate_of(episodes: Episodes) -> str:
     return f"{said} (assumed: the data says no rate_hz)" if episodes.rate_assumed else said
 
 
+def tell_left_out(episodes: Episodes) -> None:
+    """Say what the data speaks of and does not have, or what of it cannot be read."""
+    for name, why in episodes.left_out.items():
+        show(console(), f"Left out: {name}: {why}")
+
+
 def show(screen: Console, *lines: Any) -> None:
     """Print each line; a table is a line too. Text is not cut, so that commands can be copied."""
     for line in lines:

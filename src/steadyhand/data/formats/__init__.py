@@ -2,20 +2,25 @@
 
 import contextlib
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
-from steadyhand.data.formats import lerobot, npz, replay_zarr, robomimic
+from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, robomimic
 from steadyhand.errors import DataError, UsageError, nothing_at, unknown
 
 ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
 """Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
 
-WRITERS: dict[str, ModuleType] = {"npz": npz, "zarr": replay_zarr}
-"""By the ending of the path. Each has `write(path, episodes)` and the names that are `RESERVED`."""
+WRITERS: dict[str, ModuleType] = {
+    "lerobot": lerobot_writer,
+    "npz": npz,
+    "zarr": replay_zarr,
+}
+"""By the ending of the path. Each has `write(path, episodes, watch)` and `RESERVED` names."""
 
 
 def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Episodes:
@@ -80,17 +85,25 @@ def require_free(path: Path, format: str | None = None) -> ModuleType:
     if name not in WRITERS:
         what = "format" if format else f"format for {path}, ending"
         raise UsageError(
-            f"{unknown(what, name, WRITERS)} Name one with --format, or end --out in .npz or .zarr."
+            f"{unknown(what, name, WRITERS)} Name one with --format, or end the path in .npz, "
+            ".zarr or .lerobot."
         )
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} is already there, and is left as it is. Choose another --out.")
     return WRITERS[name]
 
 
-def write_episodes(path: str | Path, episodes: Episodes, format: str | None = None) -> None:
+def write_episodes(
+    path: str | Path,
+    episodes: Episodes,
+    format: str | None = None,
+    *,
+    watch: Callable[[int], object] = lambda steps: None,
+) -> None:
     """Write demonstrations whole or not at all: beside their place, then renamed.
 
-    `format` is npz or zarr, by default the ending of the path. Raises `UsageError` where something
+    `format` is lerobot (v3.0), npz or zarr, by default the ending of the path. `watch` is told of
+    the steps of each feature as they are written. Raises `UsageError` where something
     is there already, `DataError` where the disk is full or may not be written.
     """
     path = Path(path)
@@ -105,7 +118,7 @@ def write_episodes(path: str | Path, episodes: Episodes, format: str | None = No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
-        adapter.write(partial, episodes)
+        adapter.write(partial, episodes, watch)
         partial.rename(path)
     except OSError as error:
         raise DataError(

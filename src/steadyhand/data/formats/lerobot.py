@@ -7,7 +7,7 @@ be understood is read; `left_out` says what there is no file for.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,15 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     if not found:
         raise DataError(f"{path} has no episode that could be read.")
     tables = _tables(found)
+    note = path / "meta" / "steadyhand.json"
+    own = _json(note) if note.exists() else {}
+    single = {*SINGLE, *own.get("single", ())}
     arrays: dict[str, LazyArray] = {}
     left_out: dict[str, str] = {}
     for key, feature in features.items():
-        if key in COUNTED:
+        if key in COUNTED or key in own.get("added", ()):
             continue
-        made = _feature(path, key, feature, found, tables, float(rate))
+        made = _feature(path, key, feature, found, tables, float(rate), single)
         if isinstance(made, str):
             left_out[key] = made
         else:
@@ -89,7 +92,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             if len(words := _words(features[key].get("names"))) == (*arrays[key].shape, 0)[1]
             and len(arrays[key].shape) == 2
         },
-        tasks=tasks,
+        rate_assumed=bool(own.get("rate_assumed", False)),
+        tasks=tasks if any(tasks) else (),
         left_out=left_out,
     )
 
@@ -117,6 +121,7 @@ def _feature(
     found: Sequence[IndexedEpisode],
     tables: dict[Path, Table],
     rate: float,
+    single: Container[str],
 ) -> LazyArray | str:
     """The array of one feature, or why there is none."""
     kind, shape = str(feature.get("dtype")), tuple(feature.get("shape") or ())
@@ -136,7 +141,7 @@ def _feature(
         )
     if kind == "string":
         return "it is text"
-    shape = () if key in SINGLE and shape == (1,) else shape
+    shape = () if key in single and shape == (1,) else shape
     if kind == "image":
         height, width, channels = _picture_shape(feature, shape)
         return Images(

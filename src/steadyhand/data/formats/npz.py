@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import stamp
+from steadyhand.data.formats.stream import pieces
 from steadyhand.errors import DataError
 
 NAME = "npz"
+Watch = Callable[[int], object]
 RESERVED = ("episode_ends", "rate_hz")
 """Names that no feature can have."""
 LOOKS_LIKE = "an .npz file with time-first arrays and episode_ends"
@@ -55,16 +58,26 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     return Episodes(arrays, ends, rate, path, format=NAME, version="1", rate_assumed=assumed)
 
 
-def write(path: Path, episodes: Episodes) -> None:
+def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
     """Every feature and the episode ends, compressed. `write_episodes` is what users call."""
     extra = {"episode_ends": episodes.ends, "rate_hz": np.float64(episodes.rate_hz)}
     with path.open("wb") as file:
         # Not np.savez, which takes features named as its own arguments for those.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for key in (*episodes.arrays, *extra):
-                values = np.asanyarray(extra[key] if key in extra else episodes.read(key))
+            for key, array in episodes.arrays.items():
+                header = {
+                    "descr": np.lib.format.dtype_to_descr(np.dtype(array.dtype)),
+                    "fortran_order": False,
+                    "shape": (episodes.steps, *array.shape[1:]),
+                }
                 with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, values, allow_pickle=False)
+                    np.lib.format.write_array_header_1_0(member, header)
+                    for _, values in pieces(episodes, key):
+                        member.write(np.ascontiguousarray(values).tobytes())
+                        watch(len(values))
+            for key, value in extra.items():
+                with archive.open(f"{key}.npy", "w") as member:
+                    np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 

@@ -5,6 +5,8 @@ no place for the rate: it is written as the attribute `rate_hz`, and 10 Hz where
 """
 
 import importlib
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,13 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import stamp
+from steadyhand.data.formats.stream import piece_steps, pieces
 from steadyhand.errors import DataError, MissingExtraError
 
 NAME = "diffusion-policy-zarr"
+CHECKSUM = "crc32"
+"""The attribute of an array that holds its checksum, where this project wrote it."""
+Watch = Callable[[int], object]
 RESERVED: tuple[str, ...] = ()
 """Names that no feature can have."""
 LOOKS_LIKE = "a folder or .zarr.zip with data/ and meta/episode_ends"
@@ -34,7 +40,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
         root = zarr.open_group(store, mode="r")
         arrays = {key: _WholeArray(array, path, key) for key, array in root["data"].arrays()}
-        ends = np.asarray(root["meta"]["episode_ends"][:])
+        ends = _WholeArray(root["meta"]["episode_ends"], path, "episode_ends")[:]
         rate = float(root.attrs.get("rate_hz", 10.0))
     except Exception as error:  # a damaged store can raise nearly anything
         raise DataError(
@@ -48,21 +54,48 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     return Episodes(arrays, ends, rate, path, format=NAME, version=version, rate_assumed=assumed)
 
 
-def write(path: Path, episodes: Episodes) -> None:
-    """A folder in zarr v2. `write_episodes` is what users call."""
+def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
+    """A folder in zarr v2. `write_episodes` is what users call.
+
+    Chunks carry checksums, and so does what they make up: damage is found when it is read.
+    """
     zarr = _zarr()
     root = zarr.open_group(path, mode="w-", zarr_format=2, attributes={"rate_hz": episodes.rate_hz})
     data, meta = root.create_group("data"), root.create_group("meta")
-    for key in episodes.arrays:
-        _fill(data, key, episodes.read(key))
-    _fill(meta, "episode_ends", episodes.ends)
+    for key, source in episodes.arrays.items():
+        size = piece_steps(episodes, key)
+        array = _array(data, key, (episodes.steps, *source.shape[1:]), source.dtype, size)
+        checksum = _begin(array.shape, array.dtype)
+        for start, values in pieces(episodes, key):
+            array[start : start + len(values)] = values
+            checksum = _sum(values, checksum)
+            watch(len(values))
+        array.attrs[CHECKSUM] = checksum
+    ends = _array(meta, "episode_ends", episodes.ends.shape, episodes.ends.dtype, len(episodes))
+    ends[...] = episodes.ends
+    ends.attrs[CHECKSUM] = _sum(episodes.ends, _begin(ends.shape, ends.dtype))
 
 
-def _fill(group: Any, key: str, values: NDArray[Any]) -> None:
-    # A chunk of nothing but zeros is written, too: a missing one is taken for damage.
-    config = {"write_empty_chunks": True}
-    array = group.create_array(key, shape=values.shape, dtype=values.dtype, config=config)
-    array[...] = values
+def _array(group: Any, key: str, shape: tuple[int, ...], dtype: Any, steps: int) -> Any:
+    codecs = importlib.import_module("numcodecs")
+    return group.create_array(
+        key,
+        shape=shape,
+        dtype=dtype,
+        chunks=(steps, *(max(size, 1) for size in shape[1:])),
+        compressors=codecs.Zstd(level=3, checksum=True),
+        # A chunk of nothing but zeros is written, too: a missing one is taken for damage.
+        config={"write_empty_chunks": True},
+    )
+
+
+def _begin(shape: tuple[int, ...], dtype: Any) -> int:
+    """The checksum before the first number: of shape and kind."""
+    return zlib.crc32(f"{tuple(shape)} {np.dtype(dtype).str}".encode())
+
+
+def _sum(values: NDArray[Any], before: int) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).data, before)
 
 
 def _zarr() -> Any:
@@ -99,4 +132,11 @@ class _WholeArray:
                 f"{missing} of {self._array.nchunks} chunks are not there, and would be read as "
                 f"{self._array.fill_value}; if that is what they hold, write empty chunks, too"
             )
-        return self._array.oindex[key] if isinstance(key, np.ndarray) else self._array[key]
+        values = self._array.oindex[key] if isinstance(key, np.ndarray) else self._array[key]
+        expected = self._array.attrs.get(CHECKSUM)
+        whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)
+        if whole and expected is not None:
+            found = _sum(values, _begin(self.shape, self.dtype))
+            if found != expected:
+                raise DataError("its numbers are not those that were written")
+        return values

@@ -1,0 +1,50 @@
+"""`steadyhand convert A B`: demonstrations from one format to another, lossless for numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from steadyhand.cli.options import parse
+from steadyhand.cli.screen import console, progress, rate_of, show, tell_left_out
+from steadyhand.data import open_episodes, write_episodes
+from steadyhand.data.formats import require_free
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    source: tyro.conf.Positional[Path]
+    """Demonstrations in any format that is read here."""
+    target: tyro.conf.Positional[Path]
+    """Where they go; it must be new."""
+    format: Literal["lerobot", "npz", "zarr"] | None = None
+    """What is written; by the ending of the target unless named. lerobot is v3.0."""
+    skip_broken_episodes: bool = False
+    """Leave out episodes that cannot be read, instead of stopping."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, read, write."""
+    options = parse(
+        Options,
+        arguments,
+        verb="convert",
+        description="Write demonstrations in another format, lossless for numbers.",
+    )
+    require_free(options.target, options.format)
+    skip = options.skip_broken_episodes
+    episodes = open_episodes(options.source, skip_broken_episodes=skip)
+    tell_left_out(episodes)
+    with progress(f"writing {options.target.name}", episodes.steps * len(episodes.arrays)) as bar:
+        write_episodes(options.target, episodes, options.format, watch=bar)
+    written = open_episodes(options.target)
+    show(
+        console(),
+        f"{len(written)} episodes, {written.steps} steps, {rate_of(written)}: {options.target} "
+        f"({written.format} {written.version})",
+    )
+    return {"episodes": len(written), "steps": written.steps, "path": str(options.target)}

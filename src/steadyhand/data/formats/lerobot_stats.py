@@ -1,0 +1,55 @@
+"""The statistics that a LeRobotDataset v3.0 carries: of each episode and of all of it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLES = 8
+"""Pictures of an episode that its statistics are made of."""
+QUANTILES = (1, 10, 50, 90, 99)
+
+
+class EpisodeStatistics:
+    """What LeRobot normalises by, of each episode and of all."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[NDArray[Any]]] = {}
+
+    def of_episode(self, columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        line = {}
+        for key, values in columns.items():
+            if values.dtype == np.uint8 and values.ndim == 4:
+                values = values[spread(len(values))]
+            self._seen.setdefault(key, []).append(values)
+            for name, figure in _figures(values).items():
+                line[f"stats/{key}/{name}"] = figure
+        return line
+
+    def of_all(self) -> dict[str, dict[str, Any]]:
+        return {key: _figures(np.concatenate(values)) for key, values in self._seen.items()}
+
+
+def _figures(values: NDArray[Any]) -> dict[str, Any]:
+    """min, max, mean … of each number; of pictures, in 0…1, of each channel as (C, 1, 1)."""
+    count = len(values)
+    picture = values.dtype == np.uint8 and values.ndim == 4
+    if picture:
+        values = values.reshape(-1, values.shape[-1]) / 255.0
+    elif values.ndim == 1:
+        values = values[:, None]
+    values = values.astype(np.float64)
+    named = {
+        "min": values.min(0),
+        "max": values.max(0),
+        "mean": values.mean(0),
+        "std": values.std(0),
+        **{f"q{q:02d}": np.quantile(values, q / 100, axis=0) for q in QUANTILES},
+    }
+    shape = (-1, 1, 1) if picture else values.shape[1:]
+    return {**{name: v.reshape(shape).tolist() for name, v in named.items()}, "count": [count]}
+
+
+def spread(steps: int) -> NDArray[np.int64]:
+    """The steps of an episode whose pictures are looked at."""
+    return np.linspace(0, steps - 1, min(SAMPLES, steps)).astype(np.int64)
