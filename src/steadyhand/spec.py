@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError, unknown
 
 Kind = Literal["state", "image"]
+LAST_ACTION = "last_action"
+"""An observation that need not be recorded: what the robot was told at the tick before."""
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from steadyhand.cli.screen import console, show
 from steadyhand.data import Episodes, inspect_episodes
 from steadyhand.errors import ConfigurationError, MissingExtraError
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import LAST_ACTION, PolicySpec
 from steadyhand.tasks import Task
 
 
@@ -34,7 +34,7 @@ def check_task(task: Task, spec: PolicySpec) -> None:
             f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
             f"{error} Name the data's own task with --task, or none with the recipe 'state'."
         ) from None
-    unseen = sorted(seen.keys() - {feature.key for feature in spec.observations})
+    unseen = sorted(seen.keys() - {LAST_ACTION, *(feature.key for feature in spec.observations)})
     if unseen:
         text = f"{task.name} also shows {', '.join(unseen)}, which this policy does not see."
         show(console(), f"{text} --observations names what it sees.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
-from steadyhand.spec import Feature
+from steadyhand.spec import LAST_ACTION, Feature
 
 SKIP = "--skip-broken-episodes"
 """The flag that goes on without what cannot be read."""
@@ -133,6 +133,18 @@ class Episodes:
                 episode=episode,
             )
         return values
+
+    def with_last_action(self, action: str) -> "Episodes":
+        """With the observation `last_action`, unless it was recorded: `action` of the step before.
+
+        In the first step of an episode it is that step's own, as if the robot had been told so.
+        """
+        if LAST_ACTION in self.arrays or action not in self.arrays:
+            return self
+        before = np.arange(self.steps) - 1
+        before[self.starts] += 1
+        shifted = Rows(self.arrays[action], before)
+        return replace(self, arrays={**self.arrays, LAST_ACTION: shifted})
 
     def _unreadable(self, feature: Feature, why: str) -> DataError:
         return DataError(

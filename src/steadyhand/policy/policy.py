@@ -64,11 +64,22 @@ class Policy(nn.Module):
         `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic
         solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
         """
-        name, reference = self.spec.action.name, self.reference(observation)
+        condition = self.condition(self.normalise(observation))
+        return self.decode(condition, noise, self.reference(observation), step_noise, previous)
+
+    def decode(
+        self,
+        condition: tuple[Tensor, ...],
+        noise: Float[Tensor, "batch horizon action"],
+        reference: Tensor | None = None,
+        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
+        previous: Float[Tensor, "batch rest action"] | None = None,
+    ) -> Float[Tensor, "batch horizon action"]:
+        """What `condition` and noise become: `forward` from there on, for several noises."""
+        name = self.spec.action.name
         if previous is not None:
             relative = previous if reference is None else to_relative(previous, reference)
             previous = self.normaliser(name, relative)
-        condition = self.condition(self.normalise(observation))
         actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
         actions = self.normaliser.inverse(name, actions)
         return actions if reference is None else to_absolute(actions, reference)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, NotFiniteError
 from steadyhand.runtime.predictor import ChunkRequest, Observation
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import LAST_ACTION, PolicySpec
 
 
 class ChunkController(Protocol):
@@ -47,14 +47,22 @@ class RecedingHorizon:
         self._history: deque[dict[str, NDArray[Any]]] = deque(maxlen=self.chunking.obs_steps)
         self._chunk: NDArray[np.float32] | None = None
         self._row = 0
+        self._told: NDArray[np.float32] | None = None
 
     def request(self, observation: Observation) -> ChunkRequest | None:
         """See one observation; a request, if the next action needs a new chunk.
 
         Raises `ConfigurationError` for an observation that does not fit, `NotFiniteError` for one
         that is not finite. Before the first `obs_steps` observations the earliest is repeated, as
-        in training.
+        in training. A policy that sees `last_action` is told it from here, but for the first tick.
         """
+        if LAST_ACTION in self._keys and LAST_ACTION not in observation:
+            if self._told is None:
+                raise ConfigurationError(
+                    f"This policy sees '{LAST_ACTION}', and before the first tick there was none: "
+                    "give it in the first observation, where the robot is told to be then."
+                )
+            observation = {**observation, LAST_ACTION: self._told}
         self.spec.check_observation(observation)
         for feature in self.spec.observations:
             seen = observation[feature.key]
@@ -100,4 +108,5 @@ class RecedingHorizon:
             )
         action = self._chunk[self._row]
         self._row += 1
+        self._told = action
         return action

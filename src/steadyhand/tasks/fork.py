@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.predictor import Observation
+from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
 from steadyhand.tasks.task import Scores, spelled
@@ -125,7 +126,7 @@ class ForkEnvironment:
         self._trail = [self._task.start(seed)]
         self._way: Literal["left", "right"] | None = None
         self._collided = self._arrived = False
-        return self._observe()
+        return {**self._observe(), LAST_ACTION: self._trail[0].astype(np.float32)}
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
         here = self._trail[-1]

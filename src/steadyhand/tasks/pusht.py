@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
 from steadyhand.runtime.predictor import Observation
-from steadyhand.spec import SMALLEST_IMAGE
+from steadyhand.spec import LAST_ACTION, SMALLEST_IMAGE
 from steadyhand.tasks.task import Scores, spelled
 
 SUCCESS_COVERAGE = 0.95
@@ -126,7 +126,7 @@ class PushTEnvironment:
         else:
             state, _ = self._world.reset(seed=seed)
         self._coverage = []
-        return self._observation(state)
+        return {**self._observation(state), LAST_ACTION: np.asarray(state[:2], dtype=np.float32)}
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
         state, _, over, _, info = self._world.step(np.asarray(action, dtype=np.float64))

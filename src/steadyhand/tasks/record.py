@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
+from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.catalogue import make_task
 from steadyhand.tasks.task import Demonstrated, Scores, Task
 
@@ -42,6 +43,8 @@ def record_episodes(
         for _ in range(task.max_steps):
             action = expert.act(observation)
             for key, value in {**observation, "action": action}.items():
+                if key == LAST_ACTION:
+                    continue  # it follows from the actions
                 columns.setdefault(key, []).append(np.asarray(value, dtype=np.float32))
             observation, over = world.step(action)
             steps += 1

@@ -17,6 +17,7 @@ from torch import Tensor
 from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows, split_episodes
 from steadyhand.policy.policy import Policy
+from steadyhand.spec import LAST_ACTION, parse_name
 from steadyhand.tasks import prepare_episodes
 from steadyhand.training.config import TrainConfig
 
@@ -131,12 +132,16 @@ def shares(config: TrainConfig, episodes: Episodes) -> tuple[Episodes, Episodes 
     They are split before they are prepared, so that no episode's reflection is trained on while
     the episode itself is held out.
     """
-    training, held_out = (
-        prepare_episodes(episodes.subset(part), config.prepare, task=config.task)
-        if len(part)
-        else None
-        for part in split(config, episodes)
-    )
+
+    def prepared(part: NDArray[np.int64]) -> Episodes | None:
+        if not len(part):
+            return None
+        ready = prepare_episodes(episodes.subset(part), config.prepare, task=config.task)
+        named = (*config.observations, config.action_relative_to or "")
+        wanted = any(name and parse_name(name)[0] == LAST_ACTION for name in named)
+        return ready.with_last_action(parse_name(config.action)[0]) if wanted else ready
+
+    training, held_out = (prepared(part) for part in split(config, episodes))
     assert training is not None, "a split always trains on at least one episode"
     return training, held_out
 
