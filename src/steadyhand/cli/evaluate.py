@@ -56,11 +56,16 @@ class Options(EpisodeOptions):
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, evaluate, report."""
+    if "--offline" in arguments:
+        from steadyhand.cli.offline import run as run_offline
+
+        return run_offline([word for word in arguments if word != "--offline"])
     options = parse(
         Options,
         arguments,
         verb="evaluate",
-        description="Try a policy in the task it was trained for, with 95 % intervals.",
+        description="Try a policy in the task it was trained for, with 95 % intervals. With "
+        "--offline, against demonstrations that it was not trained on: evaluate --offline --help.",
     )
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
@@ -97,7 +102,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {**found.as_json(), "episodes_file": str(file), "videos": films}
 
 
-def sampler_of(folder: Path, options: EpisodeOptions) -> SamplerConfig:
+def sampler_of(folder: Path, options: Any) -> SamplerConfig:
     """The sampler that the policy in `folder` was trained with, changed as the options say."""
     from steadyhand.policy.storage import read_config
 
@@ -130,7 +135,8 @@ def evaluate_run(
     if name is None:
         raise ConfigurationError(
             f"{path} was trained for no task that could be simulated. Try it on the robot "
-            "(docs/robot.md), or in a task of your own: evaluate(policy, task) in Python."
+            "(docs/robot.md), in a task of your own (evaluate(policy, task) in Python), or against "
+            f"demonstrations: steadyhand evaluate --offline {path}"
         )
     task = make_task(name)
     sampler = sampler_of(folder, options)

@@ -1,5 +1,6 @@
 """Demonstrations, read lazily: named arrays with time first, cut into episodes. No torch."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,6 +134,12 @@ class Episodes:
                 episode=episode,
             )
         return values
+
+    def fingerprints(self, key: str) -> list[int]:
+        """A number for each episode that is another where its `key` differs, in any format."""
+        values = np.ascontiguousarray(self.read(key), dtype=np.float32)
+        spans = zip(self.starts, self.ends, strict=True)
+        return [zlib.crc32(values[start:end].data) for start, end in spans]
 
     def with_last_action(self, action: str) -> "Episodes":
         """With the observation `last_action`, unless it was recorded: `action` of the step before.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ MARGIN = {"left": 46, "right": 8, "top": 22, "bottom": 24}
 class Line:
     """One line of a chart: y over x, and the CSS classes it is drawn with."""
 
-    x: NDArray[np.floating]
-    y: NDArray[np.floating]
+    x: NDArray[Any]
+    y: NDArray[Any]
     css: str
 
 
@@ -35,7 +36,7 @@ def chart(
     left, top = MARGIN["left"], MARGIN["top"]
     right, bottom = WIDTH - MARGIN["right"], HEIGHT - MARGIN["bottom"]
 
-    def place(x: NDArray[np.floating], y: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
+    def place(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         return (
             left + (x - x_from) / (x_to - x_from) * (right - left),
             bottom - (y - y_from) / (y_to - y_from) * (bottom - top),
@@ -59,7 +60,7 @@ def chart(
     )
 
 
-def _range(values: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
+def _range(values: Sequence[NDArray[Any]]) -> tuple[float, float]:
     together = np.concatenate([np.ravel(part) for part in values])
     low, high = float(together.min()), float(together.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)

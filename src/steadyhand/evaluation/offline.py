@@ -21,8 +21,9 @@ from steadyhand.data.resize import resize_frames
 from steadyhand.errors import DataError
 from steadyhand.evaluation import metrics
 from steadyhand.policy.policy import Policy
+from steadyhand.policy.storage import Provenance
 from steadyhand.runtime.predictor import chunk_noise
-from steadyhand.spec import LAST_ACTION
+from steadyhand.spec import LAST_ACTION, PolicySpec
 
 BATCH = 64
 MOST_WINDOWS = 4096
@@ -156,6 +157,35 @@ class HeldOut:
         """What chunks of those steps are relative to, (windows, 1, action_size)."""
         named = self.policy.spec.action_relative_to
         return None if named is None else np.asarray(self._arrays[named][steps])[:, None]
+
+
+def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[list[int], list[int]]:
+    """(numbers of the episodes that were not trained on, of those that were), by their actions.
+
+    So a copy of the data, a part of it or another format of it is divided alike. Raises
+    `DataError` where the data does not fit the policy, or all of it was trained on.
+    """
+    for feature in spec.features:
+        shape = episodes.shapes.get(feature.key)
+        derived = feature.key == LAST_ACTION and shape is None
+        if shape != feature.recorded_shape and not derived:
+            has = "none" if shape is None else f"one of shape {shape}"
+            raise DataError(
+                f"{episodes.path} does not fit this policy, which needs '{feature.key}' of shape "
+                f"{feature.recorded_shape}, and it has {has}. Name other data with --data."
+            )
+    trained_on = set(origin.details.get("trained_on", ()))
+    if trained_on:
+        marks = [mark in trained_on for mark in episodes.fingerprints(spec.action.key)]
+    else:  # a policy of before these were kept
+        marks = [i not in origin.validation_episodes for i in range(len(episodes))]
+    fresh = [number for number, mark in enumerate(marks) if not mark]
+    if not fresh:
+        raise DataError(
+            f"Every episode of {episodes.path} was trained on. Name other data with --data, or "
+            "train with --validation-share above 0."
+        )
+    return fresh, [number for number, mark in enumerate(marks) if mark]
 
 
 def judge(

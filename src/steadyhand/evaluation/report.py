@@ -17,6 +17,12 @@ SHAPES = """
 polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
 .left { stroke: var(--left); } .right { stroke: var(--right); } .bad { stroke: var(--bad); }
 .thin { stroke-width: 4; opacity: .45; } .thick { stroke-width: 12; }
+.one { stroke: var(--left); stroke-width: 1.6; } .two { stroke: var(--right); stroke-width: 1.6; }
+.three { stroke: var(--goal); stroke-width: 1.6; } .shown { stroke: var(--ink); stroke-width: 1.6; }
+.faint { opacity: .35; } .thick-line { stroke-width: 2.5; }
+.axis { stroke: var(--ink); stroke-width: .5; opacity: .25; }
+text { fill: var(--ink); font: 11px system-ui, sans-serif; } .end { text-anchor: end; }
+.tick { opacity: .7; }
 """
 """How the classes of pictures look, in the page and on their own."""
 
@@ -37,7 +43,9 @@ p, ul { max-width: 44rem; }
 .soft, figcaption { color: var(--soft); font-size: .9rem; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
 .strip { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
-.narrow { max-width: 22rem; }
+.narrow { max-width: 22rem; } .half { max-width: 34rem; }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; font-size: .9rem; }
+.legend svg { display: inline-block; width: 2rem; background: none; vertical-align: middle; }
 figure { margin: 0; min-width: 0; }
 svg { display: block; width: 100%; background: var(--card); border-radius: .5rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

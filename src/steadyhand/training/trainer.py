@@ -49,7 +49,10 @@ class Trainer:
         self.generator = torch.Generator(self.device)
         stored = with_frames(episodes, policy.spec.images)
         training, held_out = shares(config, stored)
-        self.held_out = tuple(int(number) for number in split(config, episodes)[1])
+        trained_on, held_out_numbers = split(config, episodes)
+        self.held_out = tuple(int(number) for number in held_out_numbers)
+        key = policy.spec.action.key
+        self.trained_on = episodes.subset(trained_on).fingerprints(key)
         self.data = self._loader(training)
         self.validation = self._loader(held_out) if held_out else None
         self.best = float("inf")
@@ -132,7 +135,10 @@ class Trainer:
             validation_episodes=self.held_out,
             seed=self.config.seed,
             step=step,
-            details={"validation_loss": validation, "figure": figure} if validation else {},
+            details={
+                "trained_on": self.trained_on,
+                **({"validation_loss": validation, "figure": figure} if validation else {}),
+            },
         )
         folder = run.save(step, self.average.module, provenance, self._state(step))
         if better:

@@ -1,0 +1,128 @@
+"""`steadyhand evaluate --offline RUN`: against episodes that the policy was not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from steadyhand.cli.options import parse
+from steadyhand.errors import DataError, UsageError, nothing_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    run: tyro.conf.Positional[Path]
+    """A run (its last averaged weights) or one of its checkpoints."""
+    data: Path | None = None
+    """Demonstrations; what it was trained on unless named. Episodes trained on are left out."""
+    samples: int = 8
+    """Chunks predicted for each moment, from as many noises."""
+    chart: tuple[int, ...] = ()
+    """Episodes whose trajectories are drawn; the first two held out unless named."""
+    solver: Literal["ddim", "ddpm", "dpmpp_2m", "euler", "sde_dpmpp_2m"] | None = None
+    """Another solver than the policy's own, where its process allows it."""
+    steps: int | None = None
+    """Another number of network calls a chunk."""
+    temperature: float | None = None
+    """Another scale of the first noise."""
+    out: Path | None = None
+    """Where the chart goes; RUN/evaluations/offline.html by default."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, judge, report."""
+    options = parse(
+        Options,
+        arguments,
+        verb="evaluate --offline",
+        description="Compare predicted chunks with demonstrations that were not trained on.",
+    )
+    if options.samples < 1:
+        raise UsageError(f"--samples is {options.samples}; ask for at least 1.")
+    from steadyhand.cli.screen import console, progress, results, show, waiting
+
+    with waiting("loading torch"):
+        from steadyhand.cli.evaluate import sampler_of
+        from steadyhand.evaluation.offline import divide, judge
+        from steadyhand.evaluation.offline_report import offline_page, summary
+        from steadyhand.policy.device import choose_device
+        from steadyhand.policy.storage import load_policy, read_provenance
+        from steadyhand.training.checkpoint import find_policy, run_of
+
+    folder = find_policy(options.run)
+    origin = read_provenance(folder)
+    sampler = sampler_of(folder, options)
+    policy = load_policy(folder, sampler=sampler, device=choose_device(options.device))
+    path = options.data or (Path(origin.data) if origin.data else None)
+    if path is None:
+        raise DataError("This policy was trained on data in memory. Name demonstrations: --data.")
+    if not path.exists():
+        raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
+    episodes = opened(path)
+    fresh, known = divide(episodes, origin, policy.spec)
+    wrong = [number for number in options.chart if number not in fresh]
+    if wrong:
+        raise UsageError(
+            f"--chart names episode {wrong[0]}, which is not held out. Held out are: "
+            f"{', '.join(str(number) for number in fresh[:20])}."
+        )
+    library = episodes.subset(known) if known else None
+    if library is None and origin.data and Path(origin.data).exists():
+        before = opened(Path(origin.data))
+        library = before.subset(divide(before, origin, policy.spec)[1])
+    if library is None:
+        show(console(), "The episodes it was trained on are not at hand: no nearest neighbour.")
+    held_out = episodes.subset(fresh)
+    with progress("judging", held_out.steps - len(held_out)) as advance:
+        found = judge(
+            policy,
+            held_out,
+            numbers=fresh,
+            training=library,
+            samples=options.samples,
+            watch=advance,
+        )
+    out = options.out or run_of(options.run) / "evaluations" / "offline.html"
+    shown = options.chart or tuple(fresh[:2])
+    with waiting("drawing"):
+        title = f"{options.run.resolve().name} against {path.name}"
+        text = offline_page(found, policy, episodes, shown, title=title)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text)
+    screen = results(as_json=options.json)
+    show(screen, table(found), summary(found), f"Chart: {out}")
+    return {**found.as_json(), "chart": str(out)}
+
+
+def opened(path: Path) -> Any:
+    """The demonstrations; their pictures are put into stores first, with a progress bar."""
+    from steadyhand.data import open_episodes
+
+    return open_episodes(path)
+
+
+def table(found: Any) -> Any:
+    """The errors of policy and baselines, with their intervals."""
+    from rich.table import Table
+
+    made = Table(title="error of predicted actions, robot units", title_justify="left")
+    for column in ("", "mean", "95 % over episodes", "of hold"):
+        made.add_column(column)
+    rows = {
+        "policy, one sample": found.error,
+        f"policy, best of {found.samples}": found.best,
+        "hold the last action": found.hold,
+        "nearest training moment": found.nearest,
+    }
+    for name, figure in rows.items():
+        if figure is not None:
+            interval = f"{figure.low:.4g} … {figure.high:.4g}"
+            share = f"{figure.mean / found.hold.mean:.2f}" if found.hold.mean else ""
+            made.add_row(name, f"{figure.mean:.4g}", interval, share)
+    return made

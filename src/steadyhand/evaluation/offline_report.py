@@ -1,0 +1,129 @@
+"""The page of an offline judgement: errors beside the baselines, and trajectories to look at."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data import Episodes
+from steadyhand.evaluation.chart import Line, chart
+from steadyhand.evaluation.offline import HeldOut, Judgement
+from steadyhand.evaluation.report import figure, page, section, table
+from steadyhand.policy.policy import Policy
+
+COLOURS = {"policy": "one", "hold": "two", "nearest": "three"}
+WORDS = {
+    "policy": "the policy",
+    "hold": "hold the last action",
+    "nearest": "nearest moment of the training episodes",
+}
+
+
+def offline_page(
+    judgement: Judgement,
+    policy: Policy,
+    episodes: Episodes,
+    shown: Sequence[int],
+    *,
+    title: str,
+) -> str:
+    """The whole page; `shown` are numbers of episodes whose trajectories are drawn."""
+    return page(
+        title,
+        f'<p class="lead">{escape(summary(judgement))}</p>',
+        _ahead(judgement, policy.spec.rate_hz),
+        *(_trajectories(policy, episodes, number, judgement.names) for number in shown),
+        _dimensions(judgement),
+        '<p class="soft">A small error is no success rate. Where there are several ways to act, a '
+        "good policy may take another than the one that was demonstrated: the best of several "
+        "samples says whether that one was among them. The hold baseline knows what the robot was "
+        "told last, even where the policy does not see it.</p>",
+    )
+
+
+def summary(found: Judgement) -> str:
+    """What came out, in words."""
+    numbers = ", ".join(str(number) for number in found.episodes[:8])
+    more = ", …" if len(found.episodes) > 8 else ""
+    nearest = "" if found.nearest is None else f", the nearest neighbour's by {found.nearest}"
+    return (
+        f"On {len(found.episodes)} episodes that were not trained on ({numbers}{more}; "
+        f"{found.windows} moments), predicted actions are off by {found.error} in robot units, "
+        f"those of holding the last action by {found.hold}{nearest}. The best of "
+        f"{found.samples} samples is off by {found.best.mean:.3g}; samples of one moment spread by "
+        f"{found.spread:.3g}."
+    )
+
+
+def _ahead(found: Judgement, rate_hz: float) -> str:
+    lines = [
+        Line(np.arange(len(part)) / rate_hz, part.mean(1), f"{COLOURS[name]} thick-line")
+        for name, part in found.parts.items()
+    ]
+    picture = chart(lines, "error, robot units", x_label="s ahead", from_zero=True)
+    return section(
+        "How far ahead",
+        _legend({WORDS[name]: COLOURS[name] for name in found.parts}),
+        f'<div class="half">{figure(picture, "Mean absolute error over all dimensions.")}</div>',
+    )
+
+
+def _trajectories(policy: Policy, episodes: Episodes, number: int, names: Sequence[str]) -> str:
+    """Every dimension of one episode: what was done, and the chunks predicted on the way."""
+    data = HeldOut(policy, episodes.subset([number]))
+    steps, execute = len(data.actions), policy.spec.chunking.execute
+    starts = np.arange(1, steps, execute)
+    chunks = data.predict(starts, 1)[0]
+    charts = [
+        chart(_lines(data.actions[:, i], starts, chunks[:, :, i], execute, data.counts), name)
+        for i, name in enumerate(names)
+    ]
+    seconds = steps / policy.spec.rate_hz
+    return section(
+        f"Episode {number}, {seconds:.1f} s",
+        _legend({"demonstrated": "shown", "predicted": "one"}),
+        f'<div class="grid">{"".join(f"<div>{one}</div>" for one in charts)}</div>',
+        f'<p class="soft">A chunk is predicted every {execute} steps, from what was seen then; '
+        "strong what would be executed, faint the rest.</p>",
+    )
+
+
+def _lines(
+    done: NDArray[np.floating],
+    starts: NDArray[np.int64],
+    chunks: NDArray[np.floating],
+    execute: int,
+    counts: NDArray[np.bool_],
+) -> list[Line]:
+    lines = [Line(np.arange(len(done)), done, "shown")]
+    for start, chunk in zip(starts, chunks, strict=True):
+        inside = int(counts[start].sum())
+        x = start + np.arange(inside)
+        lines.append(Line(x, chunk[:inside], "one faint"))
+        lines.append(Line(x[:execute], chunk[: min(execute, inside)], "one"))
+    return lines
+
+
+def _dimensions(found: Judgement) -> str:
+    rows = [
+        [escape(name), *(f"{part[:, i].mean():.4g}" for part in found.parts.values())]
+        for i, name in enumerate(found.names)
+    ]
+    return section(
+        "Dimension by dimension",
+        table(["", *(WORDS[name] for name in found.parts)], rows),
+        '<p class="soft">Mean absolute error over the chunk, in the units of each.</p>',
+    )
+
+
+def _legend(entries: Mapping[str, str]) -> str:
+    return (
+        '<p class="legend">'
+        + "".join(
+            f'<span><svg viewBox="0 0 30 10"><path class="{css} thick-line" d="M2,5 H28"/></svg> '
+            f"{escape(word)}</span>"
+            for word, css in entries.items()
+        )
+        + "</p>"
+    )
