@@ -1,6 +1,6 @@
 """`steadyhand inspect PATH`: what a data set or a policy holds, and what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,12 @@ from steadyhand.cli.options import parse
 class Options:
     path: tyro.conf.Positional[Path]
     """Demonstrations, a run or a policy."""
+    report: Path | None = None
+    """Write a page about the data: problems, trajectories, frames."""
+    horizon: int = 16
+    """Actions in a chunk: episodes that are shorter are reported."""
+    skip_broken_episodes: bool = False
+    """Look at the rest where episodes cannot be read."""
     json: bool = False
     """Print one JSON object on standard output."""
 
@@ -29,16 +35,18 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     path = options.path
     if (path / "policy.json").exists() or (path / "config.json").exists():
         return _policy(path, as_json=options.json)
-    return _data(path, as_json=options.json)
+    return _data(options)
 
 
-def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
+def _data(options: Options) -> dict[str, Any]:
     from rich.table import Table
 
     from steadyhand.cli.screen import progress, rate_of, results, show
     from steadyhand.data import inspect_episodes, open_episodes
+    from steadyhand.evaluation.data_report import data_page, feature_table
 
-    episodes = open_episodes(path)
+    path, as_json = options.path, options.json
+    episodes = open_episodes(path, skip_broken_episodes=options.skip_broken_episodes)
     ranges: dict[str, str] = {}
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
 
@@ -47,15 +55,9 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
                 ranges[key] = f"{values.min():.4g} … {values.max():.4g}"
             advance(1, key)
 
-        problems = inspect_episodes(episodes, watch=watch)
-    features = {
-        key: {
-            "shape": list(array.shape[1:]),
-            "dtype": str(array.dtype),
-            "kind": "image" if len(array.shape) == 4 else "state",
-        }
-        for key, array in episodes.arrays.items()
-    }
+        problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
+    features = feature_table(episodes)
+    written = _write(options.report, lambda: data_page(episodes, problems, features))
     table = Table(title=f"{path} ({episodes.format} {episodes.version})", title_justify="left")
     for column in ("feature", "shape", "dtype", "kind", "range"):
         table.add_column(column)
@@ -68,8 +70,10 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
         table,
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
+        *(f"Task: {task}" for task in episodes.tasks[:10] if task),
         *(f"Problem: {problem.message}" for problem in problems),
         *([] if problems else ["No problem found."]),
+        *([] if written is None else [f"Report: {written}"]),
     )
     return {
         "format": episodes.format,
@@ -78,8 +82,22 @@ def _data(path: Path, *, as_json: bool) -> dict[str, Any]:
         "steps": episodes.steps,
         "rate_hz": episodes.rate_hz,
         "features": features,
+        "tasks": list(episodes.tasks),
         "problems": [vars(problem) for problem in problems],
+        "report": written,
     }
+
+
+def _write(report: Path | None, make: Callable[[], str]) -> str | None:
+    from steadyhand.cli.screen import waiting
+
+    if report is None:
+        return None
+    with waiting("drawing"):
+        text = make()
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(text)
+    return str(report)
 
 
 def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:

@@ -44,6 +44,7 @@ p, ul { max-width: 44rem; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
 .strip { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
 .narrow { max-width: 22rem; } .half { max-width: 34rem; }
+.strip-image { display: block; max-width: 100%; border-radius: .3rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; font-size: .9rem; }
 .legend svg { display: inline-block; width: 2rem; background: none; vertical-align: middle; }
 figure { margin: 0; min-width: 0; }

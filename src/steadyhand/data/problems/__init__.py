@@ -1,0 +1,91 @@
+"""What is wrong with a data set, said before training rather than by a strange policy after it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.problems import numbers, pictures, time
+from steadyhand.data.problems.problem import Problem
+from steadyhand.errors import DataError
+from steadyhand.spec import kind_of
+
+SHORT = 4
+"""Episodes with fewer steps than this are reported."""
+EARLY = 0.25
+"""So are those that are shorter than this share of the median."""
+Watch = Callable[[str, NDArray[Any] | None], None]
+
+__all__ = ["Problem", "inspect_episodes"]
+
+
+def inspect_episodes(
+    episodes: Episodes,
+    watch: Watch = lambda key, values: None,
+    *,
+    horizon: int = 0,
+    look: bool = True,
+) -> list[Problem]:
+    """Every problem found, those of the whole set first.
+
+    `watch` is given each feature, None where it cannot be read; pictures are looked at by samples,
+    and not at all without `look`. Episodes shorter than `horizon` are reported.
+    """
+    file = str(episodes.path) if episodes.path else None
+    problems = [
+        Problem("left-out", None, file, f"'{name}' is left out: {why}.")
+        for name, why in episodes.left_out.items()
+    ]
+    problems += _lengths(episodes, file, horizon)
+    flat: dict[str, NDArray[Any]] = {}
+    for key, array in episodes.arrays.items():
+        if array.shape[0] > episodes.steps:
+            message = f"'{key}' has steps after the end of the last episode; they are not used."
+            problems.append(Problem("surplus", None, file, message))
+        if kind_of(array.shape[1:]) == "image":
+            if look:
+                seen, found = pictures.inspect(episodes, key, file)
+                problems += found
+                watch(key, seen)
+            continue
+        try:
+            values = episodes.read(key)
+        except DataError as error:
+            kind = "unreadable" if error.kind == DataError.kind else error.kind
+            where = str(error.file) if error.file else file
+            problems.append(Problem(kind, error.episode, where, str(error)))
+            watch(key, None)
+            continue
+        watch(key, values)
+        if values.size == 0:
+            message = f"'{key}' is empty: its shape is {values.shape}."
+            problems.append(Problem("empty", None, file, message))
+        elif values.dtype.kind in "iuf":
+            flat[key] = values
+            if values.ndim == 2:
+                problems += numbers.inspect(episodes, key, values, file)
+    problems += time.inspect(episodes, flat, file)
+    return [*problems, *numbers.compare(episodes, flat, file)]
+
+
+def _lengths(episodes: Episodes, file: str | None, horizon: int) -> Iterator[Problem]:
+    lengths = episodes.lengths
+    usual = float(np.median(lengths))
+    for number in np.flatnonzero(lengths < max(SHORT, horizon, EARLY * usual)):
+        steps, i = int(lengths[number]), int(number)
+        if steps < SHORT:
+            yield Problem("short", i, file, f"Episode {i} has only {steps} steps.")
+        elif steps < EARLY * usual:
+            message = (
+                f"Episode {i} ends early: after {steps} steps, where half of the episodes go on "
+                f"for {usual:.0f} or more."
+            )
+            yield Problem("early", i, file, message)
+        else:
+            message = (
+                f"Episode {i} has {steps} steps, fewer than a chunk of {horizon}: what is "
+                "predicted beyond its end was never demonstrated."
+            )
+            yield Problem("horizon", i, file, message)

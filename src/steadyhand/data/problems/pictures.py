@@ -1,0 +1,66 @@
+"""Pictures that are missing, damaged, black, or always the same. Looked at by samples."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.footage import Footage
+from steadyhand.data.problems.problem import Problem
+from steadyhand.errors import DataError
+
+EPISODES = 60
+"""So many are looked at, evenly spread; the headers of all videos are."""
+DARK = 0.03
+"""Share of full brightness below which the brightest pixels make a picture black."""
+
+
+def inspect(
+    episodes: Episodes, key: str, file: str | None
+) -> tuple[NDArray[Any] | None, list[Problem]]:
+    """(the first, middle and last picture of some episodes, what is wrong with them)."""
+    problems: list[Problem] = []
+    array = episodes.arrays[key]
+    clips = array.clips if isinstance(array, Footage) else ()
+    for number, clip in enumerate(clips):
+        try:
+            clip.check()
+        except DataError as error:
+            problems.append(Problem("video", number, str(clip.file), str(error)))
+    seen: list[NDArray[Any]] = []
+    known = {problem.episode for problem in problems}
+    for number in sample(len(episodes)):
+        if number in known:
+            continue
+        start, last = int(episodes.starts[number]), int(episodes.ends[number]) - 1
+        try:
+            three = np.stack([np.asarray(array[i]) for i in (start, (start + last) // 2, last)])
+        except Exception as error:  # a damaged file can raise nearly anything
+            where = getattr(error, "file", None) or file
+            problems.append(Problem("video", number, str(where), str(error)))
+            continue
+        seen.append(three)
+        problems += _of_three(key, number, three, str(clips[number].file) if clips else file)
+    return (np.concatenate(seen) if seen else None), problems
+
+
+def sample(count: int) -> list[int]:
+    """Numbers of episodes to look at."""
+    return sorted({int(i) for i in np.linspace(0, count - 1, min(EPISODES, count))})
+
+
+def _of_three(key: str, number: int, three: NDArray[Any], file: str | None) -> list[Problem]:
+    full = 1.0 if three.dtype.kind == "f" and float(three.max()) <= 1.0 else 255.0
+    dark = [float(np.quantile(picture, 0.99)) / full < DARK for picture in three]
+    if any(dark):
+        which = ["first", "middle", "last"][dark.index(True)]
+        message = f"'{key}' is black in episode {number}, in its {which} picture."
+        return [Problem("black", number, file, message)]
+    if np.array_equal(three[0], three[1]) and np.array_equal(three[1], three[2]):
+        message = (
+            f"'{key}' does not change in episode {number}: its first, middle and last pictures are "
+            "the same. The camera may have stood still."
+        )
+        return [Problem("frozen", number, file, message)]
+    return []

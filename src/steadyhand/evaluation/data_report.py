@@ -1,0 +1,139 @@
+"""The page of a data set: what it holds, what is wrong with it, its trajectories and its frames."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data import Episodes, Problem
+from steadyhand.data.formats.parquet import picture_library
+from steadyhand.data.frame_store import as_pictures, picture_scale
+from steadyhand.data.resize import resize_frames
+from steadyhand.errors import SteadyhandError
+from steadyhand.evaluation.chart import Line, chart
+from steadyhand.evaluation.report import figure, page, section, table
+from steadyhand.spec import fitted, kind_of
+
+OVERLAID = 24
+"""Episodes drawn over one another."""
+COLUMNS = 64
+"""Features with more numbers than this are not drawn."""
+POINTS = 200
+"""Of one line: more are not seen."""
+ROWS, TIMES = 8, 6
+"""Of the contact sheet: episodes, and moments of each."""
+THUMBNAIL = 112
+"""Pixels of the shorter side."""
+
+
+def data_page(
+    episodes: Episodes, problems: Sequence[Problem], features: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """The whole page, complete in itself."""
+    lengths = episodes.lengths / episodes.rate_hz
+    name = episodes.path.name if episodes.path else "demonstrations"
+    tasks = "".join(f"<li>{escape(task)}</li>" for task in episodes.tasks if task)
+    bad = {problem.message for problem in problems if problem.kind in ("video", "unreadable")}
+    return page(
+        name,
+        f'<p class="lead">{len(episodes)} episodes of {lengths.min():.1f} to {lengths.max():.1f} s '
+        f"at {episodes.rate_hz:g} Hz, {episodes.steps} steps in all "
+        f"({escape(episodes.format)} {escape(episodes.version)}).</p>",
+        section("Tasks", f"<ul>{tasks}</ul>") if tasks else "",
+        _problems(problems),
+        _features(features),
+        *(_frames(episodes, key, bad) for key, f in features.items() if f["kind"] == "image"),
+        *(_trajectories(episodes, key) for key in _drawn(episodes)),
+    )
+
+
+def _problems(problems: Sequence[Problem]) -> str:
+    if not problems:
+        return section("Problems", "<p>None was found.</p>")
+    rows = [[escape(p.kind), escape(p.message)] for p in problems]
+    return section(f"Problems: {len(problems)}", table(["kind", "what, and what to do"], rows))
+
+
+def _features(features: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        [escape(key), str(tuple(f["shape"])), str(f["dtype"]), f["kind"]]
+        for key, f in features.items()
+    ]
+    return section("Features", table(["", "shape at a step", "type", "kind"], rows))
+
+
+def _drawn(episodes: Episodes) -> list[str]:
+    shapes = episodes.shapes
+    flat = [key for key, s in shapes.items() if len(s) == 1 and 1 <= s[0] <= COLUMNS]
+    return sorted(flat, key=lambda key: (key != "action", "state" not in key, key))[:4]
+
+
+def _trajectories(episodes: Episodes, key: str) -> str:
+    """Every number of a feature over time, episodes over one another."""
+    try:
+        values = episodes.read(key)
+    except SteadyhandError as error:
+        return section(key, f"<p>{escape(str(error))}</p>")
+    chosen = np.unique(np.linspace(0, len(episodes) - 1, OVERLAID).astype(int))
+    names = episodes.names.get(key) or [f"{key}[{i}]" for i in range(values.shape[1])]
+    charts = []
+    for column, name in enumerate(names):
+        lines = []
+        for number in chosen:
+            path = values[episodes.starts[number] : episodes.ends[number], column]
+            picks = np.unique(np.linspace(0, len(path) - 1, POINTS).astype(int))
+            lines.append(Line(picks / episodes.rate_hz, path[picks], "one faint"))
+        charts.append(chart(lines, name, x_label="s"))
+    return section(
+        key,
+        f'<p class="soft">Episodes over one another, {len(chosen)} of {len(episodes)}.</p>',
+        f'<div class="grid">{"".join(f"<div>{one}</div>" for one in charts)}</div>',
+    )
+
+
+def _frames(episodes: Episodes, key: str, bad: set[str]) -> str:
+    """A contact sheet: an episode a row, from its first picture to its last."""
+    array = episodes.arrays[key]
+    height, width = fitted((array.shape[1], array.shape[2]), (THUMBNAIL,))
+    rows, scale = [], None
+    for number in np.unique(np.linspace(0, len(episodes) - 1, ROWS).astype(int)):
+        start, end = int(episodes.starts[number]), int(episodes.ends[number])
+        try:
+            scale = picture_scale(array) if scale is None else scale
+            picked = [
+                as_pictures(np.asarray(array[int(i)]), scale, key)
+                for i in np.linspace(start, end - 1, TIMES)
+            ]
+        except SteadyhandError as error:
+            if str(error) not in bad:
+                rows.append(f"<p>{escape(str(error))}</p>")
+            continue
+        strip = np.concatenate([resize_frames(p, (height, width)) for p in picked], axis=1)
+        caption = f"Episode {number}, {(end - start) / episodes.rate_hz:.1f} s"
+        rows.append(figure(_image(strip, caption), caption))
+    return section(key, *rows)
+
+
+def _image(pixels: NDArray[np.uint8], alt: str) -> str:
+    encoded = io.BytesIO()
+    picture = picture_library().fromarray(pixels.squeeze())
+    picture.convert("RGB").save(encoded, format="JPEG", quality=85)
+    text = base64.b64encode(encoded.getvalue()).decode()
+    return f'<img class="strip-image" alt="{escape(alt)}" src="data:image/jpeg;base64,{text}">'
+
+
+def feature_table(episodes: Episodes) -> dict[str, dict[str, Any]]:
+    """What `inspect --json` says of each feature."""
+    return {
+        key: {
+            "shape": list(array.shape[1:]),
+            "dtype": str(np.dtype(array.dtype)),
+            "kind": kind_of(tuple(array.shape[1:])),
+            **({"names": list(episodes.names[key])} if key in episodes.names else {}),
+        }
+        for key, array in episodes.arrays.items()
+    }
