@@ -1,14 +1,22 @@
 """`steadyhand evaluate --offline RUN`: against episodes that the policy was not trained on."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
+from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
+from steadyhand.data import Episodes, open_episodes
 from steadyhand.errors import DataError, UsageError, nothing_at
+
+if TYPE_CHECKING:
+    from steadyhand.evaluation.offline import Judgement
+    from steadyhand.policy.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +35,8 @@ class Options:
     """Another number of network calls a chunk."""
     temperature: float | None = None
     """Another scale of the first noise."""
+    skip_broken_episodes: bool = False
+    """Leave out episodes that cannot be read, instead of stopping."""
     out: Path | None = None
     """Where the chart goes; RUN/evaluations/offline.html by default."""
     device: str = "auto"
@@ -64,7 +74,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         raise DataError("This policy was trained on data in memory. Name demonstrations: --data.")
     if not path.exists():
         raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
-    episodes = opened(path)
+    episodes = opened(path, policy, skip=options.skip_broken_episodes)
     fresh, known = divide(episodes, origin, policy.spec)
     wrong = [number for number in options.chart if number not in fresh]
     if wrong:
@@ -74,7 +84,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         )
     library = episodes.subset(known) if known else None
     if library is None and origin.data and Path(origin.data).exists():
-        before = opened(Path(origin.data))
+        before = opened(Path(origin.data), policy, skip=options.skip_broken_episodes)
         library = before.subset(divide(before, origin, policy.spec)[1])
     if library is None:
         show(console(), "The episodes it was trained on are not at hand: no nearest neighbour.")
@@ -100,14 +110,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {**found.as_json(), "chart": str(out)}
 
 
-def opened(path: Path) -> Any:
-    """The demonstrations; their pictures are put into stores first, with a progress bar."""
-    from steadyhand.data import open_episodes
+def opened(path: Path, policy: Policy, *, skip: bool) -> Episodes:
+    """The demonstrations, their pictures in stores."""
+    episodes = open_episodes(path, skip_broken_episodes=skip)
+    images = [f for f in policy.spec.images if episodes.shapes.get(f.key) == f.recorded_shape]
+    return ready_frames(episodes, images, skip_broken=skip)
 
-    return open_episodes(path)
 
-
-def table(found: Any) -> Any:
+def table(found: Judgement) -> Any:
     """The errors of policy and baselines, with their intervals."""
     from rich.table import Table
 

@@ -87,9 +87,13 @@ def demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episode
             "name where it is now with --data."
         )
     if config.data is not None and (config.data != path or path.exists()):
-        return replace(config, data=config.data.resolve()), open_episodes(config.data)
+        return replace(config, data=config.data.resolve()), open_episodes(
+            config.data, skip_broken_episodes=config.skip_broken_episodes
+        )
     task = make_task(config.task) if config.task else None
     if not isinstance(task, Demonstrated):
-        raise DataError("Name the demonstrations with --data PATH (.zarr, .zarr.zip or .npz).")
+        raise DataError(
+            "Name the demonstrations with --data PATH: a LeRobot data set, .hdf5, .zarr or .npz."
+        )
     episodes, _ = record(task, config.demonstrations)
     return replace(config, data=path), replace(episodes, path=path)

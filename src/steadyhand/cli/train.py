@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import tyro
 
 from steadyhand.cli.checks import check_task, warn_of_problems
+from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import demonstrations
 from steadyhand.data import write_episodes
@@ -32,10 +33,11 @@ HELP = """usage: steadyhand train RECIPE [--data PATH] [options]
        steadyhand train --resume --out RUN
 
 Train a policy from demonstrations. Recipes: {recipes}.
-`state` is for your own robot.
+`lerobot` is for your own robot and its cameras, `state` for its state alone.
 
-  --data PATH       demonstrations: .zarr, .zarr.zip or .npz; recorded first where the
-                    recipe's task has an expert (fork) and none are named
+  --data PATH       demonstrations: a LeRobot data set, .hdf5, .zarr, .zarr.zip or .npz;
+                    recorded first where the recipe's task has an expert (fork) and none
+                    are named
   --method NAME     {methods}
   --network NAME    {networks}
   --steps N         optimiser steps, or
@@ -149,7 +151,7 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
 
     `interrupted` is in the answer where a signal came first.
     """
-    from steadyhand.cli.screen import console, rate_of, show, waiting
+    from steadyhand.cli.screen import console, rate_of, show, tell_left_out, waiting
 
     with waiting("loading torch"):
         import torch
@@ -162,7 +164,12 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     if not resume:
         run.require_free()
     config, episodes = demonstrations(config, out)
+    tell_left_out(episodes)
     policy = build_policy(config, episodes)
+    skip = config.skip_broken_episodes
+    sound = ready_frames(episodes, policy.spec.images, skip_broken=skip)
+    if len(sound) < len(episodes):
+        episodes, policy = sound, build_policy(config, sound)
     warn_of_problems(episodes, policy.spec)
     if config.task:
         task = make_task(config.task)
@@ -231,11 +238,13 @@ def _follow(
             done = result.step
             if done % 50 == 0 or result.checkpoint is not None or done == config.steps:
                 loss = result.loss
-                pace = (done - start) * config.batch_size / (time.perf_counter() - begun)
+                passed = time.perf_counter() - begun
+                pace = (done - start) * config.batch_size / passed
                 values = {
                     "loss": loss,
                     "learning_rate": result.learning_rate,
                     "samples_per_second": pace,
+                    "waiting_for_data": result.waited / passed,
                 }
                 if result.validation_loss is not None:
                     validation = values["validation_loss"] = result.validation_loss

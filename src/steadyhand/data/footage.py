@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.files import Sum, is_damaged, stamp
 from steadyhand.data.lazy import Parts
 from steadyhand.errors import DataError, MissingExtraError
 
@@ -46,6 +47,8 @@ class Clip:
     episode: int
     whole: bool = True
     """Whether nothing else is in the file."""
+    expected: Sum | None = None
+    """Size and checksum of the file, where they are known."""
     dtype = np.dtype(np.uint8)
 
     @property
@@ -102,6 +105,8 @@ class Clip:
     def check(self) -> None:
         """Raise `DataError` where the file's header does not promise the frames; decodes none."""
         with self._opened() as (_, stream):
+            if is_damaged(self.file, self.expected):
+                raise self.damaged("it is not what was written")
             if (stream.height, stream.width) != (self.height, self.width):
                 raise self.damaged(
                     f"its frames are {stream.width}×{stream.height}, not {self.width}×{self.height}"
@@ -123,15 +128,17 @@ class Clip:
         av = video_library()
         try:
             with av.open(str(self.file)) as container:
-                if not container.streams.video:
-                    raise self.damaged("it holds no video")
+                if not container.streams.video or container.streams.video[0].codec_context is None:
+                    raise self.damaged("it holds no video that can be decoded")
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 stream.codec_context.options = STRICT
                 yield container, stream
+        except DataError:
+            raise
         except FileNotFoundError as error:
             raise self.damaged("it is not there") from error
-        except (av.error.FFmpegError, EOFError, OSError, OverflowError, ValueError) as error:
+        except Exception as error:  # a damaged file can raise nearly anything
             raise self.damaged(f"{getattr(error, 'strerror', None) or error}") from error
 
 
@@ -154,15 +161,6 @@ class Footage:
     def fingerprint(self) -> list[Any]:
         """Changes when a file does."""
         return [[*stamp(c.file), c.start, c.steps] for c in self.clips]
-
-
-def stamp(file: Path) -> list[Any]:
-    """A file's name, size and time; the size is -1 where it is not there."""
-    try:
-        found = file.stat()
-    except OSError:
-        return [file.name, -1, 0]
-    return [file.name, found.st_size, found.st_mtime_ns]
 
 
 def _runs(numbers: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -97,6 +97,9 @@ class FrameStore:
             ) from error
 
     def _build(self, watch: Watch, tolerant: bool) -> None:
+        if isinstance(self.source, Footage) and not tolerant:
+            for clip in self.source.clips:  # a look at the headers, before hours of decoding
+                clip.check()
         done, broken = self._resumable()
         ends = [int(end) for end in self._ends()]
         watch(ends[done - 1] if done else 0)

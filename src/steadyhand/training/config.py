@@ -22,7 +22,7 @@ class TrainConfig:
     task: str | None = None
     """Task the policy is evaluated in; None where there is no simulator."""
     data: Path | None = None
-    """Demonstrations: a replay buffer (.zarr, .zarr.zip) or an .npz file."""
+    """Demonstrations: a LeRobot data set, robomimic .hdf5, .zarr, .zarr.zip or .npz."""
     demonstrations: int = 200
     """Episodes that the task's own expert records where no data is named."""
     prepare: tuple[str, ...] = ()

@@ -16,6 +16,13 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
 
     Raises `ConfigurationError` for features that were not recorded or do not fit together.
     """
+    longest = int(episodes.lengths.max())
+    if config.chunking.horizon > longest:
+        raise ConfigurationError(
+            f"A chunk of {config.chunking.horizon} actions is longer than every episode (the "
+            f"longest has {longest} steps), so its end would never be learned. Choose "
+            f"--chunking.horizon and --chunking.execute of at most {longest}."
+        )
     observations = config.observations or _observations(episodes)
     relative_to = config.action_relative_to
     if relative_to == "auto":

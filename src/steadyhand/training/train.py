@@ -38,6 +38,8 @@ class StepResult:
     """Of the averaged weights on the held-out episodes, where this step measured it."""
     checkpoint: Path | None = None
     """Where this step was saved, if it was."""
+    waited: float = 0.0
+    """Seconds so far in which training waited for pictures."""
 
     @property
     def loss(self) -> float:
@@ -180,7 +182,8 @@ def _steps(
                 checkpoint = trainer.save(run, step, validation, score)
                 saved = step
             rate = config.learning_rate_at(step - 1)
-            yield StepResult(step, config.steps, rate, loss, validation, checkpoint)
+            waited = trainer.data.waited
+            yield StepResult(step, config.steps, rate, loss, validation, checkpoint, waited)
     except GeneratorExit:
         # A run that has diverged keeps its last good checkpoint.
         if step > saved and trainer.finite:

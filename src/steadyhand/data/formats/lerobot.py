@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.files import Sum, is_damaged
 from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.formats.lerobot_index import IndexedEpisode, index_v2, index_v3
 from steadyhand.data.formats.parquet import Images, Table
@@ -37,6 +38,15 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 
     Raises `DataError` where files that the index speaks of are missing or contradict it.
     """
+    note = path / "meta" / "steadyhand.json"
+    own = _json(note) if note.exists() else {}
+    sums: dict[str, Sum] = own.get("files", {})
+    for name in sums:
+        if name.startswith("meta/") and is_damaged(path / name, sums[name]):
+            raise DataError(
+                f"{path / name} is not what was written. Copy it again; if it was changed on "
+                f"purpose, delete {note}."
+            )
     info = _json(path / "meta" / "info.json")
     version = str(info.get("codebase_version", ""))
     features, rate = info.get("features"), info.get("fps")
@@ -62,16 +72,17 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     found = [episode for episode in found if episode.number not in skip]
     if not found:
         raise DataError(f"{path} has no episode that could be read.")
-    tables = _tables(found)
-    note = path / "meta" / "steadyhand.json"
-    own = _json(note) if note.exists() else {}
+    tables = _tables(found, path, sums)
     single = {*SINGLE, *own.get("single", ())}
     arrays: dict[str, LazyArray] = {}
     left_out: dict[str, str] = {}
     for key, feature in features.items():
         if key in COUNTED or key in own.get("added", ()):
             continue
-        made = _feature(path, key, feature, found, tables, float(rate), single)
+        if str(feature.get("dtype")) == "video":
+            made = _footage(path, key, feature, found, float(rate), sums)
+        else:
+            made = _feature(path, key, feature, found, tables, single)
         if isinstance(made, str):
             left_out[key] = made
         else:
@@ -98,9 +109,12 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     )
 
 
-def _tables(found: Sequence[IndexedEpisode]) -> dict[Path, Table]:
+def _tables(found: Sequence[IndexedEpisode], path: Path, sums: dict[str, Sum]) -> dict[Path, Table]:
     """The tables, each with as many rows as its episodes have steps."""
-    tables = {file: Table(file) for file in dict.fromkeys(e.table for e in found)}
+    tables = {
+        file: Table(file, sums.get(file.relative_to(path).as_posix()))
+        for file in dict.fromkeys(e.table for e in found)
+    }
     for episode in found:
         table = tables[episode.table]
         try:
@@ -120,15 +134,10 @@ def _feature(
     feature: dict[str, Any],
     found: Sequence[IndexedEpisode],
     tables: dict[Path, Table],
-    rate: float,
     single: Container[str],
 ) -> LazyArray | str:
     """The array of one feature, or why there is none."""
-    kind, shape = str(feature.get("dtype")), tuple(feature.get("shape") or ())
-    if not all(isinstance(size, int) and size >= 0 for size in shape):
-        raise DataError(f"{path}/meta/info.json: '{key}' has shape {shape}. Copy it again.")
-    if kind == "video":
-        return _footage(key, feature, shape, found, rate)
+    kind, shape = str(feature.get("dtype")), _shape(path, key, feature)
     missing = [e for e in found if key not in tables[e.table].columns]
     if len(missing) == len(found):
         return "no file has it, though meta/info.json declares it"
@@ -153,12 +162,20 @@ def _feature(
     return Parts([tables[e.table].rows(key, shape, e.first, e.steps, e.number) for e in found])
 
 
+def _shape(path: Path, key: str, feature: dict[str, Any]) -> tuple[int, ...]:
+    shape = feature.get("shape") or ()
+    if not isinstance(shape, list) or not all(isinstance(s, int) and s >= 0 for s in shape):
+        raise DataError(f"{path}/meta/info.json: '{key}' has shape {shape}. Copy it again.")
+    return tuple(shape)
+
+
 def _footage(
+    path: Path,
     key: str,
     feature: dict[str, Any],
-    shape: tuple[int, ...],
     found: Sequence[IndexedEpisode],
     rate: float,
+    sums: dict[str, Sum],
 ) -> Footage | str:
     files = [e.videos.get(key, (None, 0.0)) for e in found]
     there = [file is not None and file.exists() for file, _ in files]
@@ -173,11 +190,21 @@ def _footage(
             episode=number,
             file=file,
         )
-    height, width, _ = _picture_shape(feature, shape)
+    height, width, _ = _picture_shape(feature, _shape(path, key, feature))
     users = Counter(file for file, _ in files)
     return Footage(
         [
-            Clip(file, start, e.steps, height, width, rate, e.number, whole=users[file] == 1)
+            Clip(
+                file,
+                start,
+                e.steps,
+                height,
+                width,
+                rate,
+                e.number,
+                whole=users[file] == 1,
+                expected=sums.get(file.relative_to(path).as_posix()),
+            )
             for (file, start), e in zip(files, found, strict=True)
             if file is not None
         ]

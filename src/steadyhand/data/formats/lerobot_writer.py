@@ -1,8 +1,8 @@
 """Writes LeRobotDataset v3.0, so that what is recorded here opens in LeRobot.
 
-Video is copied as it is, never encoded again; other pictures become PNG. Parquet pages carry
-checksums. What the format cannot say, that a feature is one number and not a list of one, or
-was not there before, is noted in meta/steadyhand.json.
+Video is copied as it is, never encoded again; other pictures become PNG. Checksums of
+all files, and what the format cannot say (that a feature is one number and not a list of one, or
+was not there before) are noted in meta/steadyhand.json.
 """
 
 import importlib
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.files import sum_of
 from steadyhand.data.footage import Clip, Footage, video_library
 from steadyhand.data.formats.lerobot_stats import EpisodeStatistics, spread
 from steadyhand.data.formats.parquet import parquet_library, picture_library
@@ -225,12 +226,11 @@ def _write_meta(
         "data_files_size_in_mb": FILE_BYTES // 1_000_000,
         "video_files_size_in_mb": 500,
     }
-    own = {
+    own: dict[str, Any] = {
         "added": [key for key in ("timestamp", "task_index") if key not in episodes.arrays],
         "single": [key for key, array in episodes.arrays.items() if len(array.shape) == 1],
         "rate_assumed": episodes.rate_assumed,
     }
-    (path / "meta" / "steadyhand.json").write_text(json.dumps(own) + "\n")
     (path / "meta" / "info.json").write_text(json.dumps(info, indent=4) + "\n")
     (path / "meta" / "stats.json").write_text(json.dumps(stats.of_all(), indent=4) + "\n")
     folder = path / "meta" / "episodes" / "chunk-000"
@@ -272,6 +272,9 @@ def _write_meta(
     }
     tasks = tasks.replace_schema_metadata({"pandas": json.dumps(index)})
     parquet.write_table(tasks, path / "meta" / "tasks.parquet", write_page_checksum=True)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    own["files"] = {file.relative_to(path).as_posix(): sum_of(file) for file in files}
+    (path / "meta" / "steadyhand.json").write_text(json.dumps(own, indent=1) + "\n")
 
 
 def _feature(

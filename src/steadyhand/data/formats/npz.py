@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import stamp
+from steadyhand.data.files import stamp
 from steadyhand.data.formats.stream import pieces
 from steadyhand.errors import DataError
 

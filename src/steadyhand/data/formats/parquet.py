@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.footage import stamp
+from steadyhand.data.files import Sum, is_damaged, stamp
 from steadyhand.errors import DataError, MissingExtraError
 
 AGAIN = "Copy it again, or leave the episode out: --skip-broken-episodes."
@@ -42,12 +42,15 @@ def read_rows(file: Path, leave_out: str | None = None) -> list[dict[str, Any]]:
 class Table:
     """One parquet file; columns are read when asked for, and numbers kept."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, expected: Sum | None = None) -> None:
+        self.file, self._expected = file, expected
         self._kept: dict[str, NDArray[Any]] = {}
 
     @cached_property
     def _schema(self) -> tuple[list[str], int]:
+        if self.file.exists() and is_damaged(self.file, self._expected):
+            raise self.damaged("it is not what was written")
+
         def look(library: Any) -> tuple[list[str], int]:
             with library.ParquetFile(self.file) as file:
                 return list(file.schema_arrow.names), file.metadata.num_rows
@@ -64,6 +67,10 @@ class Table:
 
     def read(self, names: Sequence[str]) -> Any:
         """The columns of those names, as an arrow table; checksums are verified, if it has them."""
+
+        missing = [name for name in names if name not in self.columns]
+        if missing:
+            raise self.damaged(f"it has no column '{missing[0]}'")
 
         def load(library: Any) -> Any:
             with library.ParquetFile(self.file, page_checksum_verification=True) as file:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import stamp
+from steadyhand.data.files import stamp
 from steadyhand.data.formats.stream import piece_steps, pieces
 from steadyhand.errors import DataError, MissingExtraError
 

@@ -1,0 +1,43 @@
+"""Whether a file is still what it was: by name, size and time, or by size and checksum."""
+
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+PIECE = 1 << 20
+Sum = tuple[int, int]
+"""(size, crc32) of a file."""
+
+
+def stamp(file: Path) -> list[Any]:
+    """A file's name, size and time; the size is -1 where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return [file.name, -1, 0]
+    return [file.name, found.st_size, found.st_mtime_ns]
+
+
+def sum_of(file: Path) -> Sum:
+    """Size and checksum of a file, read once as long as it does not change."""
+    return _sum_of(file, *stamp(file))
+
+
+@lru_cache(maxsize=4096)
+def _sum_of(file: Path, name: str, size: int, time: int) -> Sum:
+    total = 0
+    with file.open("rb") as stream:
+        while piece := stream.read(PIECE):
+            total = zlib.crc32(piece, total)
+    return size, total
+
+
+def is_damaged(file: Path, expected: Sum | None) -> bool:
+    """Whether a file has its size and not its content.
+
+    With another size it was written anew by somebody else, and is what it is.
+    """
+    if expected is None or stamp(file)[1] != expected[0]:
+        return False
+    return sum_of(file) != tuple(expected)
