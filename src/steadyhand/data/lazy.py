@@ -3,11 +3,15 @@
 All are indexed along time only: by a slice, a number, or whole numbers of any shape.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from steadyhand.errors import DataError, MissingExtraError
 
 DENSE = 4
 """Rows that make up more than one in so many of their span are read with all between them."""
@@ -21,6 +25,24 @@ class LazyArray(Protocol):
     @property
     def dtype(self) -> Any: ...
     def __getitem__(self, key: Any, /) -> Any: ...
+
+
+@contextmanager
+def damage_told(path: Path, key: str, episode: int | None = None) -> Iterator[None]:
+    """Turn whatever a library says of a damaged file into a `DataError` that names it."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MissingExtraError) or getattr(error, "file", None) is not None:
+            raise
+        said = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+        of = "" if episode is None else f" of episode {episode}"
+        raise DataError(
+            f"{path}: '{key}'{of} cannot be read, a part of it is missing or damaged ({said}). "
+            "Copy the data again.",
+            episode=episode,
+            file=path,
+        ) from error
 
 
 class Rows:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.stream import pieces
+from steadyhand.data.lazy import damage_told
 from steadyhand.errors import DataError
 
 NAME = "npz"
@@ -123,5 +124,6 @@ class _Member:
 
     def __getitem__(self, key: Any) -> Any:
         if self._values is None:
-            self._values = self._members.load(self._name)
+            with damage_told(self._members.path, self._name):
+                self._values = self._members.load(self._name)
         return self._values[key]

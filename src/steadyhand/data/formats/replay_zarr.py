@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.stream import piece_steps, pieces
+from steadyhand.data.lazy import damage_told
 from steadyhand.errors import DataError, MissingExtraError
 
 NAME = "diffusion-policy-zarr"
@@ -126,6 +127,10 @@ class _WholeArray:
         return [len(files), sum(f[1] for f in files), max(f[2] for f in files)]
 
     def __getitem__(self, key: Any, /) -> Any:
+        with damage_told(self._path, self._key):
+            return self._read(key)
+
+    def _read(self, key: Any) -> Any:
         missing = self._array.nchunks - self._array.nchunks_initialized
         if missing:
             raise DataError(

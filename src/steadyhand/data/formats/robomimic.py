@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import stamp
-from steadyhand.data.lazy import LazyArray, Parts
+from steadyhand.data.lazy import LazyArray, Parts, damage_told
 from steadyhand.errors import DataError, MissingExtraError
 
 NAME = "robomimic-hdf5"
@@ -156,7 +156,11 @@ class _Dataset:
         self.shape, self.dtype = shape, dtype
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        with self._library.File(self._path, "r") as file:
+        episode = _index(self._place.split("/")[1])
+        with (
+            damage_told(self._path, self._place, episode),
+            self._library.File(self._path, "r") as file,
+        ):
             dataset = file[self._place]
             if isinstance(key, np.ndarray):
                 return dataset[int(key.min()) : int(key.max()) + 1][key - int(key.min())]
