@@ -57,6 +57,14 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         raise DataError(f"{path} has no episode that could be read.")
     if total is not None and total != sum(lengths) and not skip:
         raise DataError(f"{path} counts {total} steps and has {sum(lengths)}. Copy it again.")
+    for name in demos:
+        if more := found[name].keys() - found[demos[0]].keys():
+            raise DataError(
+                f"{path}: {name} has '{min(more)}', and {demos[0]} has none. All episodes need the "
+                "same features; leave one of them out: --skip-broken-episodes.",
+                episode=_index(demos[0]),
+                file=path,
+            )
     arrays = {key: _feature(path, library, key, found, demos) for key in found[demos[0]]}
     rate = _rate(said)
     return Episodes(
@@ -71,7 +79,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 
 
 def _demos(path: Path, file: Any) -> list[str]:
-    names = [name for name in file.get("data", {}) if name.startswith("demo_")]
+    names = [name for name in _inside(file, "data") if name.startswith("demo_")]
     if not names or not all(name.removeprefix("demo_").isdecimal() for name in names):
         raise DataError(
             f"{path} has no groups data/demo_<i>, as robomimic's files do; it holds: "
@@ -80,13 +88,18 @@ def _demos(path: Path, file: Any) -> list[str]:
     return sorted(names, key=_index)
 
 
+def _inside(parent: Any, name: str) -> list[str]:
+    # Not parent.get, which passes damage off as nothing.
+    return list(parent[name]) if name in parent else []
+
+
 def _index(name: str) -> int:
     return int(name.removeprefix("demo_"))
 
 
 def _datasets(demo: Any) -> dict[str, tuple[str, tuple[int, ...], np.dtype[Any]]]:
     """Feature → (path in the demo, shape, dtype)."""
-    inside = {key: f"obs/{key}" for key in demo.get("obs", {})}
+    inside = {key: f"obs/{key}" for key in _inside(demo, "obs")}
     for key in demo:
         name = "action" if key == "actions" else key
         if key not in ("obs", "next_obs"):
