@@ -13,8 +13,9 @@ def lerobot(method: str = "flow", network: str = "mlp") -> TrainConfig:
     """Your own robot, as LeRobot recorded it: every camera, its state, its rate, its action."""
     process, sampler = method_parts(method)
     return TrainConfig(
-        observations=(),
-        action_relative_to="auto",
+        # What the robot was told last: chunks begin where the one before left off.
+        observations=("last_action", "observation.*"),
+        action_relative_to="last_action",
         image_size=(96,),
         chunking=Chunking(obs_steps=2, horizon=16, execute=8),
         policy=PolicyConfig(
@@ -26,6 +27,7 @@ def lerobot(method: str = "flow", network: str = "mlp") -> TrainConfig:
             normalisation="quantile",
         ),
         batch_size=64,
+        noises=8,
         learning_rate=5e-4,
         steps=10_000,
     )

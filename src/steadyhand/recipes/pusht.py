@@ -38,8 +38,8 @@ def pusht_image(method: str = "flow", network: str = "mlp") -> TrainConfig:
     return TrainConfig(
         task="pusht:view=96",
         prepare=("mirror",),
-        observations=("img", "state[:2]"),
-        action_relative_to="state[:2]",
+        observations=("img", "state[:2]", "last_action"),
+        action_relative_to="last_action",
         chunking=Chunking(obs_steps=2, horizon=16, execute=8),
         policy=PolicyConfig(
             encoder=ImageEncoderConfig(network=ResNetConfig(width=32)),
@@ -49,6 +49,7 @@ def pusht_image(method: str = "flow", network: str = "mlp") -> TrainConfig:
             normalisation="quantile",
         ),
         batch_size=64,
+        noises=8,
         learning_rate=5e-4,
     )
 

@@ -30,15 +30,14 @@ class TrainConfig:
     skip_broken_episodes: bool = False
     """Whether to leave out episodes that cannot be read, instead of stopping."""
     observations: tuple[str, ...] = ("state",)
-    """Recorded features the policy sees; columns of one are picked as 'state[:2]'. None named:
-    all that is called 'observation.…'."""
+    """Recorded features the policy sees; columns of one are picked as 'state[:2]', all that begin
+    alike as 'observation.*'. last_action is what the robot was told at the tick before."""
     image_size: tuple[int, ...] = ()
     """Images are resized: one number is the shorter side, two are height and width."""
     action: str = "action"
     """Recorded feature the policy predicts."""
     action_relative_to: str | None = None
-    """Observation whose latest value chunks are predicted relative to; None for absolute, auto
-    for the one that actions stay near, if there is one."""
+    """Observation whose latest value chunks are predicted relative to; None for absolute."""
     chunking: Chunking = field(default_factory=Chunking)
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
     validation_share: float = 0.05
@@ -51,6 +50,8 @@ class TrainConfig:
     """Train for about so long instead: the speed is measured, a number of steps fixed."""
     batch_size: int = 256
     """Windows in one step."""
+    noises: int = 1
+    """Noises of each window in one step; what it shows is encoded once for all of them."""
     learning_rate: float = 5e-4
     """Peak of the cosine schedule."""
     warmup_steps: int = 500
@@ -81,7 +82,7 @@ class TrainConfig:
                     f"{name} is the text {getattr(self, name)!r}; give a tuple of names, as "
                     f"({getattr(self, name)!r},)."
                 )
-        for name in ("demonstrations", "steps", "batch_size", "checkpoint_every"):
+        for name in ("demonstrations", "steps", "batch_size", "noises", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("learning_rate", "clip_norm", "minutes"):

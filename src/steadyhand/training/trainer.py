@@ -71,7 +71,7 @@ class Trainer:
         batch = self.data.batch(windows)
         ahead = batch_windows(len(self.data), config.batch_size, config.seed, number + 1)
         self.data.prepare(ahead)
-        loss = self._loss(self.policy, batch, (config.seed, number))
+        loss = self._loss(self.policy, batch, (config.seed, number), noises=config.noises)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.policy.parameters(), config.clip_norm)
@@ -81,20 +81,28 @@ class Trainer:
         self.average.update(self.policy, config.ema_decay_at(number))
         return loss.detach()
 
-    def _loss(self, policy: Policy, batch: Batch, key: tuple[int, int]) -> Tensor:
+    def _loss(
+        self, policy: Policy, batch: Batch, key: tuple[int, int], *, noises: int = 1
+    ) -> Tensor:
+        """The loss over `noises` noises of each window, what was seen encoded once for all."""
         draw = np.random.default_rng([*key, 0x71AE])
         # Stratified over the batch: the same distribution, with less variance from batch to batch.
-        count = len(batch.action)
+        count = len(batch.action) * noises
         uniform = (draw.permutation(count) + draw.random(count)) / count
         self.generator.manual_seed(int(draw.integers(2**63)))
         # Dropout and random crops draw from the global generators.
         torch.manual_seed(int(draw.integers(2**63)))
-        eps = torch.randn(batch.action.shape, generator=self.generator, device=self.device)
+        shape = (count, *batch.action.shape[1:])
+        eps = torch.randn(shape, generator=self.generator, device=self.device)
         sampler = policy.sampler
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            condition = policy.condition(batch.observation)
+            seen = (batch.action, batch.weight, *policy.condition(batch.observation))
+            action, weight, condition, *mask = (
+                part if part is None or noises == 1 else part.repeat(noises, *[1] * (part.ndim - 1))
+                for part in seen
+            )
             return sampler.loss(  # type: ignore[operator]
-                batch.action, eps, uniform, condition[0], batch.weight, *condition[1:]
+                action, eps, uniform, condition, weight, *mask
             )
 
     @property
