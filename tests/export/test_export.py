@@ -60,3 +60,54 @@ def test_exported_is_the_same_for_any_batch(solver, network) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("calls")
+
+
+IMAGES = """
+import sys
+import numpy as np
+import torch
+from steadyhand.data import Statistics
+from steadyhand.export.graph import example_inputs, export_policy
+from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, MLPConfig, ResNetConfig
+from steadyhand.policy.config import PolicyConfig
+from steadyhand.spec import PolicySpec
+
+torch.set_num_threads(1)
+network = ResNetConfig(width=16, blocks=(1, 1))
+if sys.argv[1] != "resnet":
+    import json
+    tiny = {"image_size": 28, "patch_size": 14, "num_hidden_layers": 1, "hidden_size": 16,
+            "num_attention_heads": 2, "intermediate_size": 32, "model_type": sys.argv[1]}
+    network = BackboneConfig(architecture=json.dumps(tiny))
+config = PolicyConfig(
+    denoiser=MLPConfig(width=32, blocks=1),
+    encoder=ImageEncoderConfig(network=network, crop=0.875),
+)
+recorded = {"front": (60, 80, 3), "wrist": (40, 40, 3), "state": (5,), "action": (2,)}
+spec = PolicySpec.select(recorded, observations=["front", "wrist", "state"], image_size=(32, 32))
+random = np.random.default_rng(0)
+one = {f.name: Statistics.of(random.normal(2, 3, (50, *f.shape)))
+       for f in spec.features if f.kind == "state"}
+torch.manual_seed(0)
+policy = config.build(spec, one).eval()
+for name, parameter in policy.named_parameters():
+    if name.startswith("sampler") or "maps.weight" in name:
+        torch.nn.init.normal_(parameter, std=1.0 if "maps" in name else 0.1)
+program = export_policy(policy)
+for batch in (1, 2, 5):
+    inputs = example_inputs(policy, batch)
+    assert inputs[0]["front"].shape == (batch, 2, 60, 80, 3)
+    assert inputs[0]["front"].dtype == torch.uint8
+    with torch.no_grad():
+        wanted, answer = policy(*inputs), program.module()(*inputs)
+        other = policy({**inputs[0], "front": 255 - inputs[0]["front"]}, *inputs[1:])
+    assert float((answer - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+    assert float((other - wanted).abs().max()) > 1e-3, "the pictures matter"
+"""
+
+
+@pytest.mark.parametrize("network", ["resnet", "dinov2"])
+def test_a_whole_image_policy_is_exported(network) -> None:
+    """From uint8 as cameras give it: resize, crop, network, every step, in one graph."""
+    done = subprocess.run([sys.executable, "-c", IMAGES, network], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

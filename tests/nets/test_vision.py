@@ -100,6 +100,14 @@ def test_crops_are_random_in_training_and_central_after() -> None:
     assert torch.equal(corners(), found)
 
 
+def test_a_map_of_one_place_is_refused() -> None:
+    """After five halvings nothing is left of 28 pixels, and a softmax over it is always 1."""
+    whole = replace(TINY, network=ResNetConfig(width=8))
+    with pytest.raises(ConfigurationError, match="a map of 1×1 of pictures of 28×28"):
+        whole.build(spec_of(front=(32, 32, 3)))
+    assert whole.build(spec_of(front=(64, 64, 3))).condition_shape == (2, 9)
+
+
 def test_jitter_is_for_training_only() -> None:
     spec = spec_of(front=(24, 24, 3))
     encoder = replace(TINY, jitter=0.5, crop=1.0).build(spec)

@@ -20,6 +20,7 @@ from steadyhand.cli.options import parse
 from steadyhand.cli.record import demonstrations
 from steadyhand.data import write_episodes
 from steadyhand.errors import UsageError
+from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
@@ -40,6 +41,7 @@ Train a policy from demonstrations. Recipes: {recipes}.
                     are named
   --method NAME     {methods}
   --network NAME    {networks}
+  --backbone MODEL  a vision model of transformers instead of the ResNet, by folder or hub name
   --steps N         optimiser steps, or
   --minutes M       about so long: the speed is measured and a number of steps fixed
   --out RUN         the run's folder; it must be new
@@ -58,6 +60,9 @@ class Options:
     """How actions are generated; the recipe's own by default."""
     network: Literal["mlp", "unet", "unet-paper"] | None = None
     """The denoiser; the recipe's own by default."""
+    backbone: str | None = None
+    """What looks at pictures instead of the ResNet: a vision model of transformers, by its folder
+    or its name on the hub, as facebook/dinov2-small."""
     out: Path | None = None
     """The run's folder; it must be new. runs/RECIPE-TIME by default."""
     resume: bool = False
@@ -83,8 +88,12 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     if _peek(arguments, "--steps") and _peek(arguments, "--minutes"):
         raise UsageError("Give --steps or --minutes, not both: minutes fix a number of steps.")
     method, network = _peek(arguments, "--method"), _peek(arguments, "--network")
+    backbone = _peek(arguments, "--backbone")
     config = recipe(arguments[0], method=method, network=network)
-    default = Options(config=config, method=cast(Any, method), network=cast(Any, network))
+    config = config if backbone is None else _with_backbone(config, backbone, arguments[0])
+    default = Options(
+        config=config, method=cast(Any, method), network=cast(Any, network), backbone=backbone
+    )
     options = parse(
         Options,
         arguments[1:],
@@ -96,6 +105,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     name = "-".join(filter(None, [arguments[0], method, network, stamp]))
     out = options.out or Path("runs") / name
     return tell(train_run(options.config, out, resume=False), options.config)
+
+
+def _with_backbone(config: TrainConfig, source: str, name: str) -> TrainConfig:
+    encoder = config.policy.encoder
+    if not isinstance(encoder, ImageEncoderConfig):
+        raise UsageError(f"The recipe {name} sees no pictures, so --backbone has nothing to do.")
+    encoder = replace(encoder, network=BackboneConfig(source=source))
+    return replace(config, policy=replace(config.policy, encoder=encoder))
 
 
 def _about(name: str) -> str:

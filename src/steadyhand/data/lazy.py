@@ -96,7 +96,8 @@ def take(source: LazyArray, rows: NDArray[np.int64]) -> NDArray[Any]:
         return np.empty((0, *source.shape[1:]), source.dtype)
     low, high = int(rows.min()), int(rows.max()) + 1
     if high - low == len(rows) and rows[0] == low and np.all(np.diff(rows) == 1):
-        return np.asarray(source[low:high])
+        found = np.asarray(source[low:high])
+        return found if found.flags.writeable else found.copy()
     if isinstance(source, np.ndarray | Rows | Parts | Mapped) or high - low > DENSE * len(rows):
         return np.asarray(source[rows])
     return np.asarray(source[low:high])[rows - low]

@@ -10,6 +10,9 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.nets.vision import SpatialSoftmax
 from steadyhand.spec import Feature, PolicySpec
 
+SMALLEST_MAP = 4
+"""Places that the map of a picture needs at least."""
+
 
 class StateEncoder(nn.Module):
     """Normalised states, each (B, T_o, …), flattened and joined → condition (B, T_o, D).
@@ -68,6 +71,7 @@ class ImageEncoder(nn.Module):
         self.networks = nn.ModuleList()
         for feature, size in zip(spec.images[:count], self.crops, strict=False):
             trunk = network(feature.shape[2], size)
+            _check_map(trunk, feature.shape[2], size)
             softmax = SpatialSoftmax(trunk.features, keypoints)  # type: ignore[arg-type]
             head = nn.Sequential(nn.Linear(softmax.features, features), nn.ReLU())
             self.networks.append(nn.Sequential(trunk, softmax, head))
@@ -108,6 +112,18 @@ class ImageEncoder(nn.Module):
             top + torch.arange(size[0], device=device).view(1, 1, -1, 1),
             left + torch.arange(size[1], device=device).view(1, 1, 1, -1),
         ]
+
+
+@torch.no_grad()
+def _check_map(trunk: nn.Module, channels: int, size: tuple[int, int]) -> None:
+    """Raise `ConfigurationError` where so little is left of a picture that nothing has a place."""
+    rows, columns = trunk(torch.zeros(1, channels, *size)).shape[-2:]
+    if rows * columns < SMALLEST_MAP:
+        raise ConfigurationError(
+            f"The network makes a map of {rows}×{columns} of pictures of {size[0]}×{size[1]}, in "
+            "which nothing has a place. Choose a larger --image-size, or fewer levels: "
+            "--encoder.network.blocks 2 2."
+        )
 
 
 def _cropped(feature: Feature, crop: float) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows, split_episodes
+from steadyhand.data.lazy import take
 from steadyhand.policy.policy import Policy
 from steadyhand.spec import LAST_ACTION, parse_name
 from steadyhand.tasks import prepare_episodes
@@ -117,7 +118,11 @@ class WindowLoader:
         return found
 
     def _gather(self, windows: NDArray[np.int64]) -> "Pictures":
-        return {name: frames[self._seen[windows]] for name, frames in self._frames.items()}
+        rows = self._seen[windows]
+        return {
+            name: take(frames, rows.reshape(-1)).reshape(*rows.shape, *frames.shape[1:])
+            for name, frames in self._frames.items()
+        }
 
     def in_order(self, batch_size: int, at_most: int) -> Iterator[tuple[int, Batch]]:
         """(number, batch) over up to `at_most` windows, evenly spread: for the validation loss."""

@@ -100,7 +100,9 @@ def _follows(
     moving = [pair for pair in found if pair is not None]
     if not moving:
         return
-    related = [lag for lag, correlation in moving if correlation >= UNRELATED]
+    # The best of many lags of few steps is high by chance alone.
+    enough = max(UNRELATED, 3.5 / np.sqrt(episodes.steps))
+    related = [lag for lag, correlation in moving if correlation >= enough]
     if len(related) < len(moving) / 2:
         message = (
             f"'action' and '{key}' do not follow each other: in {len(moving) - len(related)} of "
