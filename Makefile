@@ -27,6 +27,7 @@ docs: demo
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/frames.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Installing into .venv, a minute or so …"

@@ -22,6 +22,8 @@ SHORTER = {
     'config = sh.recipe("fork")': 'config = shorter(sh.recipe("fork"))',
     "episodes=100": "episodes=2",
     "--minutes 10": "--steps 20 --denoiser.width 16",
+    "--minutes 30": "--steps 2 --batch-size 4 --encoder.network.width 8",
+    "--offline runs/image": "--offline runs/image --samples 1 --steps 1",
     "--data fork.npz --out": "--data fork.npz --steps 20 --out",
     "--episodes 50": "--episodes 2",
     "--episodes 100": "--episodes 2",

@@ -26,7 +26,7 @@ import torch
 import zarr
 
 from steadyhand.cli.main import main
-from steadyhand.data import write_episodes
+from steadyhand.data import open_episodes, write_episodes
 from steadyhand.tasks import record_episodes
 
 PAGE = Path(__file__).parents[2] / "docs" / "mistakes.md"
@@ -131,6 +131,32 @@ def locked() -> None:
 
 def short_episodes() -> None:
     save("uneven.npz", state=np.zeros((20, 2), np.float32))
+
+
+def channels_first() -> None:
+    save("turned.npz", img=np.zeros((176, 3, 24, 24), np.uint8))
+
+
+def pictures() -> None:
+    save("seen.npz", img=np.zeros((176, 24, 24, 3), np.uint8))
+
+
+def pictures_too_bright() -> None:
+    save("dim.npz", img=np.full((176, 72, 72, 3), 4000, np.uint16))
+
+
+def lerobot(file: str, **changes: object) -> None:
+    """The demonstrations as LeRobot's, without a file, or with fields of it changed."""
+    with np.load("demos.npz") as found:
+        arrays = {f"observation.{k}" if k == "state" else k: v for k, v in found.items()}
+    np.savez("named.npz", **arrays)
+    write_episodes("demos.lerobot", open_episodes("named.npz"))
+    Path("named.npz").unlink()
+    if changes:
+        (Path("demos.lerobot") / "meta" / "steadyhand.json").unlink()
+        change(f"demos.lerobot/{file}", **changes)
+    else:
+        (Path("demos.lerobot") / file).unlink()
 
 
 MISTAKES: dict[str, list[Mistake]] = {
@@ -264,8 +290,67 @@ MISTAKES: dict[str, list[Mistake]] = {
             note="an action that is one number without an axis",
         ),
         Mistake("train fork --data demos.npz --prepare align"),
+        Mistake("train fork --data demos.npz --observations camera.*"),
+        Mistake(
+            "train fork --data demos.npz --chunking.horizon 90", note="longer than every episode"
+        ),
         Mistake("inspect nowhere.npz"),
         Mistake("inspect notes.txt"),
+    ],
+    "Cameras, and data of other projects": [
+        Mistake("train lerobot --data demos.npz", note="nothing in it is called observation.…"),
+        Mistake("train fork --data demos.npz --image-size 2"),
+        Mistake("train pusht_image --data demos.npz --prepare", note="no pictures in it"),
+        Mistake("train state --data turned.npz --observations img", channels_first),
+        Mistake("train state --data seen.npz --observations img", pictures),
+        Mistake("train lerobot --data dim.npz --observations img last_action", pictures_too_bright),
+        Mistake("train fork --backbone facebook/dinov2-small"),
+        Mistake(
+            "train lerobot --data seen.npz --observations img last_action --backbone ./nowhere",
+            pictures,
+        ),
+        Mistake(
+            "train lerobot --data demos.lerobot",
+            lambda: lerobot("meta/info.json"),
+            note="info.json is missing",
+        ),
+        Mistake(
+            "train lerobot --data demos.lerobot",
+            lambda: lerobot("data/chunk-000/file-000.parquet"),
+            note="a file of it is missing",
+        ),
+        Mistake(
+            "train lerobot --data demos.lerobot",
+            lambda: lerobot("meta/info.json", codebase_version="v1.6"),
+            note="of a version that is not read",
+        ),
+        Mistake(
+            "train lerobot --data demos.lerobot",
+            lambda: lerobot("meta/info.json", total_frames=7),
+            note="its index and its files differ",
+        ),
+        Mistake(
+            "inspect cut.hdf5",
+            lambda: Path("cut.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n and no more"),
+        ),
+        Mistake("inspect demos.npz --report notes.txt/page.html"),
+        Mistake("convert demos.npz"),
+        Mistake("convert demos.npz demos.csv"),
+        Mistake("convert demos.npz notes.txt --format zarr"),
+        Mistake("convert nan.npz sound.zarr", with_nan),
+        Mistake("convert demos.npz new.lerobot", without="pyarrow"),
+    ],
+    "Judging offline": [
+        Mistake("evaluate --offline"),
+        Mistake("evaluate --offline nowhere"),
+        Mistake("evaluate --offline run --data nowhere.npz"),
+        Mistake("evaluate --offline run --samples 0"),
+        Mistake("evaluate --offline run --chart 99"),
+        Mistake(
+            "evaluate --offline run --data wide.npz",
+            lambda: save("wide.npz", state=np.zeros((176, 5), np.float32)),
+            note="not what the policy sees",
+        ),
     ],
     "Recording": [
         Mistake("record"),

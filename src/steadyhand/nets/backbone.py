@@ -40,8 +40,8 @@ def describe(source: str) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
             said = {}
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"There is no vision backbone '{source}' ({str(error).splitlines()[0]}). Name a folder "
-            "with config.json and model.safetensors, or a model of the hub as "
+            f"There is no vision backbone '{source}': it is no folder with config.json and "
+            "model.safetensors, and the hub knows no such model or cannot be reached. Name one as "
             "facebook/dinov2-small."
         ) from error
     mean, deviation = (said.get(f"image_{name}") or (0.5,) * 3 for name in ("mean", "std"))

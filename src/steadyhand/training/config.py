@@ -12,7 +12,7 @@ import tyro
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.spec import Chunking
+from steadyhand.spec import SMALLEST_IMAGE, Chunking, fitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,7 @@ class TrainConfig:
                 raise ConfigurationError(
                     f"{name} is {getattr(self, name)}; it must not be below 0."
                 )
+        fitted((SMALLEST_IMAGE, SMALLEST_IMAGE), self.image_size)  # refuses what is no size
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigurationError(f"betas are {self.betas}; both must be in [0, 1).")
         if not 0 <= self.ema_decay < 1:

@@ -89,7 +89,7 @@ def require_free(path: Path, format: str | None = None) -> ModuleType:
             ".zarr or .lerobot."
         )
     if path.exists() or path.is_symlink():
-        raise UsageError(f"{path} is already there, and is left as it is. Choose another --out.")
+        raise UsageError(f"{path} is already there, and is left as it is. Name another place.")
     return WRITERS[name]
 
 
@@ -123,7 +123,7 @@ def write_episodes(
     except OSError as error:
         raise DataError(
             f"{path} cannot be written ({error.strerror or error}). Nothing is left of it; free "
-            "the disk or choose another --out."
+            "the disk or name another place."
         ) from error
     finally:
         _remove(partial)
