@@ -140,6 +140,55 @@ FAULTS = [
         "self.path, self.partial = path, path",
         "evaluation/test_evaluation.py -k stop",
     ),
+    Fault(
+        "a crop after training that is not in the centre",
+        "nets/encoder.py",
+        "top, left = spare[0] // 2, spare[1] // 2",
+        "top, left = 0, 0",
+        "nets/test_vision.py -k crops",
+    ),
+    Fault(
+        "pictures resized in another way on the robot than in training",
+        "policy/policy.py",
+        "resize_matrix(source, target)",
+        "resize_matrix(source, target, antialias=False)",
+        "nets/test_vision.py -k resizes",
+    ),
+    Fault(
+        "the action of a step shown to the policy that is to predict it",
+        "data/episodes.py",
+        "before = np.arange(self.steps) - 1",
+        "before = np.arange(self.steps)",
+        "runtime/test_last_action.py",
+    ),
+    Fault(
+        "a seek that goes too far",
+        "data/footage.py",
+        "self.start + low / self.rate_hz",
+        "self.start + (low + 3) / self.rate_hz",
+        "data/test_formats.py -k three",
+    ),
+    Fault(
+        "a store that is not built anew",
+        "data/frame_store.py",
+        "made_from = [VERSION, self.source.shape, self.source.fingerprint()]",
+        "made_from = [VERSION, self.source.shape]",
+        "data/test_frames.py -k anew",
+    ),
+    Fault(
+        "demonstrations sorted by name",
+        "data/formats/robomimic.py",
+        "return sorted(names, key=_index)",
+        "return sorted(names)",
+        "data/test_formats.py -k order",
+    ),
+    Fault(
+        "judged on episodes it was trained on",
+        "evaluation/offline.py",
+        "fresh = [number for number, mark in enumerate(marks) if not mark]",
+        "fresh = [number for number, mark in enumerate(marks)]",
+        "evaluation/test_offline.py",
+    ),
 ]
 
 

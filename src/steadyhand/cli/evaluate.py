@@ -70,13 +70,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
     from steadyhand.cli.screen import progress, results, scores_table, show
-    from steadyhand.evaluation.video import require_video, write_video
+    from steadyhand.data.footage import video_library
+    from steadyhand.evaluation.video import write_video
     from steadyhand.tasks import make_task
     from steadyhand.training.checkpoint import find_policy, run_of
 
     find_policy(options.run)
     if options.video:
-        require_video()
+        video_library()
     out = options.out or run_of(options.run) / "evaluations"
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
     filmed = [episode for episode in found.episodes if episode.frames]

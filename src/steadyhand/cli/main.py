@@ -41,7 +41,7 @@ EXTRAS = {
     "PIL": "data",
     "transformers": "backbones",
     "gym_pusht": "pusht",
-    "av": "video",
+    "av": "data",
 }
 
 HELP = """usage: steadyhand VERB [options]

@@ -1,28 +1,19 @@
 """Films of episodes, as mp4 that browsers play."""
 
-import importlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import CheckpointError, MissingExtraError
-
-
-def require_video() -> Any:
-    """PyAV. Raises `MissingExtraError` where it is not installed, before any work is done."""
-    try:
-        return importlib.import_module("av")
-    except ImportError as error:
-        raise MissingExtraError("av", "video") from error
+from steadyhand.data.footage import video_library
+from steadyhand.errors import CheckpointError
 
 
 def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], rate_hz: float) -> None:
     """H.264 at `rate_hz`; frames are (height, width, 3) uint8, of even height and width."""
-    av = require_video()
+    av = video_library()
     height, width = (size // 2 * 2 for size in frames[0].shape[:2])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
