@@ -7,9 +7,9 @@ import time
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import torch  # noqa: E402
-from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
-from torchvision.transforms import v2  # noqa: E402
+import torch
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+from torchvision.transforms import v2
 
 ROUNDS, BATCHES, BATCH = 3, 3, 64
 

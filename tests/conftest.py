@@ -1,5 +1,6 @@
 """Shared by all tests: shapes are checked at run time, torch keeps to one thread."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,16 @@ from steadyhand.training.train import build_policy  # noqa: E402
 torch.set_num_threads(1)
 
 DEMONSTRATIONS = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_session(tmp_path_factory):
+    """Frame stores of the tests go where they are removed again, not into the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STEADYHAND_CACHE", str(folder))
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
