@@ -161,6 +161,8 @@ class Episodes:
 
     def subset(self, episodes: Sequence[int] | NDArray[np.int64]) -> "Episodes":
         """Some of the episodes, in the order given; still read when they are asked for."""
+        if not len(episodes):
+            raise ConfigurationError("A part of a data set needs at least one episode.")
         rows = np.concatenate([np.arange(self.starts[i], self.ends[i]) for i in episodes])
         arrays = {key: Rows(array, rows) for key, array in self.arrays.items()}
         return replace(self, arrays=arrays, ends=np.cumsum(self.lengths[list(episodes)]))
