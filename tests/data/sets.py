@@ -31,11 +31,12 @@ def pictures(steps, seed=0, size=SIZE):
     return frames
 
 
-def film(path: Path, frames, rate=RATE, codec="libx264", every=1):
+def film(path: Path, frames, rate=RATE, codec="libx264", every=1, options=None):
     """An mp4; with `every` > 1 each frame is shown so many times, at as many times the rate."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(rate * every))
+        stream.options = options or {}
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         for frame in np.repeat(frames, every, axis=0):
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):

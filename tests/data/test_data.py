@@ -139,7 +139,7 @@ def test_a_rate_that_nobody_says_is_told_as_a_guess(tmp_path, replay) -> None:
     assert guess.rate_assumed
     assert guess.rate_hz == 10
     assert open_episodes(replay).rate_assumed
-    write_episodes(tmp_path / "b.npz", replace(guess, rate_hz=25.0))
+    write_episodes(tmp_path / "b.npz", replace(guess, rate_hz=25.0, rate_assumed=False))
     assert not open_episodes(tmp_path / "b.npz").rate_assumed
 
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import sets
 
-from steadyhand.data import open_episodes, write_episodes
+from steadyhand.data import Episodes, open_episodes, write_episodes
+from steadyhand.data.footage import Clip
 from steadyhand.data.frames import with_frames
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature
@@ -159,7 +160,7 @@ def test_data_of_two_shapes_names_file_and_episode(tmp_path) -> None:
     with h5py.File(path, "a") as file:
         del file["data/demo_1/obs/state"]
         file["data/demo_1/obs/state"] = np.zeros((9, 5), np.float32)
-    with pytest.raises(DataError, match=r"two.hdf5: demo_0 has a 'state' of shape \(4,\)"):
+    with pytest.raises(DataError, match=r"'state' at each step is \(5,\) in demo_1 and \(4,\) in"):
         open_episodes(path)
     assert open_episodes(path, skip_broken_episodes=True).lengths.tolist() == [12, 15]
 
@@ -352,3 +353,64 @@ def test_the_shared_sets_come_back_from_lerobot_v3(name, tmp_path) -> None:
     for film in path.rglob("*.mp4") if path.is_dir() else ():
         copies = [f for f in tmp_path.rglob("*.mp4") if f.stat().st_size == film.stat().st_size]
         assert any(copy.read_bytes() == film.read_bytes() for copy in copies)
+
+
+def test_pictures_that_refer_across_key_frames(tmp_path) -> None:
+    """Open groups of pictures: what is read at random is what is read from the beginning."""
+    frames = np.random.default_rng(0).integers(0, 256, (48, 48, 64, 3), dtype=np.uint8)
+    options = {"x264-params": "open-gop=1:keyint=8"}
+    sets.film(tmp_path / "open.mp4", frames, options=options)
+    clip = Clip(tmp_path / "open.mp4", 0.0, 48, 48, 64, 10.0, 0)
+    whole = clip[:]
+    for step in range(48):
+        np.testing.assert_array_equal(clip[step], whole[step])
+
+
+def test_a_film_shared_with_what_is_left_out_is_still_sound(tmp_path) -> None:
+    path = sets.lerobot_v3(tmp_path / "set")
+    write_episodes(tmp_path / "one.lerobot", open_episodes(path).subset([1]))
+    [clip] = open_episodes(tmp_path / "one.lerobot").arrays[sets.CAMERA].clips
+    clip.check()
+    from steadyhand.data.formats import lerobot
+
+    [clip] = lerobot.read(path, frozenset({0, 1})).arrays[sets.CAMERA].clips
+    clip.check()
+
+
+def test_one_odd_demonstration_does_not_cost_the_others(tmp_path) -> None:
+    path = sets.robomimic(tmp_path / "odd.hdf5")
+    with h5py.File(path, "a") as file:
+        file["data/demo_2/obs/extra"] = np.zeros((15, 1), np.float32)
+    kept = open_episodes(path, skip_broken_episodes=True)
+    assert kept.numbers == (0, 1)
+    assert list(kept.left_out) == ["episode 2"]
+
+
+def test_the_action_is_what_the_file_calls_actions(tmp_path) -> None:
+    with h5py.File(tmp_path / "both.hdf5", "w") as file:
+        file["data/demo_0/actions"] = np.ones((5, 2), np.float32)
+        file["data/demo_0/obs/action"] = np.zeros((5, 2), np.float32)
+    episodes = open_episodes(tmp_path / "both.hdf5")
+    assert episodes.read("action").max() == 1
+    assert episodes.read("obs_action").max() == 0
+
+
+def test_a_guess_at_the_rate_stays_a_guess(tmp_path) -> None:
+    guessed = Episodes({"action": np.zeros((6, 2))}, np.array([6]), rate_assumed=True)
+    for format in ("npz", "zarr", "lerobot"):
+        write_episodes(tmp_path / f"a.{format}", guessed)
+        assert open_episodes(tmp_path / f"a.{format}").rate_assumed
+
+
+def test_tables_of_numbers_are_no_pictures(tmp_path) -> None:
+    """Poses (2, 4, 4) come back to the last bit; pictures of four channels come back at all."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "poses": random.normal(size=(6, 2, 4, 4)),
+        "shown": random.integers(0, 256, (6, 16, 16, 4), dtype=np.uint8),
+        "action": np.zeros((6, 2)),
+    }
+    write_episodes(tmp_path / "a.lerobot", Episodes(arrays, np.array([6])))
+    back = open_episodes(tmp_path / "a.lerobot")
+    for key, values in arrays.items():
+        np.testing.assert_array_equal(back.arrays[key][:], values, err_msg=key)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from PIL import Image
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data import frame_store as store_module
+from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.frame_store import FrameStore, as_pictures, picture_scale
 from steadyhand.data.frames import broken_episodes, stores_of, with_frames
 from steadyhand.data.lazy import Mapped, Parts, Rows
@@ -283,3 +285,38 @@ def test_the_card_of_a_store_says_what_it_is(film, cache) -> None:
     assert card["feature"] == sets.CAMERA
     assert card["shape"] == [36, 24, 32, 3]
     assert "set-observation-images-front-24x32" in file.parent.name
+
+
+def test_another_rate_shows_other_frames(film) -> None:
+    """The rate says which frame belongs to which step, so it belongs to what a store is made of."""
+    before = Footage([Clip(next(film.rglob("episode_000000.mp4")), 0.0, 6, 48, 64, 5.0, 0)])
+    after = Footage([replace(before.clips[0], rate_hz=10.0)])
+    store = FrameStore(before, "somewhere", "front", (48, 64))
+    store.build()
+    assert not FrameStore(after, "somewhere", "front", (48, 64)).ready
+
+
+def test_a_kill_between_frames_and_card_leaves_nothing_that_is_called_whole(film, monkeypatch):
+    episodes = open_episodes(film)
+    [store] = stores_of(episodes, [seen(episodes)])
+    store.build()
+    clip = next(film.rglob("episode_000002.mp4"))
+    old, times = clip.read_bytes(), clip.stat()
+    sets.film(clip, sets.pictures(15, seed=9)[::-1])
+    [changed] = stores_of(open_episodes(film), [seen(episodes)])
+    note = changed._note
+
+    def killed(file, name, done, broken):
+        if name == "store.json":
+            raise KeyboardInterrupt
+        note(file, name, done, broken)
+
+    monkeypatch.setattr(changed, "_note", killed)
+    with pytest.raises(KeyboardInterrupt):
+        changed.build()
+    clip.write_bytes(old)
+    os.utime(clip, ns=(times.st_atime_ns, times.st_mtime_ns))
+    [again] = stores_of(open_episodes(film), [seen(episodes)])
+    assert not again.ready
+    again.build()
+    np.testing.assert_array_equal(again.frames(), open_episodes(film).arrays[sets.CAMERA][:])

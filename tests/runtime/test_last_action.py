@@ -88,3 +88,11 @@ def test_a_chunk_longer_than_every_episode_is_refused(config, episodes) -> None:
     chosen = replace(chosen, chunking=Chunking(horizon=13))
     with pytest.raises(ConfigurationError, match=r"13 actions is longer than every episode .* 12"):
         build_policy(chosen, episodes)
+
+
+def test_a_part_of_the_action_has_no_last_action(config, episodes) -> None:
+    wide = {"state": np.zeros((22, 2)), "action": np.arange(44.0).reshape(22, 2)}
+    both = replace(episodes, arrays=wide)
+    chosen = replace(config, observations=("state", LAST_ACTION), action="action[0:1]")
+    with pytest.raises(ConfigurationError, match="stands for all of 'action'"):
+        build_policy(chosen, both)

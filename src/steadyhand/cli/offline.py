@@ -76,6 +76,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
     episodes = opened(path, policy, skip=options.skip_broken_episodes)
     fresh, known = divide(episodes, origin, policy.spec)
+    if not fresh:
+        raise DataError(
+            f"Every episode of {path} was trained on. Name other data with --data, or train with "
+            "--validation-share above 0."
+        )
     wrong = [number for number in options.chart if number not in fresh]
     if wrong:
         raise UsageError(
@@ -85,7 +90,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     library = episodes.subset(known) if known else None
     if library is None and origin.data and Path(origin.data).exists():
         before = opened(Path(origin.data), policy, skip=options.skip_broken_episodes)
-        library = before.subset(divide(before, origin, policy.spec)[1])
+        trained_on = divide(before, origin, policy.spec)[1]
+        library = before.subset(trained_on) if trained_on else None
     if library is None:
         show(console(), "The episodes it was trained on are not at hand: no nearest neighbour.")
     held_out = episodes.subset(fresh)

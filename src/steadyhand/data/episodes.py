@@ -36,6 +36,8 @@ class Episodes:
     """Whether the file says no rate, and `rate_hz` is a guess."""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the numbers of a flat feature are called, where the file says: joints, axes."""
+    numbers: tuple[int, ...] = ()
+    """What the file calls its episodes, where it numbers them itself."""
     tasks: tuple[str, ...] = ()
     """What was to be done, in words; the feature `task_index` counts in it."""
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -165,7 +167,9 @@ class Episodes:
             raise ConfigurationError("A part of a data set needs at least one episode.")
         rows = np.concatenate([np.arange(self.starts[i], self.ends[i]) for i in episodes])
         arrays = {key: Rows(array, rows) for key, array in self.arrays.items()}
-        return replace(self, arrays=arrays, ends=np.cumsum(self.lengths[list(episodes)]))
+        numbers = tuple(self.numbers[i] for i in episodes) if self.numbers else ()
+        ends = np.cumsum(self.lengths[list(episodes)])
+        return replace(self, arrays=arrays, ends=ends, numbers=numbers)
 
 
 def split_episodes(

@@ -71,14 +71,27 @@ class Clip:
 
         Raises `DataError` where one is missing or the video is damaged.
         """
-        high = self.steps if high is None else high
+        high, done = self.steps if high is None else high, low
+        try:
+            for number, frame in self._frames(low, high, seek=True):
+                yield number, frame
+                done = number + 1
+        except DataError:
+            if self.start + low / self.rate_hz <= 0:
+                raise
+            # Where pictures refer across key frames (open GOP), only the whole way leads there.
+            yield from self._frames(done, high, seek=False)
+
+    def _frames(
+        self, low: int, high: int, *, seek: bool
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         if low >= high:
             return
         expected = low
         with self._opened() as (container, stream):
             first = stream.start_time or 0
             offset = int((self.start + low / self.rate_hz) / stream.time_base)
-            if offset > 0:
+            if seek and offset > 0:
                 container.seek(first + offset, stream=stream, backward=True)
             before: tuple[float, Any] = (-math.inf, None)
             for frame in container.decode(stream):
@@ -160,7 +173,7 @@ class Footage:
 
     def fingerprint(self) -> list[Any]:
         """Changes when a file does."""
-        return [[*stamp(c.file), c.start, c.steps] for c in self.clips]
+        return [[*stamp(c.file), c.start, c.steps, c.rate_hz] for c in self.clips]
 
 
 def _runs(numbers: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

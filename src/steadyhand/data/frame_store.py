@@ -125,6 +125,8 @@ class FrameStore:
                     self._note(file, "progress.json", block + 1, broken)
                     synced = time.monotonic()
             self._note(file, "progress.json", len(ends), broken)
+            # What says that the frames are whole goes first, so that it never speaks of others.
+            (self.folder / "store.json").unlink(missing_ok=True)
             partial.replace(self.folder / "frames.u8")
             self._note(file, "store.json", len(ends), broken)
         (self.folder / "progress.json").unlink(missing_ok=True)

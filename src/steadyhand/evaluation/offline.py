@@ -85,6 +85,7 @@ class HeldOut:
         if any(feature.key == LAST_ACTION for feature in spec.observations):
             episodes = episodes.with_last_action(spec.action.key)
         self.policy, self.episodes = policy, episodes
+        self._device = next(iter((*policy.parameters(), *policy.buffers()))).device
         stored = with_frames(episodes, spec.images)
         self._arrays = {
             feature.name: stored.arrays[feature.key]
@@ -115,7 +116,7 @@ class HeldOut:
     ) -> NDArray[np.float32]:
         """Chunks (samples, windows, rows from now on, action_size) in robot units."""
         policy = self.policy
-        device = next(iter((*policy.parameters(), *policy.buffers()))).device
+        device = self._device
         stochastic = bool(getattr(policy.sampler, "stochastic", False))
         noises = 1 + int(getattr(policy.sampler, "steps", 0)) * stochastic
         found = []
@@ -147,8 +148,8 @@ class HeldOut:
             if feature.kind == "image":
                 values = np.stack([resize_frames(f, THUMBNAIL) for f in values[:, -1]]) / 127.5 - 1
             else:
-                tensor = torch.from_numpy(values)
-                values = self.policy.normaliser.cpu()(feature.name, tensor).numpy()
+                tensor = torch.from_numpy(values).to(self._device)
+                values = self.policy.normaliser(feature.name, tensor).cpu().numpy()
             flat = values.reshape(len(steps), -1)
             parts.append(flat / np.sqrt(flat.shape[1]))
         return np.concatenate(parts, 1).astype(np.float32)
@@ -163,7 +164,7 @@ def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[li
     """(numbers of the episodes that were not trained on, of those that were), by their actions.
 
     So a copy of the data, a part of it or another format of it is divided alike. Raises
-    `DataError` where the data does not fit the policy, or all of it was trained on.
+    `DataError` where the data does not fit the policy.
     """
     for feature in spec.features:
         shape = episodes.shapes.get(feature.key)
@@ -180,11 +181,6 @@ def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[li
     else:  # a policy of before these were kept
         marks = [i not in origin.validation_episodes for i in range(len(episodes))]
     fresh = [number for number, mark in enumerate(marks) if not mark]
-    if not fresh:
-        raise DataError(
-            f"Every episode of {episodes.path} was trained on. Name other data with --data, or "
-            "train with --validation-share above 0."
-        )
     return fresh, [number for number, mark in enumerate(marks) if mark]
 
 

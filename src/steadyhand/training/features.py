@@ -2,7 +2,7 @@
 
 from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import LAST_ACTION, PolicySpec, parse_name
 from steadyhand.training.config import TrainConfig
 
 
@@ -17,6 +17,13 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
             f"A chunk of {config.chunking.horizon} actions is longer than every episode (the "
             f"longest has {longest} steps), so its end would never be learned. Choose "
             f"--chunking.horizon and --chunking.execute of at most {longest}."
+        )
+    key, columns = parse_name(config.action)
+    named = (*config.observations, config.action_relative_to or "")
+    if columns != slice(None) and any(name.startswith(LAST_ACTION) for name in named):
+        raise ConfigurationError(
+            f"A policy that predicts only '{config.action}' is told only that, and {LAST_ACTION} "
+            f"stands for all of '{key}'. Predict all of it, or record what it predicts by itself."
         )
     observations = tuple(
         key for name in config.observations for key in _matching(episodes, name, config.action)

@@ -48,6 +48,9 @@ def without_broken(path: Path, adapter: ModuleType) -> Episodes:
             episodes: Episodes = adapter.read(path, frozenset(broken))
             break
         except DataError as error:
+            if error.episode is None and broken:
+                number, why = next(iter(broken.items()))
+                raise DataError(f"{error} The first that could not, {number}: {why}") from error
             if error.episode is None or error.episode in broken:
                 raise
             broken[error.episode] = str(error)
@@ -57,8 +60,8 @@ def without_broken(path: Path, adapter: ModuleType) -> Episodes:
     sound = episodes
     if faults:
         sound = episodes.subset([i for i in range(len(episodes)) if i not in faults])
-    remaining = [n for n in range(len(episodes) + len(broken)) if n not in broken]
-    broken |= {remaining[i]: why for i, why in faults.items()}
+    numbers = episodes.numbers or range(len(episodes))
+    broken |= {numbers[i]: why for i, why in faults.items()}
     named = {f"episode {number}": broken[number] for number in sorted(broken)}
     return replace(sound, left_out={**sound.left_out, **named})
 

@@ -69,6 +69,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
                 f"{path}: meta/info.json counts {info[key]} as {key}, its episodes make {here}. "
                 "A part of meta/ is missing or from another version of the set; copy it again."
             )
+    shared = _shared(found) | {path / name for name in own.get("shared", ())}
     found = [episode for episode in found if episode.number not in skip]
     if not found:
         raise DataError(f"{path} has no episode that could be read.")
@@ -80,7 +81,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         if key in COUNTED or key in own.get("added", ()):
             continue
         if str(feature.get("dtype")) == "video":
-            made = _footage(path, key, feature, found, float(rate), sums)
+            made = _footage(path, key, feature, found, float(rate), sums, shared)
         else:
             made = _feature(path, key, feature, found, tables, single)
         if isinstance(made, str):
@@ -104,6 +105,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             and len(arrays[key].shape) == 2
         },
         rate_assumed=bool(own.get("rate_assumed", False)),
+        numbers=tuple(episode.number for episode in found),
         tasks=tasks if any(tasks) else (),
         left_out=left_out,
     )
@@ -169,6 +171,12 @@ def _shape(path: Path, key: str, feature: dict[str, Any]) -> tuple[int, ...]:
     return tuple(shape)
 
 
+def _shared(found: Sequence[IndexedEpisode]) -> set[Path]:
+    """The videos that several episodes are in, whether or not they are read."""
+    users = Counter(file for episode in found for file, _ in episode.videos.values())
+    return {file for file, count in users.items() if count > 1}
+
+
 def _footage(
     path: Path,
     key: str,
@@ -176,6 +184,7 @@ def _footage(
     found: Sequence[IndexedEpisode],
     rate: float,
     sums: dict[str, Sum],
+    shared: Container[Path],
 ) -> Footage | str:
     files = [e.videos.get(key, (None, 0.0)) for e in found]
     there = [file is not None and file.exists() for file, _ in files]
@@ -191,7 +200,6 @@ def _footage(
             file=file,
         )
     height, width, _ = _picture_shape(feature, _shape(path, key, feature))
-    users = Counter(file for file, _ in files)
     return Footage(
         [
             Clip(
@@ -202,7 +210,7 @@ def _footage(
                 width,
                 rate,
                 e.number,
-                whole=users[file] == 1,
+                whole=file not in shared,
                 expected=sums.get(file.relative_to(path).as_posix()),
             )
             for (file, start), e in zip(files, found, strict=True)

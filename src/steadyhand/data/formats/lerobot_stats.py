@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 SAMPLES = 8
 """Pictures of an episode that its statistics are made of."""
+PIXELS = 512
+"""Of each of them that are looked at."""
 QUANTILES = (1, 10, 50, 90, 99)
 
 
 class EpisodeStatistics:
-    """What LeRobot normalises by, of each episode and of all."""
+    """Figures of each episode as it comes, and of all; of pictures, some pixels are kept."""
 
     def __init__(self) -> None:
         self._seen: dict[str, list[NDArray[Any]]] = {}
@@ -21,8 +23,12 @@ class EpisodeStatistics:
         for key, values in columns.items():
             if values.dtype == np.uint8 and values.ndim == 4:
                 values = values[spread(len(values))]
-            self._seen.setdefault(key, []).append(values)
-            for name, figure in _figures(values).items():
+                stride = max(values.shape[1] * values.shape[2] // PIXELS, 1)
+                kept = values.reshape(len(values), -1, values.shape[3])[:, ::stride, None]
+            else:
+                kept = values
+            self._seen.setdefault(key, []).append(kept)
+            for name, figure in _figures(kept).items():
                 line[f"stats/{key}/{name}"] = figure
         return line
 
@@ -35,7 +41,7 @@ def _figures(values: NDArray[Any]) -> dict[str, Any]:
     count = len(values)
     picture = values.dtype == np.uint8 and values.ndim == 4
     if picture:
-        values = values.reshape(-1, values.shape[-1]) / 255.0
+        values = values.reshape(-1, values.shape[-1]) / np.float32(255)
     elif values.ndim == 1:
         values = values[:, None]
     values = values.astype(np.float64)

@@ -23,6 +23,7 @@ from steadyhand.data.formats.lerobot_stats import EpisodeStatistics, spread
 from steadyhand.data.formats.parquet import parquet_library, picture_library
 from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.data.lazy import LazyArray, Rows
+from steadyhand.spec import kind_of
 
 NAME = "lerobot"
 RESERVED = ("index", "episode_index", "frame_index")
@@ -95,10 +96,21 @@ def _copy_videos(path: Path, key: str, clips: list[Clip]) -> dict[Path, int]:
             continue
         clip.check()
         number = numbers[clip.file] = len(numbers)
-        folder = path / "videos" / key / f"chunk-{number // FILES_A_CHUNK:03d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(clip.file, folder / f"file-{number % FILES_A_CHUNK:03d}.mp4")
+        target = path / _place(key, number)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(clip.file, target)
     return numbers
+
+
+def _shared(path: Path, key: str, clips: list[Clip]) -> list[str]:
+    """The copies in which there is more than the episodes that were written."""
+    numbers = {file: number for number, file in enumerate(dict.fromkeys(c.file for c in clips))}
+    return [_place(key, numbers[clip.file]) for clip in clips if not clip.whole]
+
+
+def _place(key: str, number: int) -> str:
+    folder = f"videos/{key}/chunk-{number // FILES_A_CHUNK:03d}"
+    return f"{folder}/file-{number % FILES_A_CHUNK:03d}.mp4"
 
 
 class _Tables:
@@ -182,7 +194,7 @@ class _Tables:
 
 
 def _is_picture(array: LazyArray) -> bool:
-    return len(array.shape) == 4 and array.shape[3] in (1, 3, 4)
+    return kind_of(tuple(array.shape[1:])) == "image"
 
 
 def _tasks_of(episodes: Episodes, numbers: NDArray[Any]) -> list[str]:
@@ -239,8 +251,16 @@ def _write_meta(
     lines = [line | here for line in lines]
     table = arrow.Table.from_pylist(lines)
     parquet.write_table(table, folder / "file-000.parquet", write_page_checksum=True)
-    words = list(_tasks(episodes))
-    tasks = arrow.table({"task_index": list(range(len(words))), "__index_level_0__": words})
+    _write_tasks(path / "meta" / "tasks.parquet", _tasks(episodes))
+    own["shared"] = sorted({name for key in clips for name in _shared(path, key, clips[key])})
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    own["files"] = {file.relative_to(path).as_posix(): sum_of(file) for file in files}
+    (path / "meta" / "steadyhand.json").write_text(json.dumps(own, indent=1) + "\n")
+
+
+def _write_tasks(file: Path, tasks: tuple[str, ...]) -> None:
+    arrow, words = importlib.import_module("pyarrow"), list(tasks)
+    table = arrow.table({"task_index": list(range(len(words))), "__index_level_0__": words})
     # LeRobot reads the words as the index of a pandas table.
     index = {
         "index_columns": ["__index_level_0__"],
@@ -270,11 +290,8 @@ def _write_meta(
             },
         ],
     }
-    tasks = tasks.replace_schema_metadata({"pandas": json.dumps(index)})
-    parquet.write_table(tasks, path / "meta" / "tasks.parquet", write_page_checksum=True)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    own["files"] = {file.relative_to(path).as_posix(): sum_of(file) for file in files}
-    (path / "meta" / "steadyhand.json").write_text(json.dumps(own, indent=1) + "\n")
+    table = table.replace_schema_metadata({"pandas": json.dumps(index)})
+    parquet_library().write_table(table, file, write_page_checksum=True)
 
 
 def _feature(

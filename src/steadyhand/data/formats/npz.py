@@ -56,12 +56,23 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         if name not in RESERVED
     }
     assumed = "rate_hz" not in headers
-    return Episodes(arrays, ends, rate, path, format=NAME, version="1", rate_assumed=assumed)
+    return Episodes(
+        arrays,
+        ends,
+        rate,
+        path,
+        format=NAME,
+        version="1",
+        rate_assumed=assumed,
+        left_out=dict.fromkeys(members.others, "it is no array"),
+    )
 
 
 def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
     """Every feature and the episode ends, compressed. `write_episodes` is what users call."""
-    extra = {"episode_ends": episodes.ends, "rate_hz": np.float64(episodes.rate_hz)}
+    extra: dict[str, Any] = {"episode_ends": episodes.ends}
+    if not episodes.rate_assumed:
+        extra["rate_hz"] = np.float64(episodes.rate_hz)
     with path.open("wb") as file:
         # Not np.savez, which takes features named as its own arguments for those.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -89,9 +100,9 @@ class _Members:
     def __init__(self, path: Path) -> None:
         self.path = path
         with zipfile.ZipFile(path) as archive:
-            self.names = [
-                name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
-            ]
+            inside = archive.namelist()
+        self.names = [name.removesuffix(".npy") for name in inside if name.endswith(".npy")]
+        self.others = [name for name in inside if not name.endswith(".npy")]
 
     def header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as file:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from steadyhand.data.files import Sum, is_damaged, stamp
 from steadyhand.errors import DataError, MissingExtraError
 
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Pillow's names of pictures with so many channels."""
 AGAIN = "Copy it again, or leave the episode out: --skip-broken-episodes."
 
 
@@ -207,7 +209,9 @@ class Images:
         try:
             source = io.BytesIO(cell["bytes"]) if cell.get("bytes") else self._root / cell["path"]
             with library.open(source) as picture:
-                values = np.asarray(picture.convert("RGB" if self.shape[3] == 3 else "L"))
+                if picture.mode.startswith(("I", "F")):
+                    raise ValueError(f"mode {picture.mode}: depth and other measures are not read")
+                values = np.asarray(picture.convert(MODES[self.shape[3]]))
         except Exception as error:  # a damaged picture can raise nearly anything
             raise table.damaged(
                 f"the picture '{self._name}' of its row {row} ({error})", episode

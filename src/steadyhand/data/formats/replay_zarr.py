@@ -7,6 +7,7 @@ no place for the rate: it is written as the attribute `rate_hz`, and 10 Hz where
 import importlib
 import zlib
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from steadyhand.data.lazy import damage_told
 from steadyhand.errors import DataError, MissingExtraError
 
 NAME = "diffusion-policy-zarr"
+TOGETHER = 128
+"""Steps that are read at once at least, where chunks are smaller."""
 CHECKSUM = "crc32"
 """The attribute of an array that holds its checksum, where this project wrote it."""
 Watch = Callable[[int], object]
@@ -61,7 +64,8 @@ def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> 
     Chunks carry checksums, and so does what they make up: damage is found when it is read.
     """
     zarr = _zarr()
-    root = zarr.open_group(path, mode="w-", zarr_format=2, attributes={"rate_hz": episodes.rate_hz})
+    said = {} if episodes.rate_assumed else {"rate_hz": episodes.rate_hz}
+    root = zarr.open_group(path, mode="w-", zarr_format=2, attributes=said)
     data, meta = root.create_group("data"), root.create_group("meta")
     for key, source in episodes.arrays.items():
         size = piece_steps(episodes, key)
@@ -113,10 +117,15 @@ class _WholeArray:
         self._array, self._path, self._key = array, path, key
         self.shape, self.dtype = tuple(array.shape), array.dtype
 
+    @cached_property
+    def _missing(self) -> int:
+        return self._array.nchunks - self._array.nchunks_initialized
+
     @property
     def blocks(self) -> NDArray[np.int64]:
         """Where each stretch of time ends that is stored, and so read, in one piece."""
-        steps, stretch = self.shape[0], self._array.chunks[0]
+        steps, chunk = self.shape[0], max(self._array.chunks[0], 1)
+        stretch = chunk * -(-TOGETHER // chunk)
         return np.append(np.arange(stretch, steps, stretch), steps)
 
     def fingerprint(self) -> list[Any]:
@@ -131,7 +140,7 @@ class _WholeArray:
             return self._read(key)
 
     def _read(self, key: Any) -> Any:
-        missing = self._array.nchunks - self._array.nchunks_initialized
+        missing = self._missing
         if missing:
             raise DataError(
                 f"{missing} of {self._array.nchunks} chunks are not there, and would be read as "

@@ -57,14 +57,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         raise DataError(f"{path} has no episode that could be read.")
     if total is not None and total != sum(lengths) and not skip:
         raise DataError(f"{path} counts {total} steps and has {sum(lengths)}. Copy it again.")
-    for name in demos:
-        if more := found[name].keys() - found[demos[0]].keys():
-            raise DataError(
-                f"{path}: {name} has '{min(more)}', and {demos[0]} has none. All episodes need the "
-                "same features; leave one of them out: --skip-broken-episodes.",
-                episode=_index(demos[0]),
-                file=path,
-            )
+    _check_alike(path, found)
     arrays = {key: _feature(path, library, key, found, demos) for key in found[demos[0]]}
     rate = _rate(said)
     return Episodes(
@@ -75,7 +68,27 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         format=NAME,
         version="1",
         rate_assumed=rate is None,
+        numbers=tuple(_index(name) for name in demos),
     )
+
+
+def _check_alike(path: Path, found: dict[str, dict[str, Any]]) -> None:
+    """Raise `DataError` for the first demonstration that is not like most of them."""
+    kinds = {
+        name: {key: shape[1:] for key, (_, shape, _) in inside.items()}
+        for name, inside in found.items()
+    }
+    usual = max(kinds.values(), key=lambda kind: list(kinds.values()).count(kind))
+    for name, kind in kinds.items():
+        if kind != usual:
+            key = min(key for key in kind.keys() | usual.keys() if kind.get(key) != usual.get(key))
+            has, most = (k.get(key, "none") for k in (kind, usual))
+            raise DataError(
+                f"{path}: the shape of '{key}' at each step is {has} in {name} and {most} in most "
+                "others. Leave such episodes out: --skip-broken-episodes.",
+                episode=_index(name),
+                file=path,
+            )
 
 
 def _demos(path: Path, file: Any) -> list[str]:
@@ -99,11 +112,11 @@ def _index(name: str) -> int:
 
 def _datasets(demo: Any) -> dict[str, tuple[str, tuple[int, ...], np.dtype[Any]]]:
     """Feature → (path in the demo, shape, dtype)."""
-    inside = {key: f"obs/{key}" for key in _inside(demo, "obs")}
-    for key in demo:
-        name = "action" if key == "actions" else key
-        if key not in ("obs", "next_obs"):
-            inside[name if name not in inside else f"{name}_"] = key
+    inside = {
+        "action" if key == "actions" else key: key for key in demo if key not in ("obs", "next_obs")
+    }
+    for key in _inside(demo, "obs"):
+        inside[key if key not in inside else f"obs_{key}"] = f"obs/{key}"
     return {
         name: (place, tuple(demo[place].shape), demo[place].dtype)
         for name, place in inside.items()
@@ -131,19 +144,10 @@ def _length(path: Path, name: str, found: dict[str, Any], said: int | None) -> i
 def _feature(
     path: Path, library: Any, key: str, found: dict[str, Any], demos: Sequence[str]
 ) -> LazyArray:
-    place, first, _ = found[demos[0]][key]
-    parts = []
-    for name in demos:
-        here = found[name].get(key)
-        if here is None or here[1][1:] != first[1:]:
-            what = "has none" if here is None else f"has one of shape {here[1][1:]}"
-            raise DataError(
-                f"{path}: {demos[0]} has a '{key}' of shape {first[1:]} at each step, and {name} "
-                f"{what}. All episodes need the same features.",
-                episode=_index(name),
-                file=path,
-            )
-        parts.append(_Dataset(path, library, f"data/{name}/{place}", here[1], here[2]))
+    parts = [
+        _Dataset(path, library, f"data/{name}/{found[name][key][0]}", *found[name][key][1:])
+        for name in demos
+    ]
     return _Whole(parts, path, key)
 
 
