@@ -162,10 +162,10 @@ FAULTS = [
         "runtime/test_last_action.py",
     ),
     Fault(
-        "a seek that goes too far",
+        "frames one step early",
         "data/footage.py",
-        "self.start + low / self.rate_hz",
-        "self.start + (low + 3) / self.rate_hz",
+        "here = (seconds * self.rate_hz, frame)",
+        "here = (seconds * self.rate_hz - 1, frame)",
         "data/test_formats.py -k three",
     ),
     Fault(
