@@ -164,7 +164,6 @@ def lerobot_v3(path: Path):
 def robomimic(path: Path, *, images=False, libver="latest"):
     """HDF5 with checksums on numbers and, by `libver`, on what describes them."""
     state, action = numbers()
-    # Eleven demonstrations, so that demo_10 would come before demo_2 by name.
     with h5py.File(path, "w", libver=libver) as file:
         for number in range(len(LENGTHS)):
             demo = file.create_group(f"data/demo_{number}")

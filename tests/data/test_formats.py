@@ -414,3 +414,14 @@ def test_tables_of_numbers_are_no_pictures(tmp_path) -> None:
     back = open_episodes(tmp_path / "a.lerobot")
     for key, values in arrays.items():
         np.testing.assert_array_equal(back.arrays[key][:], values, err_msg=key)
+
+
+def test_a_column_that_only_one_episode_has_does_not_cost_the_others(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "set", videos=False)
+    for file in sorted(path.rglob("*.parquet"))[:2]:
+        pq.write_table(pq.read_table(file).drop_columns(["next.reward"]), file)
+    with pytest.raises(DataError, match="of episode 2 has a column 'next.reward', which most"):
+        open_episodes(path)
+    kept = open_episodes(path, skip_broken_episodes=True)
+    assert kept.numbers == (0, 1)
+    assert "next.reward" in kept.left_out

@@ -144,11 +144,15 @@ def _feature(
     if len(missing) == len(found):
         return "no file has it, though meta/info.json declares it"
     if missing:
+        most_have_it = 2 * len(missing) <= len(found)
+        odd = missing[0] if most_have_it else next(e for e in found if e not in missing)
+        what = "no" if most_have_it else "a"
+        other = "other episodes have" if most_have_it else "most others have not"
         raise DataError(
-            f"{missing[0].table} of episode {missing[0].number} has no column '{key}', which other "
-            "episodes have. Copy it again, or leave the episode out: --skip-broken-episodes.",
-            episode=missing[0].number,
-            file=missing[0].table,
+            f"{odd.table} of episode {odd.number} has {what} column '{key}', which {other}. Copy it "
+            "again, or leave the episode out: --skip-broken-episodes.",
+            episode=odd.number,
+            file=odd.table,
         )
     if kind == "string":
         return "it is text"
