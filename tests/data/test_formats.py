@@ -420,7 +420,7 @@ def test_a_column_that_only_one_episode_has_does_not_cost_the_others(tmp_path) -
     path = sets.lerobot_v2(tmp_path / "set", videos=False)
     for file in sorted(path.rglob("*.parquet"))[:2]:
         pq.write_table(pq.read_table(file).drop_columns(["next.reward"]), file)
-    with pytest.raises(DataError, match="of episode 2 has a column 'next.reward', which most"):
+    with pytest.raises(DataError, match=r"of episode 2 has a column 'next.reward', which most"):
         open_episodes(path)
     kept = open_episodes(path, skip_broken_episodes=True)
     assert kept.numbers == (0, 1)

@@ -149,8 +149,8 @@ def _feature(
         what = "no" if most_have_it else "a"
         other = "other episodes have" if most_have_it else "most others have not"
         raise DataError(
-            f"{odd.table} of episode {odd.number} has {what} column '{key}', which {other}. Copy it "
-            "again, or leave the episode out: --skip-broken-episodes.",
+            f"{odd.table} of episode {odd.number} has {what} column '{key}', which {other}. Copy "
+            "it again, or leave the episode out: --skip-broken-episodes.",
             episode=odd.number,
             file=odd.table,
         )
