@@ -26,6 +26,7 @@ docs: demo
 	$(BIN)/python docs/make.py
 
 bench: .venv/ready
+	$(BIN)/python benchmarks/every_way.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/frames.py
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from steadyhand.data import Episodes
-from steadyhand.nets.config import MLPConfig, UNetConfig
+from steadyhand.nets.denoisers import MLPConfig, UNetConfig
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.recipes import recipe

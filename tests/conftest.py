@@ -17,7 +17,7 @@ import torch  # noqa: E402
 
 from steadyhand.data import Episodes  # noqa: E402
 from steadyhand.diffusion.process import Flow  # noqa: E402
-from steadyhand.nets.config import MLPConfig  # noqa: E402
+from steadyhand.nets.denoisers import MLPConfig  # noqa: E402
 from steadyhand.policy.config import PolicyConfig, SamplerConfig  # noqa: E402
 from steadyhand.spec import Chunking  # noqa: E402
 from steadyhand.training.config import TrainConfig  # noqa: E402

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steadyhand.data.episodes import Episodes as Episodes
     from steadyhand.data.formats import open_episodes as open_episodes
+    from steadyhand.diffusion.direct import Regression as Regression
     from steadyhand.diffusion.process import DDPM as DDPM
     from steadyhand.diffusion.process import Flow as Flow
-    from steadyhand.diffusion.process import Regression as Regression
     from steadyhand.diffusion.sampler import Sampler as Sampler
     from steadyhand.errors import SteadyhandError as SteadyhandError
     from steadyhand.evaluation.compare import compare as compare
     from steadyhand.evaluation.evaluate import evaluate as evaluate
     from steadyhand.export.graph import export_policy as export_policy
-    from steadyhand.nets.config import MLPConfig as MLPConfig
-    from steadyhand.nets.config import UNetConfig as UNetConfig
+    from steadyhand.nets.denoisers import MLPConfig as MLPConfig
+    from steadyhand.nets.denoisers import UNetConfig as UNetConfig
     from steadyhand.policy.config import PolicyConfig as PolicyConfig
     from steadyhand.policy.config import SamplerConfig as SamplerConfig
     from steadyhand.policy.policy import Policy as Policy
@@ -38,17 +38,17 @@ _WHERE = {
     "DDPM": "diffusion.process",
     "Episodes": "data.episodes",
     "Flow": "diffusion.process",
-    "MLPConfig": "nets.config",
+    "MLPConfig": "nets.denoisers",
     "Policy": "policy.policy",
     "PolicyConfig": "policy.config",
     "PolicySpec": "spec",
-    "Regression": "diffusion.process",
+    "Regression": "diffusion.direct",
     "Sampler": "diffusion.sampler",
     "SamplerConfig": "policy.config",
     "SteadyhandError": "errors",
     "TorchPredictor": "policy.predictor",
     "TrainConfig": "training.config",
-    "UNetConfig": "nets.config",
+    "UNetConfig": "nets.denoisers",
     "build_policy": "training.train",
     "compare": "evaluation.compare",
     "evaluate": "evaluation.evaluate",

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from steadyhand.diffusion import solvers
-from steadyhand.diffusion.process import DDPM, Flow, Regression
+from steadyhand.diffusion.direct import Regression
+from steadyhand.diffusion.process import DDPM, Flow
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.nets.mlp import ResidualMLP
 

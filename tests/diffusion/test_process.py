@@ -5,11 +5,11 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
+from steadyhand.diffusion.direct import Regression
 from steadyhand.diffusion.process import (
     DDPM,
     PREDICTIONS,
     Flow,
-    Regression,
     invert,
     linear_betas,
     squared_cosine_betas,
@@ -135,3 +135,14 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         DDPM(schedule="cosine")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="weighs errors of prediction 'sample'"):
         DDPM(weighting="velocity")
+
+
+def test_logit_normal_times_lean_to_the_middle() -> None:
+    uniform = (np.arange(100_000) + 0.5) / 100_000
+    times = Flow(time_sampling="logit_normal").draw(uniform)
+    logit = np.log(times / (1 - times))
+    assert logit.mean() == pytest.approx(0, abs=1e-6)
+    assert logit.std() == pytest.approx(1, abs=1e-3)
+    assert np.isfinite(Flow(time_sampling="logit_normal").draw(np.zeros(2))).all()
+    with pytest.raises(ConfigurationError, match="logit_normal"):
+        Flow(time_sampling="logit")  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import torch
 from steadyhand.data import Episodes
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.diffusion.process import DDPM
-from steadyhand.nets.config import MLPConfig, UNetConfig
+from steadyhand.nets.denoisers import MLPConfig, UNetConfig
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.spec import PolicySpec
 from steadyhand.data import Statistics
@@ -68,7 +68,8 @@ import numpy as np
 import torch
 from steadyhand.data import Statistics
 from steadyhand.export.graph import example_inputs, export_policy
-from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, MLPConfig, ResNetConfig
+from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, ResNetConfig
+from steadyhand.nets.denoisers import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import PolicySpec
 

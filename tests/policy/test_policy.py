@@ -10,7 +10,7 @@ import torch
 from steadyhand.data import Statistics, split_episodes, statistics
 from steadyhand.diffusion.process import DDPM
 from steadyhand.errors import CheckpointError, ConfigurationError
-from steadyhand.nets.config import UNetConfig
+from steadyhand.nets.denoisers import UNetConfig
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.policy.device import choose_device

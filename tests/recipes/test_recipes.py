@@ -19,11 +19,11 @@ def demonstrations() -> Episodes:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "unet-paper"])
+@pytest.mark.parametrize("network", [name for name in NETWORKS if "paper" not in name])
 def test_every_method_with_every_network(method, network, demonstrations) -> None:
     policy = build_policy(recipe("pusht_state", method=method, network=network), demonstrations)
     assert policy.spec.action_relative_to == "state[:2]"
-    assert policy.sampler.steps == {"flow": 5, "ddpm": 10, "regression": 1}[method]
+    assert policy.sampler.steps == {"flow": 5, "ddpm": 10, "mip": 2}.get(method, 1)
 
 
 def test_the_papers_hyper_parameters(demonstrations) -> None:
@@ -35,6 +35,13 @@ def test_the_papers_hyper_parameters(demonstrations) -> None:
     assert policy.sampler.stochastic
     with pytest.raises(ConfigurationError, match="recipe is ddpm, not 'flow'"):
         recipe("pusht_state_paper", method="flow")
+
+
+def test_the_papers_transformer_is_trained_as_it_was(demonstrations) -> None:
+    config = recipe("pusht_state_paper", network="transformer-paper")
+    policy = build_policy(config, demonstrations)
+    assert sum(p.numel() for p in policy.parameters()) == pytest.approx(9.0e6, rel=0.01)
+    assert (config.weight_decay, config.betas, config.warmup_steps) == (0.1, (0.9, 0.95), 1000)
 
 
 def test_recipes_say_what_they_are() -> None:

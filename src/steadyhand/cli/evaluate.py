@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from steadyhand.cli.options import parse
 from steadyhand.errors import ConfigurationError, UsageError
+from steadyhand.policy.config import SolverName
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
@@ -26,7 +27,7 @@ class EpisodeOptions:
     """Episodes, each with its own initial state."""
     seed_start: int | None = None
     """First seed; the task's own by default (100000 on Push-T)."""
-    solver: Literal["ddim", "ddpm", "dpmpp_2m", "euler", "sde_dpmpp_2m"] | None = None
+    solver: SolverName | None = None
     """Another solver than the policy's own, where its process allows it."""
     steps: int | None = None
     """Another number of network calls a chunk."""

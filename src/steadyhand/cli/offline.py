@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -13,6 +13,7 @@ from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.errors import DataError, UsageError, nothing_at
+from steadyhand.policy.config import SolverName
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.offline import Judgement
@@ -29,7 +30,7 @@ class Options:
     """Chunks predicted for each moment, from as many noises."""
     chart: tuple[int, ...] = ()
     """Episodes whose trajectories are drawn; the first two held out unless named."""
-    solver: Literal["ddim", "ddpm", "dpmpp_2m", "euler", "sde_dpmpp_2m"] | None = None
+    solver: SolverName | None = None
     """Another solver than the policy's own, where its process allows it."""
     steps: int | None = None
     """Another number of network calls a chunk."""

@@ -56,9 +56,9 @@ Train a policy from demonstrations. Recipes: {recipes}.
 @dataclass(frozen=True, kw_only=True)
 class Options:
     config: Annotated[TrainConfig, tyro.conf.arg(name="")]
-    method: Literal["flow", "ddpm", "regression"] | None = None
+    method: Literal[tuple(METHODS)] | None = None  # type: ignore[valid-type]
     """How actions are generated; the recipe's own by default."""
-    network: Literal["mlp", "unet", "unet-paper"] | None = None
+    network: Literal[tuple(NETWORKS)] | None = None  # type: ignore[valid-type]
     """The denoiser; the recipe's own by default."""
     backbone: str | None = None
     """What looks at pictures instead of the ResNet: a vision model of transformers, by its folder
@@ -135,6 +135,8 @@ class ResumeOptions:
     """The run to continue."""
     data: Path | None = None
     """Where the demonstrations are now, if they were moved."""
+    teacher: Path | None = None
+    """Where the teacher is now, if it was moved."""
     device: str | None = None
     """Another device; the weights are then no longer the same to the last bit."""
     json: bool = False
@@ -158,7 +160,7 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.policy.storage import read_config
 
         read_config(run.folder(step))  # refuses a policy of its author's own parts
-    changes = {"data": options.data, "device": options.device}
+    changes = {"data": options.data, "teacher": options.teacher, "device": options.device}
     config = replace(config, **{key: value for key, value in changes.items() if value is not None})
     return tell(train_run(config, options.out, resume=True), config)
 
@@ -178,6 +180,8 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         from steadyhand.training.train import build_policy, plan, train
 
     screen, run = console(), Run(out)
+    if config.teacher is not None:
+        config = replace(config, teacher=config.teacher.resolve())
     if not resume:
         run.require_free()
     config, episodes = demonstrations(config, out)

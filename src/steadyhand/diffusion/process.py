@@ -6,8 +6,10 @@ numbers only (float64 numpy); networks, solvers and random numbers are elsewhere
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from statistics import NormalDist
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,6 +20,7 @@ from steadyhand.errors import ConfigurationError, unknown
 Array = NDArray[np.float64]
 Prediction = Literal["epsilon", "sample", "v", "velocity"]
 Weighting = Literal["uniform", "velocity"]
+TimeSampling = Literal["uniform", "beta", "logit_normal"]
 PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "sample", "v", "velocity")
 
 
@@ -162,22 +165,39 @@ def _discrete_path(schedule: str, train_steps: int) -> tuple[Array, Array]:
     return np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)
 
 
+def _beta(uniform: Array) -> Array:
+    # Beta(1.5, 1) has the distribution function t^1.5; π0 scales it to end before 1e-3.
+    return 0.001 + 0.999 * uniform ** (1 / 1.5)
+
+
+def _logit_normal(uniform: Array) -> Array:
+    """Esser et al. (2024): the logit of t is standard normal, so that the middle counts most."""
+    normal = NormalDist()
+    logit = [normal.inv_cdf(u) for u in np.clip(uniform, 1e-12, 1 - 1e-12).ravel()]
+    return 1 / (1 + np.exp(-np.reshape(logit, np.shape(uniform))))
+
+
+TIME_SAMPLINGS: dict[str, Callable[[Array], Array]] = {
+    "uniform": lambda uniform: uniform,
+    "beta": _beta,
+    "logit_normal": _logit_normal,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """The straight path `x_t = (1 - t)·x0 + t·eps` (flow matching, rectified flow); 1 is noise."""
 
-    time_sampling: Literal["uniform", "beta"] = "uniform"
-    """Training times: uniform, or Beta(1.5, 1) towards the noise as in π0."""
+    time_sampling: TimeSampling = "uniform"
+    """Training times: uniform, Beta(1.5, 1) towards the noise (π0), or logit-normal (SD3)."""
     prediction: Prediction = "velocity"
     """What the network is asked for."""
     weighting: Weighting = "uniform"
     """What errors count: all the same, or, for sample prediction, as errors in velocity."""
 
     def __post_init__(self) -> None:
-        if self.time_sampling not in ("uniform", "beta"):
-            raise ConfigurationError(
-                unknown("time sampling", self.time_sampling, ["uniform", "beta"])
-            )
+        if self.time_sampling not in TIME_SAMPLINGS:
+            raise ConfigurationError(unknown("time sampling", self.time_sampling, TIME_SAMPLINGS))
         _check_prediction(self.prediction, self.weighting)
 
     @property
@@ -203,49 +223,10 @@ class Flow:
         return 100 * np.asarray(t, dtype=np.float64)
 
     def draw(self, uniform: Array) -> Array:
-        if self.time_sampling == "beta":
-            # Beta(1.5, 1) has the distribution function t^1.5; π0 scales it to end before 1e-3.
-            return 0.001 + 0.999 * uniform ** (1 / 1.5)
-        return np.asarray(uniform, dtype=np.float64)
+        return TIME_SAMPLINGS[self.time_sampling](np.asarray(uniform, dtype=np.float64))
 
     def weight(self, t: Array) -> Array:
         return loss_weight(self.weighting, self.path(t)[1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Regression:
-    """Behaviour cloning as the degenerate one-step process: input zeros, target x0.
-
-    The same networks, training and evaluation serve it; its sampler takes exactly one step.
-    """
-
-    @property
-    def train_steps(self) -> int:
-        return 1
-
-    @property
-    def start(self) -> float:
-        return 0.0
-
-    @property
-    def end(self) -> float:
-        return -1.0
-
-    def path(self, t: Array) -> tuple[Array, Array]:
-        clean = (np.asarray(t) < 0).astype(np.float64)
-        return clean, np.zeros_like(clean)
-
-    def target(self, t: Array) -> tuple[Array, Array]:
-        return np.ones_like(t), np.zeros_like(t)
-
-    def embedded(self, t: Array) -> Array:
-        return np.zeros_like(t)
-
-    def draw(self, uniform: Array) -> Array:
-        return np.zeros_like(uniform)
-
-    def weight(self, t: Array) -> Array:
-        return np.ones_like(t)
 
 
 def invert(process: Process, t: Array) -> Array:

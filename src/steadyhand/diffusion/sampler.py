@@ -5,26 +5,21 @@ step are computed once, when it is built, and enter the graph as constants.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from steadyhand.diffusion.denoiser import ask
 from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_remains
 from steadyhand.diffusion.solvers import Solver, ddim
 from steadyhand.diffusion.spacing import Spacing, trailing
 from steadyhand.errors import ConfigurationError
 
-
-class Denoiser(Protocol):
-    """`(x (B, H, A), t (B,), condition (B, N, D)[, mask (B, N)]) → (B, H, A)`."""
-
-    def __call__(
-        self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None
-    ) -> Tensor: ...
+Objective = Callable[..., Tensor]
+"""`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
 
 
 class Sampler(nn.Module):
@@ -32,7 +27,7 @@ class Sampler(nn.Module):
 
     `clip` bounds x0 in every step (min-max normalised actions lie in ±1); None leaves it free.
     `temperature` scales the noise that sampling starts from: below 1 the chunks are nearer to the
-    likeliest ones and less diverse.
+    likeliest ones and less diverse. `objective` replaces the denoising loss.
     Raises `ConfigurationError` for more steps than the process was trained on, and for a
     prediction that says nothing about the actions where sampling starts.
     """
@@ -47,6 +42,7 @@ class Sampler(nn.Module):
         spacing: Spacing = trailing,
         clip: float | None = 1.0,
         temperature: float = 1.0,
+        objective: Objective | None = None,
     ) -> None:
         super().__init__()
         members = ("train_steps", "start", "end", "path", "target", "embedded", "draw", "weight")
@@ -65,11 +61,17 @@ class Sampler(nn.Module):
         self.process = process
         self.clip = clip
         self.temperature = temperature
+        self.objective = objective
         times = spacing(process, steps)
         self._inversion: Sequence[Sequence[float]] = invert(process, times).tolist()
         self._embedded: Sequence[float] = process.embedded(times).tolist()
         warn_if_signal_remains(process, float(times[0]))
         self._starts_at_zeros = float(process.path(times[:1])[1][0]) == 0.0
+        if self._starts_at_zeros and temperature != 1:
+            raise ConfigurationError(
+                f"temperature is {temperature:g}, and {type(process).__name__} starts from zeros: "
+                "there is no noise to scale. Leave it at 1."
+            )
         with np.errstate(divide="ignore", invalid="ignore"):
             table = np.asarray(solver(process, times))
         if table.shape != (len(times), 5):
@@ -81,7 +83,8 @@ class Sampler(nn.Module):
         for row, (*_, eps_x, _) in zip(self._rows, self._inversion, strict=True):
             if not math.isfinite(sum(row)) or (row[3] and not math.isfinite(eps_x)):
                 raise ConfigurationError(
-                    f"This solver has no finite step on {process}; 'ddim' works on every process."
+                    f"This solver has no finite step on {process}: 'noiseless' is for "
+                    "processes that begin at zeros, 'ddim' for the others and Regression()."
                 )
 
     @property
@@ -120,7 +123,7 @@ class Sampler(nn.Module):
         x0_previous: Tensor | None = None
         for step, (a, b, c, d, e) in enumerate(self._rows):
             t = noise.new_full((noise.shape[0],), self._embedded[step])
-            out = self._call(x, t, condition, mask)
+            out = ask(self.denoiser, x, t, condition, mask)
             x0_x, x0_out, eps_x, eps_out = self._inversion[step]
             x0 = _sum((x0_x, x), (x0_out, out))
             eps = _sum((eps_x, x), (eps_out, out)) if d else None
@@ -130,18 +133,6 @@ class Sampler(nn.Module):
             x = _sum((a, x), (b, x0), (c, x0_previous), (d, eps), (e, z))
             x0_previous = x0
         return x
-
-    def _call(self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None) -> Tensor:
-        given = (x, t, condition) if mask is None else (x, t, condition, mask)
-        out = self.denoiser(*given)
-        # Not while it is being traced: a dynamic batch would be compared with itself.
-        if not torch.compiler.is_compiling() and getattr(out, "shape", None) != x.shape:
-            found = tuple(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
-            raise ConfigurationError(
-                f"The denoiser answers with {found} where x is {tuple(x.shape)}, (batch, horizon, "
-                "action); the two must be the same."
-            )
-        return out
 
     def loss(
         self,
@@ -158,6 +149,8 @@ class Sampler(nn.Module):
         the process makes times. `weight` (B, H) is 0 for rows that are padding; the mean is over
         what is left.
         """
+        if self.objective is not None:
+            return self.objective(self, x0, eps, uniform, condition, weight, mask)
         time = self.process.draw(uniform)
         process = self.process
         numbers = (*process.path(time), *process.target(time), process.embedded(time))
@@ -166,7 +159,7 @@ class Sampler(nn.Module):
         rows = (-1, 1, 1)
         x = alpha.view(rows) * x0 + sigma.view(rows) * eps
         target = p.view(rows) * x0 + q.view(rows) * eps
-        error = (self._call(x, t, condition, mask).float() - target).square().mean(-1)
+        error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
         error = w.view(-1, 1) * error
         if weight is None:
             return error.mean()

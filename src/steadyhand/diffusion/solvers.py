@@ -61,6 +61,30 @@ def euler(process: Process, times: Array) -> Coefficients:
     return _table(len(times), b=alpha1, d=sigma1)
 
 
+def noiseless(process: Process, times: Array) -> Coefficients:
+    """To the network's answer and nothing put back: for processes that begin at zeros.
+
+    Raises `ConfigurationError` for one that begins in noise.
+    """
+    _alpha, sigma, alpha1, _sigma1 = _levels(process, times)
+    if sigma[0]:
+        raise ConfigurationError(
+            f"Solver 'noiseless' is for Regression() and MIP(), which begin at zeros; "
+            f"{type(process).__name__} begins in noise. Use 'ddim'."
+        )
+    return _table(len(times), b=alpha1)
+
+
+def renoise(process: Process, times: Array) -> Coefficients:
+    """To the network's answer and back with fresh noise: how consistency models go on.
+
+    From Song et al. (2023), algorithm 1. On other processes it is DDIM with all of its noise
+    replaced in every step.
+    """
+    _alpha, _sigma, alpha1, sigma1 = _levels(process, times)
+    return _table(len(times), b=alpha1, e=sigma1)
+
+
 def ddpm(process: Process, times: Array) -> Coefficients:
     """Ancestral sampling from q(x' | x, x0) (Ho et al. 2020), with the "fixed small" variance."""
     alpha, sigma, alpha1, sigma1 = _levels(process, times)
@@ -113,5 +137,7 @@ SOLVERS: dict[str, Solver] = {
     "ddpm": ddpm,
     "dpmpp_2m": dpmpp_2m,
     "euler": euler,
+    "noiseless": noiseless,
+    "renoise": renoise,
     "sde_dpmpp_2m": sde_dpmpp_2m,
 }

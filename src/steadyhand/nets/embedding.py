@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class TimeEmbedding(nn.Module):
-    """`t (B,)` in units of steps (about 0…100) → `(B, width)`.
+class Sinusoids(nn.Module):
+    """`t (B,)` in units of steps (about 0…100) → `(B, width)`, of an even width; learns nothing.
 
-    Sinusoids of Vaswani et al. (2017) as in the Diffusion Policy code, then linear, Mish, linear.
+    Those of Vaswani et al. (2017), as in the Diffusion Policy code.
     """
 
     def __init__(self, width: int) -> None:
@@ -19,10 +19,21 @@ class TimeEmbedding(nn.Module):
         frequencies = torch.exp(-math.log(10_000) / (half - 1) * torch.arange(half))
         self.frequencies: Tensor
         self.register_buffer("frequencies", frequencies, persistent=False)
-        self.perceptron = nn.Sequential(
-            nn.Linear(2 * half, 4 * width), nn.Mish(), nn.Linear(4 * width, width)
-        )
 
     def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
         angles = t[:, None].to(self.frequencies.dtype) * self.frequencies
-        return self.perceptron(torch.cat([angles.sin(), angles.cos()], dim=-1))
+        return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class TimeEmbedding(nn.Module):
+    """`t (B,)` in units of steps (about 0…100) → `(B, width)`: sinusoids, linear, Mish, linear."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.sinusoids = Sinusoids(width)
+        self.perceptron = nn.Sequential(
+            nn.Linear(2 * (width // 2), 4 * width), nn.Mish(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
+        return self.perceptron(self.sinusoids(t))

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from steadyhand.diffusion.process import DDPM, Flow, Regression
+from steadyhand.diffusion.consistency import Consistency
+from steadyhand.diffusion.direct import MIP, Regression
+from steadyhand.diffusion.heads import Bins, Gaussian, Head, Mixture
+from steadyhand.diffusion.process import DDPM, Flow
+from steadyhand.diffusion.shortcut import Shortcut
 from steadyhand.diffusion.solvers import SOLVERS, Solver, ddim
 from steadyhand.diffusion.spacing import SPACINGS
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.nets.config import ImageEncoderConfig, MLPConfig, StateEncoderConfig, UNetConfig
+from steadyhand.nets.config import ImageEncoderConfig, StateEncoderConfig
+from steadyhand.nets.denoisers import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
 from steadyhand.spec import PolicySpec
 
 if TYPE_CHECKING:
@@ -23,12 +28,17 @@ if TYPE_CHECKING:
     from steadyhand.policy.policy import Policy
 
 
+SolverName = Literal["ddim", "ddpm", "dpmpp_2m", "euler", "noiseless", "renoise", "sde_dpmpp_2m"]
+Process = DDPM | Flow | Regression | MIP | Consistency | Gaussian | Mixture | Bins | Shortcut
+DenoiserConfig = MLPConfig | UNetConfig | TransformerConfig | DiTConfig
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplerConfig:
     """How noise becomes actions. It can be changed after training, without training again."""
 
-    solver: Literal["ddim", "ddpm", "dpmpp_2m", "euler", "sde_dpmpp_2m"] = "ddim"
-    """How one step moves; `euler` is for flow, the others for any process."""
+    solver: SolverName = "ddim"
+    """How one step moves; `euler` is for flow, `noiseless` for mip, the others for any process."""
     steps: int = 10
     """Network calls for one chunk."""
     eta: float = 0.0
@@ -55,10 +65,23 @@ class SamplerConfig:
         if self.clip is not None and self.clip <= 0:
             raise ConfigurationError(f"clip is {self.clip}; it must be positive, or None.")
 
-    def build(self, denoiser: nn.Module, process: DDPM | Flow | Regression) -> nn.Module:
-        """The sampler that drives `denoiser` down `process`."""
+    def build(
+        self, denoiser: nn.Module, process: Process, chunk_shape: tuple[int, int] | None = None
+    ) -> nn.Module:
+        """The sampler that drives `denoiser` down `process`; heads need to know the chunk's shape.
+
+        Raises `ConfigurationError` for a setting that the process would have to ignore.
+        """
+        from steadyhand.diffusion.distillation import consistency_loss
         from steadyhand.diffusion.sampler import Sampler
 
+        if isinstance(process, Head):
+            return self._head(denoiser, process, chunk_shape)
+        if isinstance(process, Consistency) and self.solver != "renoise":
+            raise ConfigurationError(
+                f"A consistency model jumps to the clean end in each call: solver 'renoise', not "
+                f"'{self.solver}'."
+            )
         solver: Solver = partial(ddim, eta=self.eta) if self.eta else SOLVERS[self.solver]
         return Sampler(
             denoiser,
@@ -66,6 +89,26 @@ class SamplerConfig:
             solver,
             self.steps,
             spacing=SPACINGS[self.spacing],
+            clip=self.clip,
+            temperature=self.temperature,
+            objective=consistency_loss if isinstance(process, Consistency) else None,
+        )
+
+    def _head(
+        self, denoiser: nn.Module, head: Head, chunk_shape: tuple[int, int] | None
+    ) -> nn.Module:
+        kept = {"solver": "ddim", "spacing": "trailing", "eta": 0.0}
+        changed = [name for name, value in kept.items() if getattr(self, name) != value]
+        if changed:
+            raise ConfigurationError(
+                f"{type(head).__name__} has no {changed[0]}, and it is set to "
+                f"'{getattr(self, changed[0])}'. Leave it at '{kept[changed[0]]}', its default."
+            )
+        assert chunk_shape is not None, "a policy knows the shape of its chunks"
+        return head.build(
+            denoiser,
+            chunk_shape,
+            steps=self.steps,
             clip=self.clip,
             temperature=self.temperature,
         )
@@ -76,8 +119,8 @@ class PolicyConfig:
     """The parts of a policy."""
 
     encoder: StateEncoderConfig | ImageEncoderConfig = field(default_factory=StateEncoderConfig)
-    denoiser: MLPConfig | UNetConfig = field(default_factory=MLPConfig)
-    process: DDPM | Flow | Regression = field(default_factory=Flow)
+    denoiser: DenoiserConfig = field(default_factory=MLPConfig)
+    process: Process = field(default_factory=Flow)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     normalisation: Literal["min_max", "mean_std", "quantile"] = "min_max"
     """Recorded range to ±1, its 1 to 99 % to ±1, or zero mean and unit deviation."""
@@ -92,6 +135,11 @@ class PolicyConfig:
 
         encoder = self.encoder.build(spec)
         shape: tuple[int, int] = encoder.condition_shape  # type: ignore[assignment]
-        sampler = self.sampler.build(self.denoiser.build(spec, shape), self.process)
+        outputs = spec.action_size
+        if isinstance(self.process, Head):
+            shape = self.process.condition_shape(shape)
+            outputs = self.process.outputs(outputs)
+        denoiser = self.denoiser.build(spec, shape, outputs)
+        sampler = self.sampler.build(denoiser, self.process, spec.chunk_shape)
         normaliser = Normaliser(spec.features, statistics, self.normalisation)
         return Policy(spec, encoder, sampler, normaliser, config=self)

@@ -1,12 +1,20 @@
 """Named methods: a process and the sampler that suits it. A recipe takes one by name."""
 
-from steadyhand.diffusion.process import DDPM, Flow, Regression
+from steadyhand.diffusion.consistency import Consistency
+from steadyhand.diffusion.direct import MIP, Regression
+from steadyhand.diffusion.heads import Bins, Gaussian, Mixture
+from steadyhand.diffusion.process import DDPM, Flow
+from steadyhand.diffusion.shortcut import Shortcut
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.nets.config import PAPER_UNET, MLPConfig, UNetConfig
-from steadyhand.policy.config import SamplerConfig
-
-Process = DDPM | Flow | Regression
-Denoiser = MLPConfig | UNetConfig
+from steadyhand.nets.denoisers import (
+    PAPER_TRANSFORMER,
+    PAPER_UNET,
+    DiTConfig,
+    MLPConfig,
+    TransformerConfig,
+    UNetConfig,
+)
+from steadyhand.policy.config import DenoiserConfig, Process, SamplerConfig
 
 # Networks answer with clean actions, weighed as errors in velocity: on Push-T this learns many
 # times faster than epsilon or velocity themselves (BENCHMARKS.md).
@@ -20,12 +28,24 @@ METHODS: dict[str, tuple[Process, SamplerConfig]] = {
         SamplerConfig(solver="ddim", steps=10),
     ),
     "regression": (Regression(), SamplerConfig(solver="ddim", steps=1)),
+    "gaussian": (Gaussian(), SamplerConfig(steps=1)),
+    "mixture": (Mixture(), SamplerConfig(steps=1)),
+    "bins": (Bins(), SamplerConfig(steps=1)),
+    "mip": (MIP(), SamplerConfig(solver="noiseless", steps=2)),
+    "consistency": (
+        Consistency(path_of=Flow(prediction="sample")),
+        SamplerConfig(solver="renoise", steps=1),
+    ),
+    "shortcut": (Shortcut(), SamplerConfig(steps=1)),
 }
 
-NETWORKS: dict[str, Denoiser] = {
+NETWORKS: dict[str, DenoiserConfig] = {
     "mlp": MLPConfig(),
     "unet": UNetConfig(),
+    "transformer": TransformerConfig(),
+    "dit": DiTConfig(),
     "unet-paper": PAPER_UNET,
+    "transformer-paper": PAPER_TRANSFORMER,
 }
 
 
@@ -38,7 +58,7 @@ def method_parts(name: str) -> tuple[Process, SamplerConfig]:
     return METHODS[name]
 
 
-def network_config(name: str) -> Denoiser:
+def network_config(name: str) -> DenoiserConfig:
     """The configuration of a named network."""
     if name not in NETWORKS:
         raise ConfigurationError(unknown("network", name, NETWORKS))

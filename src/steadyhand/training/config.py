@@ -40,6 +40,8 @@ class TrainConfig:
     """Observation whose latest value chunks are predicted relative to; None for absolute."""
     chunking: Chunking = field(default_factory=Chunking)
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
+    teacher: Path | None = None
+    """Run whose policy is distilled; for the process Consistency only."""
     validation_share: float = 0.05
     """Share of the episodes held out for the validation loss."""
     seed: int = 0

@@ -60,7 +60,7 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
         parts = replace(config.policy, encoder=config.policy.encoder.settled())
         policy = parts.build(spec, policy_statistics(training, spec))
     for module in policy.encoder.modules():
-        if isinstance(module, Backbone):
+        if isinstance(module, Backbone) and config.teacher is None:
             module.load_pretrained(parts.encoder.network.source)  # type: ignore[union-attr]
     return policy
 
@@ -136,7 +136,7 @@ def _as_begun(config: TrainConfig, run: Run) -> TrainConfig:
     if config.minutes is not None:
         config = replace(config, steps=begun.steps, minutes=None)
     # Where the data is and what computes may change.
-    free = {"data": config.data, "device": config.device, "precision": config.precision}
+    free = {"data", "teacher", "device", "precision"}
     changed = [
         field.name
         for field in fields(config)

@@ -2,7 +2,9 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 
 from steadyhand.data import Episodes
 from steadyhand.data.frames import with_frames
+from steadyhand.diffusion.distillation import consistency_loss
+from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.policy import Policy
@@ -24,6 +28,7 @@ from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
 from steadyhand.training.loader import Batch, WindowLoader, batch_windows, shares, split
+from steadyhand.training.teacher import teacher_of
 
 VALIDATION_WINDOWS = 2048
 
@@ -44,6 +49,7 @@ class Trainer:
                 "as attributes of an nn.Module."
             )
         self.policy = copy.deepcopy(policy).to(self.device)
+        self.teacher = None if config.teacher is None else self._learn_from(config.teacher)
         self.average = WeightAverage(self.policy)
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
@@ -58,6 +64,14 @@ class Trainer:
         self.best = float("inf")
         self.done = 0
         self.source = str(episodes.path) if episodes.path else None
+
+    def _learn_from(self, run: Path) -> Sampler:
+        """Begin where the policy in `run` ended; its sampler, which is from now on the teacher."""
+        teacher = teacher_of(run, self.policy).to(self.device)
+        load_weights(self.policy, teacher.state_dict(), run)
+        # What is seen stays as the teacher saw it.
+        self.policy.encoder.requires_grad_(False)
+        return cast(Sampler, teacher.sampler.requires_grad_(False))
 
     def _loader(self, episodes: Episodes) -> WindowLoader:
         masked = self.config.mask_padding
@@ -101,9 +115,10 @@ class Trainer:
                 part if part is None or noises == 1 else part.repeat(noises, *[1] * (part.ndim - 1))
                 for part in seen
             )
-            return sampler.loss(  # type: ignore[operator]
-                action, eps, uniform, condition, weight, *mask
-            )
+            loss = sampler.loss
+            if self.teacher is not None:
+                loss = partial(consistency_loss, cast(Sampler, sampler), teacher=self.teacher)
+            return loss(action, eps, uniform, condition, weight, *mask)  # type: ignore[operator]
 
     @property
     def finite(self) -> bool:
@@ -211,9 +226,10 @@ class Trainer:
 def _optimiser(
     policy: nn.Module, config: TrainConfig, device: torch.device
 ) -> torch.optim.Optimizer:
-    """AdamW, without weight decay on biases, norms and other vectors."""
-    matrices = [p for p in policy.parameters() if p.ndim >= 2]
-    vectors = [p for p in policy.parameters() if p.ndim < 2]
+    """AdamW, without weight decay on biases, norms, other vectors and embeddings."""
+    embeddings = {module.weight for module in policy.modules() if isinstance(module, nn.Embedding)}
+    matrices = [p for p in policy.parameters() if p.ndim >= 2 and p not in embeddings]
+    vectors = [p for p in policy.parameters() if p.ndim < 2 or p in embeddings]
     fused = device.type in ("cpu", "cuda")
     return torch.optim.AdamW(
         [

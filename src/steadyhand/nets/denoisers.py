@@ -1,0 +1,203 @@
+"""The configuration of each denoiser, as recipes name it and policies store it. No torch here.
+
+`build` imports the network when it is called, so that the command line needs no torch for --help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.spec import PolicySpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def _check(config: Any, *positive: str) -> None:
+    for name in positive:
+        if getattr(config, name) < 1:
+            raise ConfigurationError(f"{name} is {getattr(config, name)}; it must be at least 1.")
+    if "heads" in positive and (config.width < 4 or config.width % 2):
+        raise ConfigurationError(f"width is {config.width}; it must be even, and at least 4.")
+    if not 0 <= config.dropout < 1:
+        raise ConfigurationError(f"dropout is {config.dropout}; it must be in [0, 1).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPConfig:
+    """A residual perceptron over the flattened chunk: small and fast, for states."""
+
+    width: int = 512
+    """Features of each hidden layer."""
+    blocks: int = 3
+    """Residual blocks."""
+    expansion: int = 2
+    """Width inside a block, in multiples of `width`."""
+    dropout: float = 0.0
+    """Share of hidden features dropped in training."""
+
+    def __post_init__(self) -> None:
+        _check(self, "width", "blocks", "expansion")
+
+    def build(
+        self,
+        spec: PolicySpec,
+        condition_shape: tuple[int, int],
+        out_features: int | None = None,
+    ) -> nn.Module:
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
+
+        It answers with `out_features` numbers a row, those of an action unless given.
+        """
+        from steadyhand.nets.mlp import ResidualMLP
+
+        return ResidualMLP(
+            horizon=spec.chunking.horizon,
+            action_size=spec.action_size,
+            condition_shape=condition_shape,
+            width=self.width,
+            blocks=self.blocks,
+            expansion=self.expansion,
+            dropout=self.dropout,
+            out_features=out_features,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetConfig:
+    """The paper's 1-D U-Net over time; the defaults are a small one, about 4 M parameters."""
+
+    widths: tuple[int, ...] = (64, 128, 256)
+    """Channels of each level; every level after the first halves the time axis."""
+    kernel: int = 5
+    """Time steps one convolution sees; odd."""
+    groups: int = 8
+    """Groups of the group norm."""
+    step_width: int = 128
+    """Features of the embedded time."""
+
+    def build(
+        self,
+        spec: PolicySpec,
+        condition_shape: tuple[int, int],
+        out_features: int | None = None,
+    ) -> nn.Module:
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
+
+        It answers with `out_features` numbers a row, those of an action unless given.
+        """
+        from steadyhand.nets.unet import UNet1d
+
+        return UNet1d(
+            horizon=spec.chunking.horizon,
+            action_size=spec.action_size,
+            condition_shape=condition_shape,
+            widths=self.widths,
+            kernel=self.kernel,
+            groups=self.groups,
+            step_width=self.step_width,
+            out_features=out_features,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """The paper's Transformer; the defaults are half as deep as it, about 5 M parameters."""
+
+    width: int = 256
+    """Features of each token."""
+    layers: int = 4
+    """Blocks."""
+    heads: int = 4
+    """Heads of each attention; they divide the width."""
+    dropout: float = 0.0
+    """Share of features and attention dropped in training."""
+    causal: bool = True
+    """Whether an action sees no action and no observation that comes after it."""
+
+    def __post_init__(self) -> None:
+        _check(self, "width", "layers", "heads")
+
+    def build(
+        self,
+        spec: PolicySpec,
+        condition_shape: tuple[int, int],
+        out_features: int | None = None,
+    ) -> nn.Module:
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
+
+        It answers with `out_features` numbers a row, those of an action unless given. Where N is
+        not the number of observation steps, tokens have no time, and all of them are seen.
+        """
+        from steadyhand.nets.transformer import Transformer
+
+        chunking = spec.chunking
+        steps = condition_shape[0] == chunking.obs_steps
+        return Transformer(
+            horizon=chunking.horizon,
+            action_size=spec.action_size,
+            condition_shape=condition_shape,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            dropout=self.dropout,
+            row_times=chunking.action_offsets.tolist() if self.causal else None,
+            token_times=chunking.observation_offsets.tolist() if self.causal and steps else None,
+            out_features=out_features,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiTConfig:
+    """A diffusion transformer with adaptive layer norm, about 7 M parameters."""
+
+    width: int = 256
+    """Features of each token."""
+    layers: int = 4
+    """Blocks."""
+    heads: int = 4
+    """Heads of each attention; they divide the width."""
+    expansion: int = 4
+    """Width inside a block's perceptron, in multiples of `width`."""
+    dropout: float = 0.0
+    """Share of features and attention dropped in training."""
+    positions: bool = True
+    """Whether condition tokens are told apart by their place; without, any number may be given."""
+
+    def __post_init__(self) -> None:
+        _check(self, "width", "layers", "heads", "expansion")
+
+    def build(
+        self,
+        spec: PolicySpec,
+        condition_shape: tuple[int, int],
+        out_features: int | None = None,
+    ) -> nn.Module:
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
+
+        It answers with `out_features` numbers a row, those of an action unless given.
+        """
+        from steadyhand.nets.dit import DiffusionTransformer
+
+        return DiffusionTransformer(
+            horizon=spec.chunking.horizon,
+            action_size=spec.action_size,
+            condition_shape=condition_shape,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            expansion=self.expansion,
+            dropout=self.dropout,
+            positions=self.positions,
+            out_features=out_features,
+        )
+
+
+PAPER_UNET = UNetConfig(widths=(256, 512, 1024), step_width=256)
+"""The U-Net of the paper's low-dimensional experiments: 65 M parameters."""
+
+
+PAPER_TRANSFORMER = TransformerConfig(layers=8, dropout=0.01)
+"""The Transformer of the paper's low-dimensional experiments: 9.0 M parameters."""

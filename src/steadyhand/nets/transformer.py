@@ -1,0 +1,106 @@
+"""The Transformer of the Diffusion Policy paper (Chi et al. 2023), over the rows of a chunk."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from steadyhand.nets.attention import Attention, Positions, initialise
+from steadyhand.nets.embedding import Sinusoids
+
+
+class Transformer(nn.Module):
+    """`(x (B, H, A), t (B,), condition (B, N, D)[, mask (B, N)]) → (B, H, out_features)`.
+
+    The condition is a sequence: the time, then a token for each of N. Each block lets the rows of
+    the chunk attend to one another, then to the condition. With `row_times` and `token_times`
+    (in steps from now) attention is causal: an action sees neither actions nor observations that
+    come after it, as in the paper; without them everything is seen. H and N may be smaller in a
+    call than what it was built for.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int,
+        action_size: int,
+        condition_shape: tuple[int, int],
+        width: int = 256,
+        layers: int = 8,
+        heads: int = 4,
+        dropout: float = 0.0,
+        row_times: Sequence[int] | None = None,
+        token_times: Sequence[int] | None = None,
+        out_features: int | None = None,
+    ) -> None:
+        super().__init__()
+        tokens, features = condition_shape
+        self.enter = nn.Linear(action_size, width)
+        self.rows = Positions(horizon, width, "actions in a chunk")
+        self.time = Sinusoids(width)
+        self.condition = nn.Linear(features, width)
+        self.tokens = Positions(1 + tokens, width, "condition tokens, the time among them")
+        self.encode = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.Mish(), nn.Linear(4 * width, width)
+        )
+        self.blocks = nn.ModuleList(_Block(width, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.leave = nn.Linear(width, out_features or action_size)
+        initialise(self)
+        self.causal: Tensor | None
+        self.visible: Tensor | None
+        causal = visible = None
+        if row_times is not None:
+            rows = torch.tensor(row_times)
+            causal = rows[:, None] >= rows[None, :]
+            if token_times is not None and len(token_times) == tokens:
+                # The time of the process may be seen by every action.
+                seen = torch.tensor([min(row_times), *token_times])
+                visible = rows[:, None] >= seen[None, :]
+        self.register_buffer("causal", causal, persistent=False)
+        self.register_buffer("visible", visible, persistent=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch horizon action"],
+        t: Float[Tensor, " batch"],
+        condition: Float[Tensor, "batch tokens features"],
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> Float[Tensor, "batch horizon out"]:
+        rows, tokens = x.shape[1], condition.shape[1]
+        memory = torch.cat([self.time(t)[:, None], self.condition(condition)], dim=1)
+        memory = self.encode(self.tokens(memory))
+        causal = None if self.causal is None else self.causal[:rows, :rows]
+        visible = None if self.visible is None else self.visible[:rows, : 1 + tokens]
+        if mask is not None:
+            always = torch.ones_like(mask[:, :1])
+            given = torch.cat([always, mask], dim=1)[:, None, None]
+            visible = given if visible is None else given & visible
+        h = self.rows(self.enter(x))
+        for block in self.blocks:
+            h = block(h, memory, causal, visible)
+        return self.leave(self.norm(h))
+
+
+class _Block(nn.Module):
+    """Self-attention, attention to the condition, perceptron; each normalised first."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+        self.itself = Attention(width, heads, dropout)
+        self.across = Attention(width, heads, dropout)
+        self.inner = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, h: Tensor, memory: Tensor, causal: Tensor | None, visible: Tensor | None
+    ) -> Tensor:
+        first, second, third = self.norms
+        normed = first(h)
+        h = h + self.dropout(self.itself(normed, normed, causal))
+        h = h + self.dropout(self.across(second(h), memory, visible))
+        return h + self.dropout(self.inner(third(h)))
