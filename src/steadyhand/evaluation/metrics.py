@@ -33,8 +33,10 @@ class Difference(Interval):
 
 def rate(outcomes: Sequence[bool]) -> Interval:
     """A share with its Wilson score interval (Wilson 1927)."""
-    n = len(outcomes)
-    share = sum(outcomes) / n
+    return _wilson(sum(outcomes) / len(outcomes), len(outcomes))
+
+
+def _wilson(share: float, n: int) -> Interval:
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
     # At 0 and 1 the interval touches its bound exactly, but for rounding.
@@ -47,6 +49,28 @@ def mean(values: Sequence[float]) -> Interval:
     array = np.asarray(values, dtype=np.float64)
     low, high = np.quantile(_bootstrap_means(array), [0.025, 0.975])
     return Interval(float(array.mean()), float(low), float(high), len(array))
+
+
+def over_seeds(scores: NDArray[np.floating]) -> Interval:
+    """The mean of (seeds, episodes) scores, all seeds on the same episodes, with its interval.
+
+    A bootstrap over training seeds and episodes at once; where the scores are outcomes (0 or 1) it
+    is widened to Wilson's interval of as many episodes as a seed has (seeds share them), which
+    knows that a hundred successes are not all there are. Of few seeds a bootstrap knows little:
+    with one, only the luck of the episodes is in it.
+    """
+    random = np.random.default_rng(0)
+    count, episodes = scores.shape
+    seeds = random.integers(0, count, (RESAMPLES, count))
+    picks = random.integers(0, episodes, (RESAMPLES, episodes))
+    counts = np.stack([np.bincount(row, minlength=count) for row in seeds]) / count
+    drawn = counts @ scores
+    low, high = np.quantile(np.take_along_axis(drawn, picks, axis=1).mean(1), [0.025, 0.975])
+    found = Interval(float(scores.mean()), float(low), float(high), scores.size)
+    if np.isin(scores, (0, 1)).all():
+        wilson = _wilson(found.mean, episodes)
+        return Interval(found.mean, min(low, wilson.low), max(high, wilson.high), scores.size)
+    return found
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:

@@ -1,0 +1,90 @@
+"""What is to be done, as values: runs, what each is tried in, and the hashes they are known by."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from steadyhand.data import Episodes
+from steadyhand.policy.codec import decode, encode
+from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.training.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One way to evaluate a policy that was trained."""
+
+    sampler: SamplerConfig
+    episodes: int = 100
+    seed_start: int | None = None
+    execute: int | None = None
+
+    @property
+    def key(self) -> str:
+        return _hash(_canonical(Trial, self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One policy to be trained, and all that it is to be tried in."""
+
+    name: str
+    """For people; the hash is what counts."""
+    config: TrainConfig
+    trials: tuple[Trial, ...] = ()
+    distilled_from: "PlannedRun | None" = None
+    """The run whose policy it learns from; that is done first."""
+
+    def key(self, data: str) -> str:
+        """The name of its folder, for data with the fingerprint `data`.
+
+        Where the data lies and what it is tried in do not count: trials can be added later.
+        """
+        config = self.config
+        device = choose_device(config.device)
+        precision = choose_precision(config.precision, device)
+        config = replace(
+            config,
+            data=None,
+            teacher=None,
+            device=device.type,
+            precision=precision,
+            demonstrations=1,
+        )
+        teacher = None if self.distilled_from is None else self.distilled_from.key(data)
+        return f"{self.name}-{_hash([_canonical(TrainConfig, config), data, teacher])}"
+
+
+def in_order(planned: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
+    """All runs, teachers before those who learn from them."""
+    teachers = [run.distilled_from for run in planned if run.distilled_from is not None]
+    yield from in_order(teachers) if teachers else ()
+    yield from planned
+
+
+def fingerprint(episodes: Episodes) -> str:
+    """Another for other demonstrations, wherever they lie and in whatever format."""
+    marks = {key: _mark(episodes, key) for key in sorted(episodes.arrays)}
+    shapes = {key: list(shape) for key, shape in sorted(episodes.shapes.items())}
+    return _hash([marks, shapes, episodes.ends.tolist(), episodes.rate_hz])
+
+
+def _mark(episodes: Episodes, key: str) -> Any:
+    """Of pictures, what their files say; of numbers, the numbers."""
+    said = getattr(episodes.arrays[key], "fingerprint", None)
+    if said is not None and len(episodes.shapes[key]) == 3:
+        return str(said())
+    return episodes.fingerprints(key)
+
+
+def _canonical(kind: type[Any], value: Any) -> Any:
+    """The same values for the same thing: a 2 that should be a number with a point is 2.0."""
+    return encode(decode(kind, encode(value)))
+
+
+def _hash(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

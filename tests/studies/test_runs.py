@@ -1,0 +1,232 @@
+"""The run engine: each run once, the rest after any interruption, and no run at another's cost."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from steadyhand.data import write_episodes
+from steadyhand.errors import CheckpointError, UsageError
+from steadyhand.nets.denoisers import MLPConfig
+from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.policy.storage import load_policy
+from steadyhand.recipes.methods import METHODS
+from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
+from steadyhand.studies.runs import do_runs, unfinished
+from steadyhand.studies.worker import Signs, Stopped, work
+from steadyhand.tasks import record_episodes
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.teacher import student_config
+from steadyhand.training.train import build_policy, train
+
+EPISODES = record_episodes("fork", 8)
+TRIAL = Trial(sampler=SamplerConfig(solver="euler", steps=2), episodes=3)
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    path = tmp_path / "fork.npz"
+    write_episodes(path, EPISODES)
+    return path
+
+
+def planned(data: Path, method: str = "flow", **changes) -> PlannedRun:
+    process, sampler = METHODS[method]
+    config = TrainConfig(
+        task="fork",
+        data=data,
+        policy=PolicyConfig(
+            denoiser=MLPConfig(width=8, blocks=1), process=process, sampler=sampler
+        ),
+        steps=12,
+        batch_size=8,
+        checkpoint_every=4,
+        precision="float32",
+        device="cpu",
+    )
+    trial = replace(TRIAL, sampler=sampler)
+    return PlannedRun(name=method, config=replace(config, **changes), trials=(trial,))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_policy(folder / "run").state_dict()
+
+
+def test_a_run_is_done_once_and_again_only_where_something_differs(data, tmp_path) -> None:
+    out, flow = tmp_path / "out", planned(data)
+    told: list[float] = []
+    first = do_runs([flow], EPISODES, out, watch=lambda shares: told.extend(shares.values()))
+    assert told, "how far it is can be watched"
+    result = first[0].trials[flow.trials[0].key]
+    assert result["seeds"] == [100000, 100001, 100002]
+    assert set(result["scores"]) >= {"success", "collision"}
+    assert first[0].steps == 12
+    assert first[0].minutes > 0
+    stamp = (first[0].folder / "trained.json").stat().st_mtime_ns
+    assert unfinished([flow], EPISODES, out) == {}
+    again = do_runs([flow], EPISODES, out)
+    assert again == first
+    assert (first[0].folder / "trained.json").stat().st_mtime_ns == stamp
+    # Another trial of the same policy trains nothing.
+    more = replace(flow, trials=(*flow.trials, replace(TRIAL, episodes=2)))
+    both = do_runs([more], EPISODES, out)[0]
+    assert len(both.trials) == 2
+    assert (first[0].folder / "trained.json").stat().st_mtime_ns == stamp
+    other = do_runs([replace(flow, config=replace(flow.config, seed=1))], EPISODES, out)[0]
+    assert other.folder != first[0].folder
+    # Where the data lies is nothing; what is in it is all.
+    assert flow.key("a") == replace(flow, config=replace(flow.config, data=None)).key("a")
+    assert fingerprint(EPISODES) != fingerprint(EPISODES.subset([0, 1, 2, 3, 4, 5, 6]))
+    numbers = dict(EPISODES.arrays)
+    numbers["action"] = EPISODES.read("action") + 1e-3
+    assert fingerprint(EPISODES) != fingerprint(replace(EPISODES, arrays=numbers))
+
+
+def test_it_is_what_training_by_hand_gives(data, tmp_path) -> None:
+    run = planned(data)
+    found = do_runs([run], EPISODES, tmp_path / "out", threads=1)[0]
+    policy = build_policy(run.config, EPISODES)
+    for _ in train(policy, EPISODES, run.config):
+        pass
+    for name, value in weights(found.folder).items():
+        assert torch.equal(value, policy.state_dict()[name]), name
+
+
+def test_a_run_that_is_stopped_goes_on_to_the_same_weights(data, tmp_path) -> None:
+    whole = do_runs([planned(data)], EPISODES, tmp_path / "whole")[0]
+    folder = tmp_path / "stopped"
+    folder.mkdir()
+    plan = (whole.folder / "plan.json").read_text()
+    (folder / "plan.json").write_text(plan)
+
+    class AfterFive(Signs):
+        steps = 0
+
+        def tell(self, share: float) -> None:
+            self.steps += 1
+            self.asked = self.steps >= 5
+
+    with pytest.raises(Stopped):
+        work(folder, AfterFive(folder, None))
+    assert not (folder / "trained.json").exists()
+    spent = json.loads((folder / "spent.json").read_text())
+    work(folder, Signs(folder, None))
+    assert json.loads((folder / "trained.json").read_text())["minutes"] * 60 > spent
+    for name, value in weights(whole.folder).items():
+        assert torch.equal(value, weights(folder)[name]), name
+
+
+def test_a_teacher_is_trained_before_its_student(data, tmp_path) -> None:
+    teacher = planned(data)
+    config = replace(teacher.config, policy=student_config(teacher.config.policy))
+    student = PlannedRun(
+        name="student",
+        config=config,
+        trials=(replace(TRIAL, sampler=config.policy.sampler),),
+        distilled_from=replace(teacher, trials=()),
+    )
+    out = tmp_path / "out"
+    assert len(unfinished([student], EPISODES, out)) == 2
+    # The same run, asked for on its own, is the teacher: it is trained once, and tried, too.
+    found, taught = do_runs([student, teacher], EPISODES, out)
+    assert found.minutes > taught.minutes
+    assert json.loads((found.folder / "plan.json").read_text())["config"]["teacher"] == str(
+        (taught.folder / "run").resolve()
+    )
+    assert len(list(out.glob("*/trained.json"))) == 2
+
+
+def test_one_that_fails_costs_no_other(data, tmp_path) -> None:
+    bad = planned(data, observations=("nothing",))
+    student = replace(planned(data, seed=3), name="student", distilled_from=bad)
+    out = tmp_path / "out"
+    with pytest.raises(CheckpointError, match=r"2 of 3 runs failed: flow-.*There is no"):
+        do_runs([bad, student, planned(data, seed=2)], EPISODES, out)
+    assert [path.parent.name.rpartition("-")[0] for path in out.glob("*/trained.json")] == ["flow"]
+
+
+def test_two_engines_do_not_work_in_one_folder(data, tmp_path) -> None:
+    out = tmp_path / "out"
+    refused: list[Exception] = []
+
+    def watch(shares) -> None:
+        if not refused:
+            with pytest.raises(UsageError, match="Another process works in") as found:
+                do_runs([planned(data)], EPISODES, out)
+            refused.append(found.value)
+
+    do_runs([planned(data)], EPISODES, out, watch=watch)
+    assert refused
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+def test_no_run_outlives_the_engine(data, tmp_path, number) -> None:
+    """However the engine ends, its runs save what they have and end."""
+    script = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_runs as t
+run = t.planned(Path({str(data)!r}), steps=1_000_000)
+t.do_runs([run], t.EPISODES, Path({str(tmp_path / "out")!r}), workers=1)
+"""
+    engine = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
+    progress: list[Path] = []
+    until = time.monotonic() + 120
+    while not progress and time.monotonic() < until:
+        progress = list((tmp_path / "out").glob("*/progress.json"))
+        time.sleep(0.1)
+    assert progress, "it began"
+    folder = progress[0].parent
+    engine.send_signal(number)
+    engine.wait(90)
+    # A worker holds its lock as long as it lives.
+    with (folder / ".worker").open("w") as lock:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                assert time.monotonic() < until, "it ends soon"
+                time.sleep(0.1)
+    saved = sorted(int(path.parent.name) for path in folder.glob("run/*/*/train_state.safetensors"))
+    assert saved, "what was done is saved"
+    assert json.loads((folder / "spent.json").read_text()) > 0
+
+
+def test_a_worker_without_its_parent_stops(tmp_path) -> None:
+    assert not Signs(tmp_path, os.getppid()).stop
+    assert Signs(tmp_path, os.getppid() + 1).stop
+
+
+def test_what_was_damaged_is_done_again(data, tmp_path) -> None:
+    """A power cut may leave files empty; what they said is then found out anew."""
+    out, run = tmp_path / "out", planned(data)
+    first = do_runs([run], EPISODES, out)[0]
+    for name in ("trained.json", f"{run.trials[0].key}.json"):
+        (first.folder / name).write_text("")
+        again = do_runs([run], EPISODES, out)[0]
+        assert again.trials == first.trials
+        assert again.minutes > 0, "and the time that was spent is known"
+
+
+def test_the_same_thing_has_the_same_key(data) -> None:
+    run, trial = planned(data), Trial(sampler=SamplerConfig(clip=1))  # type: ignore[arg-type]
+    assert trial.key == Trial(sampler=SamplerConfig(clip=1.0)).key
+    minutes = [replace(run, config=replace(run.config, minutes=m)) for m in (2, 2.0, 3.0)]
+    keys = [one.key("data") for one in minutes]
+    assert keys[0] == keys[1] != keys[2]
+    assert run.key("data") != run.key("other data")
+    other = replace(run, config=replace(run.config, precision="bfloat16"))
+    assert other.key("data") != run.key("data")
+    usual = replace(run, config=replace(run.config, device="auto"))
+    assert (usual.key("data") == run.key("data")) == (not torch.cuda.is_available())
