@@ -108,6 +108,18 @@ def copy(name: str) -> str:
     return f"{name}/checkpoints/00000020"
 
 
+def average(name: str) -> None:
+    """A policy of regression."""
+    words = f"train fork --method regression --data demos.npz {TINY} --out {name}"
+    with contextlib.redirect_stderr(io.StringIO()):
+        assert main(words.split()) == 0
+
+
+def others(name: str) -> None:
+    """Other demonstrations of the same task."""
+    write_episodes(Path(name), record_episodes("fork", 8, first_seed=7))
+
+
 def half() -> None:
     copy("half")
     shutil.rmtree("half/checkpoints/00000010")
@@ -172,7 +184,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train fork --minutes -3"),
         Mistake("train fork --minutes 1 --steps 5"),
         Mistake("train fork --method difusion"),
-        Mistake("train fork --network transformer"),
+        Mistake("train fork --network resnet"),
         Mistake("train fork --denoiser.width 0"),
         Mistake("train fork --learning-rate nan"),
         Mistake("train fork --validation-share 1.5"),
@@ -339,6 +351,29 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("convert demos.npz notes.txt --format zarr"),
         Mistake("convert nan.npz sound.zarr", with_nan),
         Mistake("convert demos.npz new.lerobot", without="pyarrow"),
+    ],
+    "Many methods, and few calls": [
+        Mistake("distill"),
+        Mistake("distill nowhere"),
+        Mistake("distill run --steps 5 --minutes 1"),
+        Mistake("distill run --levels 1"),
+        Mistake("distill mean", lambda: average("mean"), note="a policy of regression"),
+        Mistake("distill run --out run"),
+        Mistake("distill run --data other.npz", lambda: others("other.npz")),
+        Mistake("train fork --teacher run"),
+        Mistake("evaluate run --solver renoise --temperature -1"),
+        Mistake("evaluate run --solver noiseless"),
+        Mistake("benchmark --methods flow,difusion"),
+        Mistake("benchmark --methods flow:few"),
+        Mistake("benchmark --methods ,"),
+        Mistake("benchmark --methods regression:2 --steps 1 --out new"),
+        Mistake("benchmark --networks mlp,resnet"),
+        Mistake("benchmark --task frok"),
+        Mistake("benchmark --task pusht"),
+        Mistake("benchmark --seeds 0"),
+        Mistake("benchmark --minutes 1 --steps 5"),
+        Mistake("benchmark --minutes -1"),
+        Mistake("benchmark --recipe frok"),
     ],
     "Judging offline": [
         Mistake("evaluate --offline"),

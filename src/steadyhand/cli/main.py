@@ -25,6 +25,8 @@ VERBS = {
     "record": "write an expert's demonstrations of a task",
     "train": "train a policy from demonstrations",
     "evaluate": "try a policy in its task, with intervals and video",
+    "distill": "teach a policy to do in one network call what another does in many",
+    "benchmark": "train and compare many methods on one task, as one table",
     "compare": "compare policies on the same initial states",
     "convert": "write demonstrations in another format",
     "inspect": "say what a data set or a policy holds, and what is wrong with it",

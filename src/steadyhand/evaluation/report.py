@@ -22,6 +22,7 @@ polyline, path { fill: none; stroke-linecap: round; stroke-linejoin: round; }
 .faint { opacity: .35; } .thick-line { stroke-width: 2.5; }
 .axis { stroke: var(--ink); stroke-width: .5; opacity: .25; }
 text { fill: var(--ink); font: 11px system-ui, sans-serif; } .end { text-anchor: end; }
+.middle { text-anchor: middle; } .dot { fill: var(--card); stroke-width: 2; }
 .tick { opacity: .7; }
 """
 """How the classes of pictures look, in the page and on their own."""

@@ -1,0 +1,179 @@
+"""`steadyhand benchmark`: many methods on one task, as one table and one picture."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from steadyhand.cli.options import parse
+from steadyhand.data import Episodes, open_episodes, write_episodes
+from steadyhand.errors import UsageError
+from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.tasks import make_task
+from steadyhand.training.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    task: str = "fork"
+    """The task, with settings where it has some: fork, pusht, fork:gap=0.1."""
+    methods: str = "regression,ddpm,flow"
+    """Methods with commas between them; flow:1 is flow in one network call, of the same runs."""
+    networks: str = ""
+    """Networks with commas between them: each method with each; the recipe's own by default."""
+    seeds: int = 1
+    """Training seeds of each."""
+    minutes: float | None = None
+    """About how long each trains on its share of the cores; 2 by default."""
+    steps: int | None = None
+    """Optimiser steps of each, instead of minutes: the same on any machine."""
+    episodes: int = 100
+    """Episodes in which each policy is tried, on the same initial states."""
+    seed_start: int | None = None
+    """First seed of the episodes; the task's own by default (100000 on Push-T)."""
+    data: Path | None = None
+    """Demonstrations; recorded first where the task has an expert and none are named."""
+    recipe: str | None = None
+    """What all are trained by; the task's own by default."""
+    workers: int | None = None
+    """Runs at once; one a core by default, and one on a GPU."""
+    threads: int = 1
+    """Threads of each run."""
+    out: Path | None = None
+    """Where runs, table and picture go; runs/benchmark-TASK by default. What is there is kept."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, train and evaluate what is not there yet, and write the table."""
+    options = parse(
+        Options,
+        arguments,
+        verb="benchmark",
+        description=f"Compare methods ({', '.join(METHODS)}) and networks ({', '.join(NETWORKS)}) "
+        "on one task: the same data, seeds and initial states. Stopped, it goes on where it was.",
+    )
+    if options.minutes is not None and options.steps is not None:
+        raise UsageError("Give --steps or --minutes, not both.")
+    for name in ("seeds", "episodes", "threads", "workers", "steps"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} is {value}; it must be at least 1.")
+    from steadyhand.cli.screen import console, show, waiting
+
+    with waiting("loading torch"):
+        from steadyhand.studies.benchmark import Method, declare
+
+    name = re.sub("[:=,]", "-", make_task(options.task).name)
+    out = options.out or Path("runs") / f"benchmark-{name}"
+    entries = declare(
+        options.task,
+        [Method.parse(word) for word in _words(options.methods, "methods")],
+        networks=_words(options.networks, "networks") if options.networks else (None,),
+        seeds=options.seeds,
+        minutes=2.0 if options.minutes is None and options.steps is None else options.minutes,
+        steps=options.steps,
+        episodes=options.episodes,
+        seed_start=options.seed_start,
+        data=options.data,
+        device=options.device,
+        recipe_name=options.recipe,
+    )
+    try:
+        return _benchmark(options, entries, out)
+    except KeyboardInterrupt:
+        show(console(), "What was done is kept: the same command goes on from here.")
+        raise
+
+
+def _words(text: str, flag: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(f"--{flag} names none; write them with commas between: a,b,c.")
+    return list(dict.fromkeys(words))
+
+
+def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any]:
+    from steadyhand.cli.checks import check_task
+    from steadyhand.cli.screen import progress, results, show
+    from steadyhand.studies.benchmark import rows
+    from steadyhand.studies.runs import do_runs, unfinished
+    from steadyhand.studies.table import as_json, as_markdown, page, picture, screen_table
+    from steadyhand.training.train import build_policy
+
+    data, episodes = _demonstrations(options, entries[0].runs[0].config, out)
+    planned = [_with_data(one, data) for entry in entries for one in entry.runs]
+    policy = build_policy(planned[0].config, episodes)
+    check_task(make_task(planned[0].config.task or ""), policy.spec)
+    left = unfinished(planned, episodes, out)
+    total = 100 * len(left)
+    begun = round(100 * sum(left.values()))
+    with progress("training and evaluating, %", total, start=begun) as advance:
+        told = begun
+
+        def watch(shares: Mapping[str, float]) -> None:
+            nonlocal told
+            done = round(total - 100 * sum(1 - share for share in shares.values()))
+            moved = [name for name, share in shares.items() if share != left[name]]
+            going = (f"{name.rpartition('-')[0]} {shares[name]:.0%}" for name in moved)
+            advance(max(0, done - told), ", ".join(going))
+            told = max(told, done)
+
+        outcomes = do_runs(
+            planned,
+            episodes,
+            out,
+            workers=options.workers,
+            threads=options.threads,
+            watch=watch,
+        )
+    found = rows(entries, outcomes)
+    answer = as_json(options.task, found)
+    (out / "rows.json").write_text(json.dumps(answer, indent=1) + "\n")
+    (out / "table.md").write_text(as_markdown(found))
+    (out / "score.svg").write_text(picture(options.task, found, alone=True))
+    (out / "report.html").write_text(page(options.task, found, asdict(options)))
+    show(
+        results(as_json=options.json),
+        screen_table(options.task, found),
+        f"Report: {out / 'report.html'}; rows for a document: {out / 'table.md'}",
+    )
+    return {**answer, "report": str(out / "report.html"), "picture": str(out / "score.svg")}
+
+
+def _demonstrations(options: Options, config: TrainConfig, out: Path) -> tuple[Path, Episodes]:
+    """(where they lie, what is in them): those named, or else the expert's, recorded once."""
+    from steadyhand.cli.record import demonstrations
+    from steadyhand.studies.runs import read_json, write_json
+
+    if options.data is not None:
+        return options.data.resolve(), open_episodes(options.data)
+    recorded, card = out.resolve() / "demonstrations.npz", out / "demonstrations.json"
+    said = {"task": config.task, "episodes": config.demonstrations}
+    if recorded.exists():
+        if read_json(card) != said:
+            raise UsageError(
+                f"{recorded} was not recorded of {config.task} for this benchmark, and is left as "
+                "it is. Choose another --out, or name it with --data."
+            )
+        return recorded, open_episodes(recorded)
+    _, episodes = demonstrations(config, out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(card, said)
+    write_episodes(recorded, episodes)
+    return recorded, episodes
+
+
+def _with_data(planned: Any, data: Path | None) -> Any:
+    """The run, and its teacher, on these demonstrations."""
+    teacher = planned.distilled_from
+    return replace(
+        planned,
+        config=replace(planned.config, data=data),
+        distilled_from=None if teacher is None else _with_data(teacher, data),
+    )

@@ -1,0 +1,72 @@
+"""`steadyhand distill RUN`: a policy of one or a few network calls, from one of many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from steadyhand.cli.options import parse
+from steadyhand.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    run: tyro.conf.Positional[Path]
+    """The run whose policy is the teacher (trained with --method flow or ddpm), or a checkpoint."""
+    out: Path | None = None
+    """The run's folder; it must be new. RUN-distilled by default."""
+    minutes: float | None = None
+    """Train for about so long; half of the teacher's steps by default."""
+    steps: int | None = None
+    """Optimiser steps, instead of minutes."""
+    levels: int = 10
+    """Times between noise and the clean end at which neighbours are made to agree."""
+    data: Path | None = None
+    """Where the teacher's demonstrations are now, if they were moved."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse, train, report."""
+    options = parse(
+        Options,
+        arguments,
+        verb="distill",
+        description="Teach a policy to do in one network call what another does in many.",
+    )
+    if options.minutes is not None and options.steps is not None:
+        raise UsageError("Give --steps or --minutes, not both: minutes fix a number of steps.")
+    from steadyhand.cli.screen import waiting
+    from steadyhand.cli.train import tell, train_run
+
+    with waiting("loading torch"):
+        from steadyhand.policy.storage import read_config
+        from steadyhand.training.checkpoint import Run, find_policy, run_of
+        from steadyhand.training.teacher import student_config, student_training
+
+    for name in ("steps", "levels"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} is {value}; it must be at least 1.")
+    folder = find_policy(options.run)
+    run = run_of(options.run).resolve()
+    begun = Run(run).read_config()
+    recorded = run / "demonstrations.npz"
+    moved = begun.data is not None and not begun.data.exists() and recorded.exists()
+    policy = student_config(read_config(folder))
+    process = replace(policy.process, levels=options.levels)  # type: ignore[type-var]
+    config = replace(
+        student_training(begun, replace(policy, process=process)),
+        teacher=folder.resolve(),
+        data=options.data or (recorded if moved else begun.data),
+        device=options.device,
+        minutes=options.minutes,
+        steps=max(1, begun.steps // 2) if options.steps is None else options.steps,
+    )
+    out = options.out or run.with_name(f"{run.name}-distilled")
+    return tell(train_run(config, out, resume=False), config)

@@ -1,0 +1,152 @@
+"""The rows of a benchmark as people read them: on the screen, in a document, as a page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from steadyhand.evaluation.metrics import Interval
+from steadyhand.evaluation.report import DARK, LIGHT, SHAPES, figure, section, table
+from steadyhand.evaluation.report import page as whole_page
+from steadyhand.evaluation.scatter import Point, scatter
+from steadyhand.studies.benchmark import SCORES, Row
+
+STYLE = f"svg {{ {LIGHT} }} @media (prefers-color-scheme: dark) {{ svg {{ {DARK} }} }} {SHAPES}"
+
+
+def header(rows: Sequence[Row]) -> list[str]:
+    """What the columns are; scores that the task does not have are left out."""
+    scores = [score.replace("_", " ") for score in SCORES if score in rows[0].scores]
+    return ["method", "network", "calls", *scores, "parameters", "chunk", "training", "seeds"]
+
+
+def cells(row: Row, *, digits: int = 3) -> list[str]:
+    """One row as text."""
+    return [
+        row.method,
+        row.denoiser,
+        str(row.calls),
+        *(_interval(row.scores[score], digits) for score in SCORES if score in row.scores),
+        f"{row.parameters / 1e6:.1f} M",
+        f"{row.chunk_ms:.1f} ms",
+        f"{row.train_minutes:.1f} min",
+        str(row.seeds),
+    ]
+
+
+def _interval(found: Interval, digits: int = 3) -> str:
+    return f"{found.mean:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+
+
+def as_json(task: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """What `steadyhand benchmark --json` prints."""
+    return {
+        "task": task,
+        "rows": [
+            {
+                "method": row.method,
+                "denoiser": row.denoiser,
+                "calls": row.calls,
+                **{name: asdict(score) for name, score in row.scores.items()},
+                "parameters": row.parameters,
+                "chunk_ms": row.chunk_ms,
+                "train_minutes": row.train_minutes,
+                "seeds": row.seeds,
+            }
+            for row in rows
+        ],
+    }
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Rows for a document."""
+    lines = [header(rows), ["---"] * len(header(rows)), *(cells(row) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def screen_table(task: str, rows: Sequence[Row]) -> Table:
+    """Rows for a terminal of 80 columns: what is the same in all is not said in each."""
+    title = f"{task}: means over {_counted(rows)}, 95 % intervals"
+    alike = {"seeds"} | ({"network"} if len({row.denoiser for row in rows}) == 1 else set())
+    found = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    names = header(rows)
+    shown = [number for number, name in enumerate(names) if name not in alike]
+    for number in shown:
+        name = {"parameters": "size", "training": "train"}.get(names[number], names[number])
+        found.add_column(name, no_wrap=True)
+    for row in rows:
+        line = cells(row, digits=2)
+        found.add_row(*(line[number] for number in shown))
+    return found
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    row = rows[0]
+    episodes = row.scores[next(iter(row.scores))].n // row.seeds
+    seeds = "one seed" if row.seeds == 1 else f"{row.seeds} seeds"
+    return f"{episodes} episodes and {seeds}"
+
+
+def picture(task: str, rows: Sequence[Row], *, alone: bool = False) -> str:
+    """The score against the time a chunk takes."""
+    score = "max_coverage" if "max_coverage" in rows[0].scores else "success"
+    several = len({row.denoiser for row in rows}) > 1
+    points = [
+        Point(row.chunk_ms, row.scores[score], _name(row, several), _colour(row)) for row in rows
+    ]
+    said = score.replace("_", " ")
+    return scatter(
+        points,
+        f"{task}: {said} against the time of a chunk",
+        x_label="milliseconds a chunk, one thread",
+        y_label=said,
+        style=STYLE if alone else "",
+    )
+
+
+def _name(row: Row, several: bool) -> str:
+    return f"{row.method}, {row.denoiser}" if several else row.method
+
+
+def _colour(row: Row) -> str:
+    return "one" if row.calls == 1 else "two"
+
+
+def page(task: str, rows: Sequence[Row], options: Mapping[str, Any]) -> str:
+    """The table and the picture as one page that needs nothing but itself."""
+    asked = ", ".join(f"{k} {v}" for k, v in options.items() if v not in (None, "", False))
+    return whole_page(
+        f"Methods on {task}",
+        f'<p class="lead">{escape(_summary(rows))}</p>',
+        section(
+            "Score against time",
+            figure(
+                picture(task, rows),
+                "Points are means, lines their 95 % intervals. Blue answers in one network call, "
+                "orange in several.",
+            ),
+        ),
+        section(
+            "All rows",
+            table(header(rows), [[escape(cell) for cell in cells(row)] for row in rows]),
+            f'<p class="soft">Means over {_counted(rows)}, on the same initial states, with 95 % '
+            "intervals over both (a bootstrap; shares at least as wide as Wilson's). A chunk is "
+            "timed alone on one thread, all rows in turns. Training is of one seed, a teacher's "
+            f"time among it. Asked for: {escape(asked)}.</p>",
+        ),
+    )
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    score = "max_coverage" if "max_coverage" in rows[0].scores else "success"
+    best = max(rows, key=lambda row: row.scores[score].mean)
+    fastest = min(rows, key=lambda row: row.chunk_ms)
+    return (
+        f"The highest {score.replace('_', ' ')} is that of {best.method} with {best.denoiser}: "
+        f"{_interval(best.scores[score])}, at {best.chunk_ms:.1f} ms a chunk. The fastest is "
+        f"{fastest.method} with {fastest.denoiser}: {_interval(fastest.scores[score])} at "
+        f"{fastest.chunk_ms:.1f} ms."
+    )
