@@ -9,6 +9,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.evaluation.picture import UNITS
 from steadyhand.evaluation.report import DARK, LIGHT, SHAPES
 from steadyhand.policy.storage import load_policy
+from steadyhand.recipes.methods import METHODS
 from steadyhand.studies.demo import (
     Demo,
     demonstrations_picture,
@@ -32,6 +34,7 @@ from steadyhand.studies.demo import (
     scene,
     trajectories_picture,
 )
+from steadyhand.studies.distributions import generate, learn, mixture, sliced_wasserstein
 from steadyhand.training.checkpoint import find_policy
 
 HERE = Path(__file__).parent
@@ -185,6 +188,31 @@ def chunk_as_image(demo: Demo) -> None:
     figure.tight_layout()
 
 
+def methods(_: Demo) -> None:
+    """What each method draws after it has learned three spots in the plane."""
+    pairs = [[mixture(1000, np.random.default_rng([s, n])) for s in (1, 2)] for n in range(30)]
+    between = np.mean([sliced_wasserstein(a, b) for a, b in pairs])
+    drawn = {"truth": [pair[0] for pair in pairs]}
+    trained: dict[str, Any] = {}
+    for name, (process, sampler) in METHODS.items():
+        teacher = trained.get("flow") if name == "consistency" else None
+        trained[name] = learn(process, replace(sampler, clip=2.0), mixture, teacher=teacher)
+    flow, sampler = METHODS["flow"]
+    once = replace(sampler, steps=1, clip=2.0).build(trained["flow"].denoiser, flow)
+    for name, module in {**trained, "flow, one call": once}.items():
+        drawn[name] = [generate(module, (1, 2), 1000, seed=n) for n in range(len(pairs))]
+    figure, axes = plt.subplots(2, 6, figsize=(9, 3.4), sharex=True, sharey=True)
+    for axis in axes.flat[len(drawn) :]:
+        axis.axis("off")
+    for axis, (name, chunks) in zip(axes.flat, drawn.items(), strict=False):
+        colour = SOFT if name == "truth" else LEFT
+        axis.plot(*chunks[0][:, 0].T, ".", color=colour, ms=1.5, alpha=0.5, rasterized=True)
+        far = np.mean(list(map(sliced_wasserstein, chunks, (b for _, b in pairs)))) / between
+        axis.set_title(name if name == "truth" else f"{name}: {far:.1f}", fontsize=9)
+        axis.set(xlim=(-1.1, 1.1), ylim=(-1.0, 1.1), xticks=[], yticks=[], aspect="equal")
+    figure.tight_layout()
+
+
 DRAWN: dict[str, Callable[[Demo], str]] = {
     "overview": overview,
     "denoising": strip,
@@ -195,6 +223,7 @@ PLOTTED: dict[str, Callable[[Demo], None]] = {
     "schedules": schedules,
     "paths": paths,
     "chunk_as_image": chunk_as_image,
+    "methods": methods,
 }
 
 
@@ -256,7 +285,8 @@ def main() -> None:
         (PICTURES / f"{name}.svg").write_text(draw(demo))
     for name, plot in PLOTTED.items():
         plot(demo)
-        plt.savefig(PICTURES / f"{name}.svg", metadata={"Date": None}, facecolor="white")
+        place = PICTURES / f"{name}.svg"
+        plt.savefig(place, metadata={"Date": None}, facecolor="white", dpi=200)
         plt.close()
 
 

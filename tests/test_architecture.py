@@ -74,6 +74,8 @@ def test_the_robots_side_needs_no_torch() -> None:
         ["train", "pusht_state", "--help"],
         ["evaluate", "--help"],
         ["compare", "--help"],
+        ["distill", "--help"],
+        ["benchmark", "--help"],
         ["inspect", "--help"],
     ],
     ids=" ".join,

@@ -13,12 +13,14 @@ import pytest
 from steadyhand.cli.main import VERBS, main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/idea.md", "docs/robot.md"]
+DOCUMENTS = ["README.md", "docs/idea.md", "docs/methods.md", "docs/robot.md"]
 PAGES = [*DOCUMENTS, "docs/README.md", "docs/mistakes.md", "CONTRIBUTING.md", "BENCHMARKS.md"]
 
 # What is shortened for the test, and to what. Each has to occur, so that none goes stale.
 SHORTER = {
     "steps=2000": "steps=20",
+    "steps=1000": "steps=10",
+    "--methods regression,ddpm,flow,consistency --minutes 1": "--methods flow:1 --steps 2",
     'config = sh.recipe("fork")': 'config = shorter(sh.recipe("fork"))',
     "episodes=100": "episodes=2",
     "--minutes 10": "--steps 20 --denoiser.width 16",

@@ -189,6 +189,55 @@ FAULTS = [
         "fresh = [number for number, mark in enumerate(marks)]",
         "evaluation/test_offline.py",
     ),
+    Fault(
+        "actions that see those that come after them",
+        "nets/transformer.py",
+        "causal = rows[:, None] >= rows[None, :]",
+        "causal = rows[:, None] <= rows[None, :]",
+        "nets/test_transformers.py",
+    ),
+    Fault(
+        "tokens that are masked and looked at",
+        "nets/dit.py",
+        "mask = torch.cat([always, mask], dim=1)[:, None, None]",
+        "mask = torch.cat([always, always.expand_as(mask)], dim=1)[:, None, None]",
+        "nets/test_transformers.py",
+    ),
+    Fault(
+        "a mixture that chooses anew for each action",
+        "diffusion/likelihood.py",
+        "surprise.sum(-1), dim=-1)",
+        "surprise.mean(-1), dim=-1)",
+        "diffusion/test_methods.py",
+    ),
+    Fault(
+        "jumps asked for lengths that nobody learned",
+        "diffusion/jumps.py",
+        "to_middle = torch.where(flows, jump.start, middle)",
+        "to_middle = middle",
+        "diffusion/test_methods.py",
+    ),
+    Fault(
+        "a student that agrees with where it was, not where the teacher leads",
+        "diffusion/distillation.py",
+        "clean, noise = _ends(teacher, x, now, condition, mask)",
+        "clean, noise = x0, eps",
+        "diffusion/test_methods.py",
+    ),
+    Fault(
+        "noise put back between the two looks of mip",
+        "diffusion/solvers.py",
+        "return _table(len(times), b=alpha1)",
+        "return _table(len(times), b=alpha1, e=_sigma1)",
+        "diffusion/test_methods.py",
+    ),
+    Fault(
+        "a result of other data taken for this one's",
+        "studies/plan.py",
+        "_hash([_canonical(TrainConfig, config), data, teacher])",
+        "_hash([_canonical(TrainConfig, config), teacher])",
+        "studies/test_runs.py -k key",
+    ),
 ]
 
 
