@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from steadyhand.diffusion.denoiser import mean_of_rows
 from steadyhand.diffusion.likelihood import ask_once, clipped, cumulative, require_no_previous
 from steadyhand.diffusion.process import Array
 
@@ -93,9 +94,7 @@ class BinsHead(nn.Module):
         logits = torch.einsum("bnw,nwk->bnk", h, self.leave.to(h.dtype)) + self.bias
         surprise = F.cross_entropy(logits.float().flatten(0, 1), bins.flatten(), reduction="none")
         rows = surprise.view(x0.shape).mean(-1)
-        if weight is None:
-            return rows.mean()
-        return (rows * weight).sum() / weight.sum().clamp(min=1)
+        return mean_of_rows(rows, weight)
 
     def _shares(self, logits: Tensor) -> Tensor:
         if self.temperature == 0:

@@ -1,4 +1,4 @@
-"""What a denoiser is, and calling one: the single place where its answer is checked."""
+"""What a denoiser is, asking one, and the mean of its errors: what all methods share."""
 
 import inspect
 from collections.abc import Generator
@@ -49,6 +49,13 @@ def ask(
                 f"action); {tuple(wanted)} is needed."
             )
     return out
+
+
+def mean_of_rows(error: Tensor, weight: Tensor | None) -> Tensor:
+    """The mean of errors (B, H) over the rows that count: `weight` is 0 for padding."""
+    if weight is None:
+        return error.mean()
+    return (error * weight).sum() / weight.sum().clamp(min=1)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from steadyhand.diffusion.consistency import Consistency
-from steadyhand.diffusion.denoiser import ask, at_rest
+from steadyhand.diffusion.denoiser import ask, at_rest, mean_of_rows
 from steadyhand.diffusion.process import Array, invert, loss_weight
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.spacing import trailing
@@ -54,9 +54,7 @@ def consistency_loss(
     answer, _ = _ends(sampler, x, now, condition, mask, clip=False)
     error = (answer - target).square().mean(-1)
     error = now[:, 7:] * error
-    if weight is None:
-        return error.mean()
-    return (error * weight).sum() / weight.sum().clamp(min=1)
+    return mean_of_rows(error, weight)
 
 
 def _ends(

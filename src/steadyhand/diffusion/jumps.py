@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import ask, at_rest
+from steadyhand.diffusion.denoiser import ask, at_rest, mean_of_rows
 from steadyhand.diffusion.likelihood import clipped, require_no_previous
 from steadyhand.diffusion.process import Array
 from steadyhand.diffusion.shortcut import JUMP_FEATURES
@@ -98,9 +98,7 @@ class JumpSampler(nn.Module):
             target = torch.cat([self._through_the_middle(first), x0[jumping:]])
         error = (self._answer(jump) - target).square().mean(-1)
         error = error / start.clamp(min=0.1).square()[:, None]
-        if weight is None:
-            return error.mean()
-        return (error * weight).sum() / weight.sum().clamp(min=1)
+        return mean_of_rows(error, weight)
 
     def _draw(self, uniform: Array, jumping: int) -> tuple[Array, Array]:
         """(start, end) of each chunk's jump: the first ones on a grid, the others of no length."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import ask
+from steadyhand.diffusion.denoiser import ask, mean_of_rows
 from steadyhand.diffusion.process import Array
 from steadyhand.errors import ConfigurationError
 
@@ -60,9 +60,7 @@ class GaussianHead(nn.Module):
         """Negative log-likelihood of a number of the chunk, on average; nothing is noised."""
         mean, deviation = self._answer(x0, condition, mask)
         surprise = _surprise(x0, mean, deviation).mean(-1)
-        if weight is None:
-            return surprise.mean()
-        return (surprise * weight).sum() / weight.sum().clamp(min=1)
+        return mean_of_rows(surprise, weight)
 
     def _answer(
         self, like: Tensor, condition: Tensor, mask: Tensor | None

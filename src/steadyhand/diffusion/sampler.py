@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import ask
+from steadyhand.diffusion.denoiser import ask, mean_of_rows
 from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_remains
 from steadyhand.diffusion.solvers import Solver, ddim
 from steadyhand.diffusion.spacing import Spacing, trailing
@@ -161,9 +161,7 @@ class Sampler(nn.Module):
         target = p.view(rows) * x0 + q.view(rows) * eps
         error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
         error = w.view(-1, 1) * error
-        if weight is None:
-            return error.mean()
-        return (error * weight).sum() / weight.sum().clamp(min=1)
+        return mean_of_rows(error, weight)
 
 
 def _sum(*terms: tuple[float, Tensor | None]) -> Tensor:
