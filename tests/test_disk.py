@@ -1,0 +1,66 @@
+"""What lies on the disk: only regular files, only inside the folder, only what can be held."""
+
+import os
+
+import pytest
+
+from steadyhand.disk import inside, parse_json, read_json, read_object, read_text, regular
+
+
+def test_a_pipe_a_device_and_a_folder_are_no_regular_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device", "."):
+        with pytest.raises(OSError, match="no regular file"):
+            read_text(tmp_path / name)
+    (tmp_path / "file").write_text("12345")
+    assert regular(tmp_path / "file") == 5
+
+
+def test_what_is_too_large_is_not_read(tmp_path):
+    (tmp_path / "long").write_text("x" * 100)
+    with pytest.raises(ValueError, match="100 bytes"):
+        read_text(tmp_path / "long", at_most=99)
+    assert read_text(tmp_path / "long", at_most=100) == "x" * 100
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "9" * 400, str(2**63), "-" + "9" * 5000, "{", "\0"]
+)
+def test_json_that_is_no_description_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_json(text)
+
+
+def test_json_as_it_is(tmp_path):
+    (tmp_path / "a.json").write_text(f'{{"a": [{2**63 - 1}, {-(2**63)}, 1.5]}}')
+    assert read_json(tmp_path / "a.json") == {"a": [2**63 - 1, -(2**63), 1.5]}
+    (tmp_path / "b.json").write_text("[]")
+    with pytest.raises(ValueError, match="no object"):
+        read_object(tmp_path / "b.json")
+
+
+def test_nothing_outside_a_folder(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("x")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "own").symlink_to(folder / "data")
+    for name in ("../secret", str(tmp_path / "secret"), "link", "data/../../secret", "a\0b"):
+        with pytest.raises(ValueError, match=r"leads out|no path"):
+            inside(folder, name)
+    assert inside(folder, "data/x.parquet") == folder / "data/x.parquet"
+    assert inside(folder, "own") == folder / "own"
+    assert inside(folder, "data/../x") == folder / "data/../x"
+
+
+def test_a_hub_cache_keeps_its_links(tmp_path):
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    (blobs / "123").write_text("{}")
+    (snapshot / "info.json").symlink_to("../../blobs/123")
+    assert read_object(inside(snapshot, "info.json")) == {}
+    with pytest.raises(ValueError, match="leads out"):
+        inside(snapshot, "../other/info.json")
