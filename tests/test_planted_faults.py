@@ -238,6 +238,27 @@ FAULTS = [
         "_hash([_canonical(TrainConfig, config), teacher])",
         "studies/test_runs.py -k key",
     ),
+    Fault(
+        "a frame store trusted without its file",
+        "data/frame_store.py",
+        'return self._says("store.json") and self._there("frames.u8")',
+        'return self._says("store.json")',
+        "data/test_frame_stores_kept.py -k without",
+    ),
+    Fault(
+        "one frame store for all that a path ever held",
+        "data/frame_store.py",
+        'f"{self._place}-{self._fingerprint[:16]}"',
+        "self._place",
+        "data/test_frame_stores_kept.py -k turn",
+    ),
+    Fault(
+        "a time that was set back believed",
+        "data/files.py",
+        "found.st_mtime_ns, found.st_ctime_ns]",
+        "found.st_mtime_ns, 0]",
+        "data/test_frame_stores_kept.py -k same",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Whether a file is still what it was: by name, size and time, or by size and checksum."""
+"""Whether a file is still what it was: by name, size and times, or by size and checksum."""
 
 import zlib
 from functools import lru_cache
@@ -11,12 +11,15 @@ Sum = tuple[int, int]
 
 
 def stamp(file: Path) -> list[Any]:
-    """A file's name, size and time; the size is -1 where it is not there."""
+    """A file's name, size and times; the size is -1 where it is not there.
+
+    The second time is that of the last change of any kind, which cannot be set back.
+    """
     try:
         found = file.stat()
     except OSError:
-        return [file.name, -1, 0]
-    return [file.name, found.st_size, found.st_mtime_ns]
+        return [file.name, -1, 0, 0]
+    return [file.name, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 def sum_of(file: Path) -> Sum:
@@ -25,7 +28,7 @@ def sum_of(file: Path) -> Sum:
 
 
 @lru_cache(maxsize=4096)
-def _sum_of(file: Path, name: str, size: int, time: int) -> Sum:
+def _sum_of(file: Path, name: str, size: int, *times: int) -> Sum:
     total = 0
     with file.open("rb") as stream:
         while piece := stream.read(PIECE):

@@ -1,8 +1,8 @@
 """The frame store: every picture decoded once, resized, in one memory-mapped uint8 file a camera.
 
 It lies in a cache folder, not beside the data, which may be read-only. A store is built block by
-block, so that a killed process goes on where it was; one process builds, others wait; and it is
-built anew when the source has changed.
+block, so that a killed process goes on where it was; one process builds, others wait. The folder's
+name says what it was made from: other content is another store, and none is ever written over.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,12 @@ from numpy.typing import NDArray
 from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import LazyArray
 from steadyhand.data.resize import resize_frames
+from steadyhand.disk import read_object, regular
 from steadyhand.errors import DataError
 
 VERSION = 1
+KEPT = 3
+"""Other stores of the same feature that are left: of data in turns, as with other episodes."""
 BLOCK = 256
 """Frames read in one go where the source has no blocks of its own."""
 SYNC_SECONDS = 5.0
@@ -47,22 +50,41 @@ class FrameStore:
         self.source, self.key, self.where = source, key, where
         self.shape = (source.shape[0], *size, source.shape[3])
         name = hashlib.sha256(json.dumps([where, key, size]).encode()).hexdigest()[:16]
-        plain = "".join(c if c.isalnum() else "-" for c in f"{Path(where).name}-{key}")
-        self.folder = cache_folder() / "frames" / f"{plain}-{size[0]}x{size[1]}-{name}"
+        words = f"{Path(where).name}-{key}"[:60]
+        plain = "".join(c if c.isalnum() else "-" for c in words)
+        self._place = f"{plain}-{size[0]}x{size[1]}-{name}"
 
     @property
     def bytes(self) -> int:
         return int(np.prod(self.shape))
 
     @cached_property
+    def folder(self) -> Path:
+        """Where it lies: another folder for other content."""
+        return cache_folder() / "frames" / f"{self._place}-{self._fingerprint[:16]}"
+
+    @cached_property
     def _fingerprint(self) -> str:
+        return self._fingerprint_now()
+
+    def _fingerprint_now(self) -> str:
         made_from = [VERSION, self.source.shape, self.source.fingerprint()]  # type: ignore[attr-defined]
         return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
     @property
     def ready(self) -> bool:
         """Whether it is whole and of the source as it is now."""
-        return self._card("store.json").get("fingerprint") == self._fingerprint
+        return self._says("store.json") and self._there("frames.u8")
+
+    def _says(self, card: str) -> bool:
+        return self._card(card).get("fingerprint") == self._fingerprint
+
+    def _there(self, name: str) -> bool:
+        """Whether a file of all the frames is there, with the room of all of them."""
+        try:
+            return regular(self.folder / name) == self.bytes
+        except OSError:
+            return False
 
     @property
     def broken(self) -> list[tuple[int, int, str]]:
@@ -79,16 +101,16 @@ class FrameStore:
         Raises `DataError` for a block that is damaged, unless `tolerant`, and where the disk is
         full.
         """
-        if self.ready:
-            watch(self.shape[0])
-            return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with _alone(self.folder / ".lock"):
-                if self.ready:
-                    watch(self.shape[0])
-                else:
-                    self._build(watch, tolerant)
+            if not self.ready:
+                with _alone(self.folder):
+                    if not self.ready:
+                        self._build(watch, tolerant)
+                        self._tidy(KEPT)
+                        return
+            watch(self.shape[0])
+            with suppress(OSError):  # a cache that can only be read
+                os.utime(self.folder)
         except OSError as error:
             raise DataError(
                 f"The frames of '{self.key}' ({self.bytes / 1e9:.1f} GB) cannot be written to "
@@ -125,6 +147,11 @@ class FrameStore:
                     self._note(file, "progress.json", block + 1, broken)
                     synced = time.monotonic()
             self._note(file, "progress.json", len(ends), broken)
+            if self._fingerprint_now() != self._fingerprint:
+                raise DataError(
+                    f"{self.where}: '{self.key}' changed while its pictures were read. Start again "
+                    "when nothing writes to it any more."
+                )
             # What says that the frames are whole goes first, so that it never speaks of others.
             (self.folder / "store.json").unlink(missing_ok=True)
             partial.replace(self.folder / "frames.u8")
@@ -133,11 +160,9 @@ class FrameStore:
 
     def _resumable(self) -> tuple[int, list[tuple[int, int, str]]]:
         """(blocks done, those of them that are broken) by a process that was stopped."""
+        if not (self._says("progress.json") and self._there("frames.partial")):
+            return 0, []
         card = self._card("progress.json")
-        if card.get("fingerprint") != self._fingerprint:
-            return 0, []
-        if not (self.folder / "frames.partial").exists():
-            return 0, []
         # What is broken is tried again: it may have been mended, or may be an error now.
         broken = [tuple(entry) for entry in card["broken"]]
         first = min((start for start, _, _ in broken), default=self.shape[0])
@@ -169,6 +194,8 @@ class FrameStore:
 
     def _require_space(self, partial: Path) -> None:
         there = partial.stat().st_blocks * 512 if partial.exists() else 0
+        if self.bytes - there > shutil.disk_usage(self.folder).free:
+            self._tidy(0)
         free = shutil.disk_usage(self.folder).free
         if self.bytes - there > free:
             raise DataError(
@@ -177,9 +204,21 @@ class FrameStore:
                 "another place in the environment variable STEADYHAND_CACHE."
             )
 
+    def _tidy(self, kept: int) -> None:
+        """Remove other stores of this feature but the `kept` used last, where none is being built.
+
+        Who reads from one goes on: its file lives as long as it is mapped.
+        """
+        with suppress(OSError):  # somebody else tidies
+            others = [p for p in self.folder.parent.glob(f"{self._place}*") if p != self.folder]
+            others.sort(key=lambda p: p.stat().st_mtime_ns, reverse=True)
+            for old in others[kept:]:
+                with suppress(OSError), _alone(old, wait=False):
+                    shutil.rmtree(old)
+
     def _card(self, name: str) -> dict[str, Any]:
         try:
-            return json.loads((self.folder / name).read_text())
+            return read_object(self.folder / name)
         except (OSError, ValueError):
             return {}
 
@@ -228,13 +267,25 @@ def as_pictures(values: NDArray[Any], scale: float, name: str) -> NDArray[np.uin
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process builds here; where the system has such locks."""
+def _alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Wait until no other process builds here, or raise `OSError`; where there are such locks."""
     try:
         import fcntl
     except ImportError:
         yield
         return
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            # Who removed the folder meanwhile has removed the lock with it.
+            if _is_at(file.fileno(), folder / ".lock"):
+                yield
+                return
+
+
+def _is_at(opened: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except FileNotFoundError:
+        return False

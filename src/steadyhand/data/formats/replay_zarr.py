@@ -132,8 +132,8 @@ class _WholeArray:
         """Changes when what is stored does."""
         if self._path.is_file():
             return [stamp(self._path), self._key]
-        files = [stamp(file) for file in (self._path / "data" / self._key).rglob("*")]
-        return [len(files), sum(f[1] for f in files), max(f[2] for f in files)]
+        folder = self._path / "data" / self._key
+        return [[str(file.relative_to(folder)), *stamp(file)] for file in sorted(folder.rglob("*"))]
 
     def __getitem__(self, key: Any, /) -> Any:
         with damage_told(self._path, self._key):
