@@ -9,11 +9,20 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
+LONGEST_MESSAGE = 1500
+"""Characters of a message; of what is longer, the middle is left out."""
+
 
 class SteadyhandError(Exception):
-    """A mistake the user can mend; `str(error)` says how."""
+    """A mistake the user can mend; `str(error)` says how.
+
+    What files are called or hold is part of many messages: it is shown as plain text.
+    """
 
     kind: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(plain(message))
 
 
 class UsageError(SteadyhandError):
@@ -73,6 +82,18 @@ class MissingExtraError(SteadyhandError, ImportError):
         )
 
 
+def plain(text: str) -> str:
+    """A text that a terminal shows as it is: what would steer it is written out, as \\x1b."""
+    shown = (c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in _cut(text))
+    return _cut("".join(shown))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    return f"{text[: LONGEST_MESSAGE - 500]} … {text[-497:]}"
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that does not exist: the nearest one first, then all of them.
 
@@ -80,7 +101,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     "There is no solver 'dimm'. Did you mean 'ddim'? Available: ddim, ddpm."
     """
     known = sorted(known)
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name[:200], known, n=1)
     guess = f" Did you mean '{near[0]}'?" if near else ""
     return f"There is no {what} '{name}'.{guess} Available: {', '.join(known) or 'none'}."
 
