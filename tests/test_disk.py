@@ -4,7 +4,17 @@ import os
 
 import pytest
 
-from steadyhand.disk import inside, parse_json, read_json, read_object, read_text, regular
+from steadyhand.disk import (
+    inside,
+    lock,
+    parse_json,
+    read_json,
+    read_object,
+    read_text,
+    regular,
+    write_text,
+    written_whole,
+)
 
 
 def test_a_pipe_a_device_and_a_folder_are_no_regular_files(tmp_path):
@@ -64,3 +74,34 @@ def test_a_hub_cache_keeps_its_links(tmp_path):
     assert read_object(inside(snapshot, "info.json")) == {}
     with pytest.raises(ValueError, match="leads out"):
         inside(snapshot, "../other/info.json")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.json"
+    write_text(path, "first")
+
+    def interrupted():
+        with written_whole(path) as partial:
+            partial.write_text("half of the sec")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "first"
+    with written_whole(path) as one, written_whole(path) as other:
+        assert one != other, "two at once do not write the same file"
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"
+    assert [found.name for found in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_lock_is_one_processs(tmp_path):
+    held = lock(tmp_path / ".lock")
+    assert held is not None
+    with pytest.raises(BlockingIOError):
+        lock(tmp_path / ".lock")
+    held.close()
+    again = lock(tmp_path / ".lock")
+    assert again is not None
+    again.close()

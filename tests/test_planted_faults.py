@@ -134,11 +134,11 @@ FAULTS = [
         "tasks/test_fork.py -k corner",
     ),
     Fault(
-        "an evaluation that empties the file of the one before",
+        "an evaluation that empties the file of another",
         "evaluation/evaluate.py",
-        'self.path, self.partial = path, path.with_name(f"{path.name}.partial")',
-        "self.path, self.partial = path, path",
-        "evaluation/test_evaluation.py -k stop",
+        'return self.partial.open("x", buffering=1)',
+        'return self.partial.open("w", buffering=1)',
+        "evaluation/test_episodes_file.py",
     ),
     Fault(
         "a crop after training that is not in the centre",

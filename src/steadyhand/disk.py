@@ -2,13 +2,17 @@
 
 A stranger's file may be a pipe that never ends, a link out of its folder, or an object nested a
 million deep. What does not fit is a `ValueError` or an `OSError` whose text says why; whoever reads
-a format says which file it was, and what to do.
+a format says which file it was, and what to do. What is written is whole or not there.
 """
 
 import json
+import os
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
+from uuid import uuid4
 
 LARGEST_TEXT = 64 << 20
 """Bytes of the largest description that is read; indices of millions of episodes are smaller."""
@@ -72,6 +76,50 @@ def read_object(path: Path, *, at_most: int = LARGEST_TEXT) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("it holds no object")
     return cast(dict[str, Any], found)
+
+
+@contextmanager
+def written_whole(path: Path) -> Generator[Path]:
+    """A new path beside `path`, of the same ending, to write the file to: it then takes its place.
+
+    What was there stays until the new file is whole, and where writing it fails. Any number of
+    processes may write the same file: each writes its own, and the last one stays.
+    """
+    partial = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.partial{path.suffix}")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all, also where the power fails. Raises `OSError`."""
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def lock(path: Path) -> IO[str] | None:
+    """Keep other processes out until what is returned is closed, or this process ends.
+
+    None where the system has no such locks. Raises `BlockingIOError` where another one has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    except OSError:  # a file system without locks
+        file.close()
+        return None
+    return file
 
 
 def _whole(digits: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from steadyhand.cli.options import parse
 from steadyhand.data import Episodes, open_episodes, write_episodes
+from steadyhand.disk import write_text
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
@@ -134,10 +135,10 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
         )
     found = rows(entries, outcomes)
     answer = as_json(options.task, found)
-    (out / "rows.json").write_text(json.dumps(answer, indent=1) + "\n")
-    (out / "table.md").write_text(as_markdown(found))
-    (out / "score.svg").write_text(picture(options.task, found, alone=True))
-    (out / "report.html").write_text(page(options.task, found, asdict(options)))
+    write_text(out / "rows.json", json.dumps(answer, indent=1) + "\n")
+    write_text(out / "table.md", as_markdown(found))
+    write_text(out / "score.svg", picture(options.task, found, alone=True))
+    write_text(out / "report.html", page(options.task, found, asdict(options)))
     show(
         results(as_json=options.json),
         screen_table(options.task, found),

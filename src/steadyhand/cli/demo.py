@@ -21,6 +21,7 @@ from steadyhand.cli.record import record
 from steadyhand.cli.screen import console, results, show, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
+from steadyhand.disk import write_text
 from steadyhand.errors import UsageError
 from steadyhand.recipes import recipe
 from steadyhand.tasks import Fork
@@ -87,7 +88,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
         try:
             stopped = _train(out / name, config, seconds)
         finally:
-            _write(out / "times.json", json.dumps(seconds))
+            write_text(out / "times.json", json.dumps(seconds))
         if stopped:
             return None
     episodes = EpisodeOptions(episodes=50 if options.quick else 100, device=options.device)
@@ -98,7 +99,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     policies = {name: load_policy(out / name) for name in configs}
     demo = Demo(open_episodes(data), policies, found, seconds)
     page = out / "report.html"
-    _write(page, report(demo, machine=_machine(options.device), folder=str(out)))
+    write_text(page, report(demo, machine=_machine(options.device), folder=str(out)))
     times = ", ".join(f"{part} {spent:.0f} s" for part, spent in seconds.items())
     show(
         results(as_json=options.json),
@@ -135,12 +136,6 @@ def _read_times(out: Path) -> dict[str, float]:
         return {part: float(spent) for part, spent in found.items() if part.startswith(KEPT)}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _config(options: Options, method: str, out: Path) -> TrainConfig:

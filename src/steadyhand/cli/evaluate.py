@@ -128,7 +128,7 @@ def evaluate_run(
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy, read_provenance
         from steadyhand.tasks import make_task
-        from steadyhand.training.checkpoint import find_policy
+        from steadyhand.training.checkpoint import find_policy, run_of
 
     folder = find_policy(path)
     device = choose_device(options.device)
@@ -150,6 +150,9 @@ def evaluate_run(
         f"{task.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}"
         f"-seed{first}-{options.episodes}"
     )
+    run = run_of(path).resolve()
+    if out.resolve() != run / "evaluations":
+        label = f"{run.name}-{label}"  # where several runs may be evaluated
     # Settings in a task's name have characters that not every file system takes.
     file = EpisodesFile(out / f"{re.sub('[:=,]', '-', label)}.jsonl")
     try:

@@ -8,6 +8,7 @@ from typing import Any
 import tyro
 
 from steadyhand.cli.options import parse
+from steadyhand.disk import write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def _write(report: Path | None, make: Callable[[], str]) -> str | None:
     with waiting("drawing"):
         text = make()
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(text)
+    write_text(report, text)
     return str(report)
 
 

@@ -12,6 +12,7 @@ import tyro
 from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
 from steadyhand.data import Episodes, open_episodes
+from steadyhand.disk import write_text
 from steadyhand.errors import DataError, UsageError, nothing_at
 from steadyhand.policy.config import SolverName
 
@@ -111,7 +112,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         title = f"{options.run.resolve().name} against {path.name}"
         text = offline_page(found, policy, episodes, shown, title=title)
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text)
+        write_text(out, text)
     screen = results(as_json=options.json)
     show(screen, table(found), summary(found), f"Chart: {out}")
     return {**found.as_json(), "chart": str(out)}

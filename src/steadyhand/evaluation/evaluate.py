@@ -3,14 +3,16 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 
+from steadyhand.disk import write_text
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.rollout import Episode, MakeController, rollout
@@ -53,20 +55,31 @@ class Evaluation:
 class EpisodesFile:
     """One line of JSON an episode, written as each ends, so that stopping loses none of them.
 
-    It is a context: in it the lines go to `path.partial`, and when it ends well, in the order of
-    their seeds, to `path`; what was there before stays until then. Where it ends before the last
-    episode, the partial file stays. Raises `CheckpointError` where it cannot be written.
+    It is a context: in it the lines go to a `partial` file that no other evaluation writes, and
+    when it ends well, in the order of their seeds, to `path`; what was there before stays until
+    then. Where it ends before the last episode, the partial file stays. Raises `CheckpointError`
+    where it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.partial = path, path.with_name(f"{path.name}.partial")
+        self._lines: dict[int, str] = {}
 
     def __enter__(self) -> "EpisodesFile":
         self._made = None if self.path.parent.exists() else self.path.parent
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.partial.write_text("")
+            self._file = self._begin()
         return self
+
+    def _begin(self) -> IO[str]:
+        """A file that is ours alone: of another evaluation, or of one that was killed, none."""
+        for number in count(1):
+            name = f"{self.path.name}{f'.{number}' if number > 1 else ''}.partial"
+            self.partial = self.path.with_name(name)
+            with suppress(FileExistsError):
+                return self.partial.open("x", buffering=1)
+        raise AssertionError("there is always another number")
 
     def append(self, episode: Episode) -> None:
         """Add an episode that has ended: its seed, initial state, length and scores."""
@@ -76,19 +89,19 @@ class EpisodesFile:
             "steps": len(episode.actions),
             **episode.scores,
         }
-        with self._explained(), self.partial.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        self._lines[episode.seed] = f"{json.dumps(record)}\n"
+        with self._explained():
+            self._file.write(self._lines[episode.seed])
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            with self._explained():
-                lines = self.partial.read_text().splitlines()
-                ordered = sorted(lines, key=lambda line: json.loads(line)["seed"])
-                self.partial.write_text("".join(f"{line}\n" for line in ordered))
-                self.partial.replace(self.path)
-        elif not self.partial.stat().st_size:
-            self.partial.unlink()
-            if self._made is not None and not any(self._made.iterdir()):
+        with self._explained():
+            self._file.close()
+            if kind is None:
+                write_text(self.path, "".join(self._lines[seed] for seed in sorted(self._lines)))
+        if kind is None or not self._lines:
+            self.partial.unlink(missing_ok=True)
+        if kind is not None and self._made is not None:
+            with suppress(OSError):  # unless something is in it
                 self._made.rmdir()
 
     @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.footage import video_library
+from steadyhand.disk import written_whole
 from steadyhand.errors import CheckpointError
 
 
@@ -17,7 +18,7 @@ def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], rate_hz: float)
     height, width = (size // 2 * 2 for size in frames[0].shape[:2])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(path), "w") as container:
+        with written_whole(path) as partial, av.open(str(partial), "w") as container:
             stream = container.add_stream("libx264", rate=Fraction(rate_hz).limit_denominator(1000))
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             for frame in frames:
