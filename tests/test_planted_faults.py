@@ -259,6 +259,27 @@ FAULTS = [
         "found.st_mtime_ns, 0]",
         "data/test_frame_stores_kept.py -k same",
     ),
+    Fault(
+        "a policy worse than holding still called better",
+        "evaluation/verdict.py",
+        'way = "better" if found.mean < 0 else "worse"',
+        'way = "better"',
+        "evaluation/test_verdict.py -k still",
+    ),
+    Fault(
+        "a policy worse than holding still sent to the robot",
+        "evaluation/verdict.py",
+        "if hold.mean >= 0:",
+        "if told(hold) and hold.mean >= 0:",
+        "evaluation/test_verdict.py -k still",
+    ),
+    Fault(
+        "a difference told the wrong way round",
+        "evaluation/offline.py",
+        'metrics.paired_difference(scores["policy"], values)',
+        'metrics.paired_difference(values, scores["policy"])',
+        "evaluation/test_offline.py -k arithmetic",
+    ),
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,19 @@ def test_a_run_on_a_robots_own_data(run, film, capsys) -> None:
     assert "evaluate --offline" in capsys.readouterr().err
 
 
+def test_after_offline_training_comes_the_judgement(film, tmp_path, capsys) -> None:
+    """Not the robot: nobody knows yet whether the policy does better than holding still."""
+    out = tmp_path / "my run"
+    state = ["--observations=observation.state", f"--out={out}"]
+    words = [word for word in TINY if "encoder" not in word and "image-size" not in word]
+    assert main(["train", "state", f"--data={film}", *state, *words]) == 0
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert f"Next: steadyhand evaluate --offline '{out}'" in said
+    assert "load_policy" not in said
+    assert main(["evaluate", "--offline", str(out), "--samples=1"]) == 0
+    assert "cannot be told on one episode" in " ".join(capsys.readouterr().out.split())
+
+
 def test_evaluate_offline(run, film, tmp_path, capsys) -> None:
     found = answer(capsys, "evaluate", "--offline", run, "--samples", 2)
     assert found["episodes"] == len(found["held_out"]) == 1
@@ -108,7 +122,13 @@ def test_evaluate_offline(run, film, tmp_path, capsys) -> None:
         assert figure["low"] <= figure["mean"] <= figure["high"]
     assert [row["name"] for row in found["per_dimension"]] == ["x", "y"]
     assert len(found["per_step"]["policy"]) == 8
-    assert "Episode" in Path(found["chart"]).read_text()
+    page = Path(found["chart"]).read_text()
+    assert "Episode" in page
+    # One episode is held out, and of one nothing can be told.
+    assert "cannot be told on one episode" in found["verdict"]
+    assert escape(found["verdict"]) in page
+    assert escape(found["next"]) in page
+    assert set(found["differences"]) == {"hold", "nearest"}
     converted = tmp_path / "arm.zarr"
     assert main(["convert", str(film), str(converted)]) == 0
     capsys.readouterr()

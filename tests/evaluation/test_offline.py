@@ -55,6 +55,7 @@ def test_errors_are_those_of_arithmetic(constant, moving) -> None:
     assert found.spread == 0
     assert found.best.mean == pytest.approx(found.error.mean)
     assert found.as_json()["per_dimension"][0]["hold"] == pytest.approx(1.25)
+    assert found.differences["hold"].mean == pytest.approx(found.error.mean - found.hold.mean)
 
 
 def test_the_nearest_moment_is_the_right_one(constant, moving) -> None:

@@ -63,6 +63,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.cli.evaluate import sampler_of
         from steadyhand.evaluation.offline import divide, judge
         from steadyhand.evaluation.offline_report import offline_page, summary
+        from steadyhand.evaluation.verdict import next_step, verdict
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy, read_provenance
         from steadyhand.training.checkpoint import find_policy, run_of
@@ -110,12 +111,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     shown = options.chart or tuple(fresh[:2])
     with waiting("drawing"):
         title = f"{options.run.resolve().name} against {path.name}"
-        text = offline_page(found, policy, episodes, shown, title=title)
+        then = next_step(found, str(options.run), task=origin.task)
+        text = offline_page(found, policy, episodes, shown, title=title, then=then)
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, text)
     screen = results(as_json=options.json)
-    show(screen, table(found), summary(found), f"Chart: {out}")
-    return {**found.as_json(), "chart": str(out)}
+    said = verdict(found)
+    show(screen, table(found), summary(found), said, f"Chart: {out}", then)
+    return {**found.as_json(), "verdict": said, "next": then, "chart": str(out)}
 
 
 def opened(path: Path, policy: Policy, *, skip: bool) -> Episodes:

@@ -243,7 +243,8 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
         run = quote(summary["run"])
         show(console(), f"Next: steadyhand evaluate {run} --episodes 50 --video 3")
     else:
-        show(console(), f"Next: load_policy({summary['run']!r}) in your robot's loop.")
+        unseen = " --data DEMONSTRATIONS" if summary["validation_loss"] is None else ""
+        show(console(), f"Next: steadyhand evaluate --offline {quote(summary['run'])}{unseen}")
     return summary
 
 

@@ -55,6 +55,8 @@ class Judgement:
     hold: metrics.Interval
     nearest: metrics.Interval | None
     """None where the episodes it was trained on are not at hand."""
+    differences: dict[str, metrics.Difference]
+    """ "hold" and "nearest" → the policy's error less theirs, paired over episodes."""
     parts: dict[str, Numbers] = field(repr=False)
     """ "policy", "hold" and "nearest" → errors (horizon, action_size)."""
 
@@ -69,6 +71,7 @@ class Judgement:
             "best_of": {"samples": self.samples, **asdict(self.best)},
             "spread": self.spread,
             "baselines": {"hold": asdict(self.hold), "nearest": nearest},
+            "differences": {name: asdict(found) for name, found in self.differences.items()},
             "per_dimension": [
                 {"name": name, **{part: float(v[:, i].mean()) for part, v in self.parts.items()}}
                 for i, name in enumerate(self.names)
@@ -213,10 +216,12 @@ def judge(
     chosen = _of_windows(errors, counts).argmin(0)
     best = errors[chosen, np.arange(len(steps))]
 
-    def overall(part: NDArray[Any]) -> metrics.Interval:
+    def by_episode(part: NDArray[Any]) -> list[float]:
         windows = _of_windows(part, counts)
-        return metrics.mean([float(windows[owners == i].mean()) for i in np.unique(owners)])
+        return [float(windows[owners == i].mean()) for i in np.unique(owners)]
 
+    scores = {name: by_episode(part) for name, part in parts.items()}
+    overall = {name: metrics.mean(values) for name, values in scores.items()}
     size = policy.spec.action_size
     words = held_out.names.get(policy.spec.action.key, ())[policy.spec.action.columns]
     return Judgement(
@@ -224,11 +229,16 @@ def judge(
         windows=len(steps),
         samples=samples,
         names=words if len(words) == size else tuple(str(i) for i in range(size)),
-        error=overall(parts["policy"]),
-        best=overall(best),
+        error=overall["policy"],
+        best=metrics.mean(by_episode(best)),
         spread=float(predicted.std(0)[counts].mean()) if samples > 1 else 0.0,
-        hold=overall(held),
-        nearest=overall(parts["nearest"]) if training is not None else None,
+        hold=overall["hold"],
+        nearest=overall.get("nearest"),
+        differences={
+            name: metrics.paired_difference(scores["policy"], values)
+            for name, values in scores.items()
+            if name != "policy"
+        },
         parts={name: _by_row(part, counts) for name, part in parts.items()},
     )
 

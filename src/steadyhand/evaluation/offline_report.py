@@ -10,6 +10,7 @@ from steadyhand.data import Episodes
 from steadyhand.evaluation.chart import Line, chart
 from steadyhand.evaluation.offline import HeldOut, Judgement
 from steadyhand.evaluation.report import figure, page, section, table
+from steadyhand.evaluation.verdict import verdict
 from steadyhand.policy.policy import Policy
 
 COLOURS = {"policy": "one", "hold": "two", "nearest": "three"}
@@ -27,11 +28,17 @@ def offline_page(
     shown: Sequence[int],
     *,
     title: str,
+    then: str = "",
 ) -> str:
-    """The whole page; `shown` are numbers of episodes whose trajectories are drawn."""
+    """The whole page; `shown` are numbers of episodes whose trajectories are drawn.
+
+    `then` is the next step, as text.
+    """
     return page(
         title,
-        f'<p class="lead">{escape(summary(judgement))}</p>',
+        f'<p class="lead">{escape(verdict(judgement))}</p>',
+        f"<p>{escape(then)}</p>" if then else "",
+        f"<p>{escape(summary(judgement))}</p>",
         _ahead(judgement, policy.spec.rate_hz),
         *(_trajectories(policy, episodes, number, judgement.names) for number in shown),
         _dimensions(judgement),

@@ -1,0 +1,78 @@
+"""What an offline judgement means, in words: whether the policy beats what learns nothing.
+
+And what to do next. It claims no more than can be told on so many episodes.
+"""
+
+from shlex import quote
+
+from steadyhand.evaluation.metrics import Difference
+from steadyhand.evaluation.offline import Judgement
+
+WORDS = {
+    "policy": "the policy",
+    "hold": "holding the last action",
+    "nearest": "doing what was done in the nearest moment of training",
+}
+
+
+def verdict(found: Judgement) -> str:
+    """Whether the policy is better than each baseline, by how much, or that it cannot be told."""
+    sentences = []
+    for name, difference in found.differences.items():
+        baseline = found.error.mean - difference.mean
+        share = (
+            f"{found.error.mean / baseline:.2f} of that" if baseline > 0 else "not zero, as that"
+        )
+        sentences.append(_sentence(WORDS[name], difference, share))
+    return " ".join(sentences)
+
+
+def _sentence(words: str, found: Difference, share: str) -> str:
+    if found.n == 1:
+        return (
+            f"Whether it is better than {words} cannot be told on one episode; on this one its "
+            f"error is {share}."
+        )
+    between = (
+        f"{_amount(found.low)} to {_amount(found.high)} with 95 % confidence, {found.n} episodes"
+    )
+    if not told(found):
+        return (
+            f"Whether it is better than {words} cannot be told on {found.n} episodes: its error is "
+            f"{share} ({between})."
+        )
+    way = "better" if found.mean < 0 else "worse"
+    return f"It is {way} than {words}: its error is {share} ({between})."
+
+
+def told(found: Difference) -> bool:
+    """Whether a difference can be told from none."""
+    return found.n > 1 and found.p < 0.05
+
+
+def _amount(difference: float) -> str:
+    return f"{abs(difference):.3g} {'less' if difference < 0 else 'more'}"
+
+
+def next_step(found: Judgement, run: str, *, task: str | None = None) -> str:
+    """What to do after this judgement of the policy in `run`, which acts in `task` if in any."""
+    hold, nearest = found.differences["hold"], found.differences.get("nearest")
+    better = "train longer (--minutes, --steps) or on more demonstrations"
+    if hold.mean >= 0:
+        return (
+            "Next: this is nothing for a robot yet, its error is no smaller than that of holding "
+            f"still. Let it see other observations (--observations), {better}; then judge again."
+        )
+    if not told(hold):
+        return (
+            "Next: judge on more episodes before a robot moves: train with a larger "
+            "--validation-share, or name demonstrations that it was not trained on with --data."
+        )
+    if nearest is not None and nearest.mean >= 0:
+        return (
+            "Next: before a robot moves, "
+            f"{better}: so far the nearest moment of training answers as well."
+        )
+    if task:
+        return f"Next: steadyhand evaluate {quote(run)} --episodes 50 --video 3"
+    return f"Next: load_policy({run!r}) in your robot's loop, slowly at first."
