@@ -18,17 +18,30 @@ LARGEST_TEXT = 64 << 20
 """Bytes of the largest description that is read; indices of millions of episodes are smaller."""
 LARGEST_NUMBER = 2**63
 """Whole numbers from here on are no counts, places or seeds."""
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""What Git LFS leaves where a file should be begins so, and is shorter than 1 kB."""
 
 
 def regular(path: Path) -> int:
     """The size in bytes of a regular file, links followed.
 
-    Raises `OSError` where there is none, and for pipes, devices, sockets and folders.
+    Raises `OSError` where there is none, for pipes, devices, sockets and folders, and for what
+    Git LFS left in its place.
     """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError("it is no regular file")
+    if len(POINTER) < found.st_size < 1024 and is_pointer(path):
+        raise OSError(
+            "it is a Git LFS pointer, not the file: run `git lfs pull` in the folder of the data"
+        )
     return found.st_size
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a regular file is not the file itself, but what Git LFS knows it by."""
+    with path.open("rb") as file:
+        return file.read(len(POINTER)) == POINTER
 
 
 def inside(folder: Path, name: str | Path) -> Path:
