@@ -71,7 +71,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
     from steadyhand.cli.screen import progress, results, scores_table, show
-    from steadyhand.data.footage import video_library
+    from steadyhand.data.containers import video_library
     from steadyhand.evaluation.video import write_video
     from steadyhand.tasks import make_task
     from steadyhand.training.checkpoint import find_policy, run_of

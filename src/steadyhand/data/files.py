@@ -5,9 +5,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from steadyhand.disk import regular
+from steadyhand.errors import DataError, plain
+
 PIECE = 1 << 20
 Sum = tuple[int, int]
 """(size, crc32) of a file."""
+SKIP = "leave the episode out: --skip-broken-episodes."
+AGAIN = f"Copy it again, or {SKIP}"
+LEAVE = SKIP.capitalize()
 
 
 def stamp(file: Path) -> list[Any]:
@@ -43,4 +49,30 @@ def is_damaged(file: Path, expected: Sum | None) -> bool:
     """
     if expected is None or stamp(file)[1] != expected[0]:
         return False
+    regular(file)
     return sum_of(file) != tuple(expected)
+
+
+def require_whole(
+    what: str, file: Path, expected: Sum | None, episode: int | None, again: str = AGAIN
+) -> int:
+    """The size of a file of a data set, which `what` names in messages.
+
+    Raises `DataError` where it is missing, none that can be read, or not what was written.
+    """
+    try:
+        size = regular(file)
+        if not is_damaged(file, expected):
+            return size
+        why = f"it is not what was written. {again}"
+    except FileNotFoundError:
+        why = f"it is not there. {again}"
+    except OSError as error:
+        why = f"{error.strerror or error}."
+    raise DataError(f"{what} cannot be used: {why}", episode=episode, file=file)
+
+
+def told(said: Any) -> str:
+    """What a library or a stranger says, an error or a name, as one short line to be printed."""
+    line = (str(said).splitlines() or [""])[0] or type(said).__name__
+    return plain(line[:300])

@@ -4,7 +4,6 @@ Step i of a clip has the frame that is shown nearest to `start + i / rate_hz`, t
 that several episodes may share a file, and a file may run at a higher rate than the robot.
 """
 
-import importlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,23 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.files import Sum, is_damaged, stamp
+from steadyhand.data.containers import opened
+from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
 from steadyhand.data.lazy import Parts
 from steadyhand.errors import DataError, MissingExtraError
 
-STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
-"""A decoder that meets damage says so, instead of painting over it."""
-
 EARLY = 0.01
 """Steps by which a frame may come early and still be taken without a look at the next."""
-
-
-def video_library() -> Any:
-    """PyAV. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("av")
-    except ImportError as error:
-        raise MissingExtraError("av", "data") from error
 
 
 @dataclass(frozen=True)
@@ -58,9 +47,11 @@ class Clip:
     def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
         wanted = np.arange(self.steps)[key]
         flat = np.atleast_1d(wanted).reshape(-1)
-        result = np.empty((len(flat), *self.shape[1:]), np.uint8)
+        result = np.empty((0, *self.shape[1:]), np.uint8)
         for low, high in _runs(flat):
             for number, frame in self.frames(low, high):
+                if not len(result):  # not before a frame has shown the size that was declared
+                    result = np.empty((len(flat), *self.shape[1:]), np.uint8)
                 result[flat == number] = frame
         return result.reshape(*np.shape(wanted), *self.shape[1:])
 
@@ -88,7 +79,7 @@ class Clip:
         if low >= high:
             return
         expected = low
-        with self._opened() as (container, stream):
+        with self.opened() as (container, stream):
             first = stream.start_time or 0
             offset = int((self.start + low / self.rate_hz) / stream.time_base)
             if seek and offset > 0:
@@ -111,48 +102,44 @@ class Clip:
     def _picture(self, step: int, shown: float, frame: Any) -> NDArray[np.uint8]:
         if abs(shown - step) > 0.5 or frame.is_corrupt:
             raise self.damaged(f"it has no whole frame for step {step}")
-        if (frame.height, frame.width) != (self.height, self.width):
-            raise self.damaged(f"a frame is {frame.width}×{frame.height}")
+        self.require_size(frame)
         return frame.to_ndarray(format="rgb24")
+
+    def require_size(self, shown: Any) -> None:
+        """Raise `DataError` where a frame, or all of them, are not of the size declared."""
+        if (shown.height, shown.width) != (self.height, self.width):
+            size = f"{shown.width}×{shown.height}, not {self.width}×{self.height}"
+            raise self.damaged(f"its frames are {size} as declared", LEAVE)
 
     def check(self) -> None:
         """Raise `DataError` where the file's header does not promise the frames; decodes none."""
-        with self._opened() as (_, stream):
-            if is_damaged(self.file, self.expected):
-                raise self.damaged("it is not what was written")
-            if (stream.height, stream.width) != (self.height, self.width):
-                raise self.damaged(
-                    f"its frames are {stream.width}×{stream.height}, not {self.width}×{self.height}"
-                )
+        require_whole(self._named, self.file, self.expected, self.episode)
+        with self.opened() as (_, stream):
+            self.require_size(stream)
             same_rate = abs(float(stream.average_rate or 0) / self.rate_hz - 1) < 0.01
             if self.whole and stream.frames and same_rate and stream.frames != self.steps:
-                raise self.damaged(f"it has {stream.frames} frames for {self.steps} steps")
+                way = AGAIN if stream.frames < self.steps else LEAVE
+                raise self.damaged(f"it has {stream.frames} frames for {self.steps} steps", way)
 
-    def damaged(self, why: str) -> DataError:
-        return DataError(
-            f"The video {self.file} of episode {self.episode} cannot be used: {why}. Copy it "
-            "again, or leave the episode out: --skip-broken-episodes.",
-            episode=self.episode,
-            file=self.file,
-        )
+    @property
+    def _named(self) -> str:
+        return f"The video {self.file} of episode {self.episode}"
+
+    def damaged(self, why: str, way: str = AGAIN) -> DataError:
+        what = f"{self._named} cannot be used: {why}. {way}"
+        return DataError(what, episode=self.episode, file=self.file)
 
     @contextmanager
-    def _opened(self) -> Iterator[tuple[Any, Any]]:
-        av = video_library()
+    def opened(self) -> Iterator[tuple[Any, Any]]:
+        """(container, stream); raises `DataError` where the film cannot be used."""
+        require_whole(self._named, self.file, None, self.episode)
         try:
-            with av.open(str(self.file)) as container:
-                if not container.streams.video or container.streams.video[0].codec_context is None:
-                    raise self.damaged("it holds no video that can be decoded")
-                stream = container.streams.video[0]
-                stream.thread_type = "AUTO"
-                stream.codec_context.options = STRICT
-                yield container, stream
-        except DataError:
+            with opened(self.file) as found:
+                yield found
+        except (DataError, MissingExtraError):
             raise
-        except FileNotFoundError as error:
-            raise self.damaged("it is not there") from error
         except Exception as error:  # a damaged file can raise nearly anything
-            raise self.damaged(f"{getattr(error, 'strerror', None) or error}") from error
+            raise self.damaged(f"{getattr(error, 'strerror', None) or told(error)}") from error
 
 
 class Footage:

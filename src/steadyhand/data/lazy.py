@@ -71,11 +71,14 @@ class Parts:
         wanted = np.arange(self.shape[0])[key]
         flat = np.atleast_1d(wanted).reshape(-1)
         places = np.searchsorted(self.ends, flat, side="right")
-        result = np.empty((len(flat), *self.shape[1:]), self.dtype)
+        result = np.empty((0, *self.shape[1:]), self.dtype)
         for place in np.unique(places):
             inside = places == place
             start = self.ends[place] - self.parts[place].shape[0]
-            result[inside] = take(self.parts[place], flat[inside] - start)
+            found = take(self.parts[place], flat[inside] - start)
+            if not len(result):  # not before a part has shown the size that was declared
+                result = np.empty((len(flat), *self.shape[1:]), self.dtype)
+            result[inside] = found
         return result.reshape(*np.shape(wanted), *self.shape[1:])
 
 

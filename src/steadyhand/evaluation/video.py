@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.footage import video_library
+from steadyhand.data.containers import video_library
 from steadyhand.disk import written_whole
 from steadyhand.errors import CheckpointError
 

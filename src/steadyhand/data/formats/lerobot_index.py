@@ -1,13 +1,29 @@
-"""Where the episodes of a LeRobotDataset lie: its index, in the three versions of the format."""
+"""Where the episodes of a LeRobotDataset lie: its index, in the three versions of the format.
 
-import json
-from collections.abc import Sequence
+An index is a stranger's: its numbers count something, its paths stay in the folder, and a template
+of paths is filled in with the words known here and nothing else.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from steadyhand.data.formats.parquet import read_rows
+from steadyhand.data.files import told
+from steadyhand.data.formats.parquet import Table
+from steadyhand.disk import inside, parse_json, read_text
 from steadyhand.errors import DataError
+
+MOST = 10**12
+"""Steps, rows and numbers of files and episodes are below."""
+MOST_TASKS = 10**6
+PLACEHOLDER = re.compile(r"\{(chunk_index|file_index|episode_index|video_key)(?::0([1-9])d)?\}")
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+AGAIN = "Copy it again."
 
 
 @dataclass
@@ -25,32 +41,39 @@ class IndexedEpisode:
     """Camera → (file, seconds at which it starts there)."""
 
 
-def index_v2(
-    path: Path, info: dict[str, Any], cameras: Sequence[str]
-) -> tuple[list[IndexedEpisode], tuple[str, ...]]:
+def within(path: Path, name: str | Path) -> Path:
+    """The file `name` of the data set in `path`. Raises `DataError` where it is none of its own."""
+    try:
+        if len(str(name)) > 1000 or not str(name).isprintable():
+            raise ValueError(f"'{told(name)}' is no name of a file")
+        return inside(path, name)
+    except ValueError as error:
+        raise DataError(f"{path} is not read: {error}.") from error
+
+
+def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], tuple[str, ...]]:
     """One table and one video an episode, named by number wherever they lie."""
-    listed = _lines(path / "meta" / "episodes.jsonl")
-    chunk = int(info.get("chunks_size") or 1000)
-    tables = _by_number(path / "data", "episode_*.parquet")
-    videos = {key: _by_number(path / "videos", "episode_*.mp4", key) for key in cameras}
+    lines = _lines(path, "meta/episodes.jsonl")
+    tables = _by_number(path, "data", "episode_*.parquet")
+    videos = {key: _by_number(path, "videos", "episode_*.mp4", key) for key in cameras}
     found = []
-    for line in sorted(listed, key=lambda line: int(line["episode_index"])):
-        number, steps = int(line["episode_index"]), int(line["length"])
-        table = tables.get(number)
-        if table is None:
-            table = path / "data" / f"chunk-{number // chunk:03d}" / f"episode_{number:06d}.parquet"
-        clips = {key: (videos[key][number], 0.0) for key in cameras if number in videos[key]}
-        found.append(IndexedEpisode(number, steps, table, videos=clips))
-    return _checked(path, found), _tasks(_lines(path / "meta" / "tasks.jsonl", needed=False))
+    for where, line in lines:
+        number, steps = _count(where, line, "episode_index"), _count(where, line, "length")
+        usual = path / "data" / f"chunk-{number // 1000:03d}" / f"episode_{number:06d}.parquet"
+        clips = {key: (files[number], 0.0) for key, files in videos.items() if number in files}
+        found.append(IndexedEpisode(number, steps, tables.get(number, usual), videos=clips))
+    there = (path / "meta" / "tasks.jsonl").exists()
+    return _sorted(path, found), _tasks(_lines(path, "meta/tasks.jsonl") if there else [])
 
 
-def _by_number(folder: Path, pattern: str, part: str | None = None) -> dict[int, Path]:
+def _by_number(path: Path, folder: str, pattern: str, part: str | None = None) -> dict[int, Path]:
     """The files by the number in their names; of two of one number, the first by path."""
     found: dict[int, Path] = {}
-    for file in sorted(folder.rglob(pattern), reverse=True):
+    for file in sorted((path / folder).rglob(pattern), reverse=True):
         number = file.stem.removeprefix("episode_")
-        if number.isdecimal() and (part is None or part in file.relative_to(folder).parts):
-            found[int(number)] = file
+        inner = file.relative_to(path)
+        if number.isdecimal() and (part is None or part in inner.parts[1:]):
+            found[int(number)] = within(path, inner)
     return found
 
 
@@ -61,29 +84,19 @@ def index_v3(
     files = sorted((path / "meta" / "episodes").rglob("*.parquet"))
     if not files:
         raise DataError(f"{path} has no meta/episodes/*/*.parquet, its index. Copy it again.")
-    lines = [line for file in files for line in read_rows(file, leave_out="stats/")]
-    tables = info.get("data_path", "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet")
-    videos = info.get(
-        "video_path", "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
-    )
+    templates = info.get("data_path", DATA_PATH), info.get("video_path", VIDEO_PATH)
     found = []
-    try:
-        for line in sorted(lines, key=lambda line: line["episode_index"]):
-            table = path / _formatted(path, tables, line, "data")
-            clips = {}
-            for key in cameras:
-                if line.get(f"videos/{key}/file_index") is not None:
-                    file = path / _formatted(path, videos, line, f"videos/{key}", video_key=key)
-                    clips[key] = (file, float(line[f"videos/{key}/from_timestamp"]))
-            first, number = int(line["dataset_from_index"]), int(line["episode_index"])
-            if int(line["dataset_to_index"]) - first != int(line["length"]):
-                raise DataError(
-                    f"{path}/meta/episodes: episode {number} counts {line['length']} steps, and "
-                    f"rows {first} to {line['dataset_to_index']}. Copy it again."
-                )
-            found.append(IndexedEpisode(number, int(line["length"]), table, first, videos=clips))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}/meta/episodes lacks {error}. Copy it again.") from error
+    for file in files:
+        table = Table(within(path, file.relative_to(path)), again=AGAIN)
+        # Of its many columns, those that are used; the statistics are as large as the rest.
+        wanted = ["episode_index", "length", "dataset_from_index", "dataset_to_index"]
+        wanted += ["data/chunk_index", "data/file_index"]
+        for key in cameras:
+            place = [f"videos/{key}/{what}" for what in ("chunk_index", "file_index")]
+            place.append(f"videos/{key}/from_timestamp")
+            wanted += [name for name in place if name in table.columns]
+        lines = table.records(wanted)
+        found += [_episode_v3(path, table.file, line, templates, cameras) for line in lines]
     # Rows are counted over the whole set; within a file they begin with its first episode.
     shared: dict[Path, list[IndexedEpisode]] = {}
     for episode in found:
@@ -93,48 +106,116 @@ def index_v3(
         for episode in users:
             episode.first -= start
             episode.whole = len(users) == 1
-    file = path / "meta" / "tasks.parquet"
-    return _checked(path, found), _tasks(read_rows(file) if file.exists() else [])
+    return _sorted(path, found), _tasks_v3(path)
 
 
-def _formatted(path: Path, template: str, line: dict[str, Any], kind: str, **more: str) -> str:
-    try:
-        return template.format(
-            chunk_index=line[f"{kind}/chunk_index"], file_index=line[f"{kind}/file_index"], **more
-        )
-    except (KeyError, IndexError, ValueError) as error:
+def _episode_v3(
+    path: Path,
+    index: Path,
+    line: dict[str, Any],
+    templates: tuple[Any, Any],
+    cameras: Sequence[str],
+) -> IndexedEpisode:
+    number = _count(index, line, "episode_index")
+    where = f"{index}: episode {number}"
+    table = within(path, _filled(path, templates[0], where, line, "data"))
+    clips = {}
+    for key in cameras:
+        if line.get(f"videos/{key}/file_index") is not None:
+            name = _filled(path, templates[1], where, line, f"videos/{key}", key)
+            start = line.get(f"videos/{key}/from_timestamp")
+            if not isinstance(start, int | float) or not 0 <= start < MOST:
+                raise DataError(f"{where}: its film '{key}' begins at {start}, which is no time.")
+            clips[key] = (within(path, name), float(start))
+    steps, first = _count(where, line, "length"), _count(where, line, "dataset_from_index")
+    end = _count(where, line, "dataset_to_index")
+    if end - first != steps:
+        raise DataError(f"{where} counts {steps} steps, and rows {first} to {end}. Mend the index.")
+    return IndexedEpisode(number, steps, table, first, videos=clips)
+
+
+def _filled(
+    path: Path, template: Any, where: str, line: dict[str, Any], kind: str, key: str = ""
+) -> str:
+    """A path, made of numbers of the index and the name of the camera."""
+    if not isinstance(template, str) or set("{}") & set(PLACEHOLDER.sub("", template)):
+        known = "{chunk_index:03d}, {file_index:03d}, {episode_index:06d} and {video_key}"
         raise DataError(
-            f"{path}/meta/info.json: the path '{template}' cannot be filled in ({error!r})."
-        ) from error
+            f"{path}/meta/info.json: the path '{told(template)}' cannot be filled in; it may have "
+            f"{known}."
+        )
+
+    def word(found: re.Match[str]) -> str:
+        name, width = found.groups(default="0")
+        if name == "video_key":
+            return key
+        column = name if name == "episode_index" else f"{kind}/{name}"
+        return f"{_count(where, line, column):0{width}d}"
+
+    return PLACEHOLDER.sub(word, template)
 
 
-def _checked(path: Path, found: list[IndexedEpisode]) -> list[IndexedEpisode]:
+def _count(where: str | Path, line: dict[str, Any], key: str) -> int:
+    """A number that counts something."""
+    value = line.get(key)
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MOST:
+        raise DataError(f"{where}: {key} is {told(repr(value))}, where a count belongs. Mend it.")
+    return value
+
+
+def _sorted(path: Path, found: list[IndexedEpisode]) -> list[IndexedEpisode]:
+    """By number; each number once."""
     if not found:
-        raise DataError(f"{path} has no episodes. Copy it again.")
-    if len({episode.number for episode in found}) < len(found):
-        raise DataError(f"{path}/meta: an episode is listed twice. Copy it again.")
-    if bad := [episode.number for episode in found if episode.steps < 1]:
-        raise DataError(f"{path}/meta: episode {bad[0]} has no steps. Copy it again.")
+        raise DataError(f"{path}: its index in meta/ lists no episodes. Copy it again.")
+    found = sorted(found, key=lambda episode: episode.number)
+    for one, other in pairwise(found):
+        if one.number == other.number:
+            raise DataError(f"{path}/meta lists episode {one.number} twice. Take out one of them.")
     return found
 
 
-def _tasks(lines: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def _tasks_v3(path: Path) -> tuple[str, ...]:
+    file = path / "meta" / "tasks.parquet"
+    if not file.exists():
+        return ()
+    table = Table(within(path, "meta/tasks.parquet"), again=AGAIN)
+    words = [name for name in table.columns if name != "task_index"][:1]
+    return _tasks((file, line) for line in table.records(["task_index", *words]))
+
+
+def _tasks(lines: Iterable[tuple[str | Path, dict[str, Any]]]) -> tuple[str, ...]:
     """The tasks in words, by their number."""
     numbered = {}
-    for line in lines:
+    for where, line in lines:
         words = [value for key, value in line.items() if key != "task_index"]
-        if isinstance(line.get("task_index"), int) and words:
-            numbered[line["task_index"]] = str(words[0])
+        if line.get("task_index") is not None and words and isinstance(words[0], str):
+            number = _count(where, line, "task_index")
+            if number >= MOST_TASKS:
+                raise DataError(f"{where}: there is no task {number}; they are counted from 0.")
+            numbered[number] = words[0]
     return tuple(numbered.get(number, "") for number in range(max(numbered, default=-1) + 1))
 
 
-def _lines(file: Path, *, needed: bool = True) -> list[dict[str, Any]]:
-    if not needed and not file.exists():
-        return []
+def _lines(path: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """(where it is, what it holds) of each line of a file."""
+    file = within(path, name)
     try:
-        lines = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-        if needed and not all({"episode_index", "length"} <= line.keys() for line in lines):
-            raise ValueError("a line has no episode_index or length")
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"{file} cannot be read ({error}). Copy it again.", file=file) from error
+        lines = [
+            (f"{file}, line {number}", parse_json(line))
+            for number, line in enumerate(read_text(file).split("\n"), 1)
+            if line.strip()
+        ]
+    except (OSError, ValueError) as error:
+        raise unreadable(file, error) from error
+    for where, line in lines:
+        if not isinstance(line, dict):
+            raise DataError(f"{where} holds no object. Each line describes one.", file=file)
     return lines
+
+
+def unreadable(file: Path, error: Exception) -> DataError:
+    """What to say of a description that cannot be read."""
+    said = told(error.strerror or error if isinstance(error, OSError) else error)
+    return DataError(f"{file} cannot be read: {said}.", file=file)

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
-from steadyhand.data.footage import Clip, Footage, video_library
+from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.formats.lerobot_stats import EpisodeStatistics, spread
-from steadyhand.data.formats.parquet import parquet_library, picture_library
+from steadyhand.data.formats.parquet import parquet_library
+from steadyhand.data.formats.picture_column import picture_library
 from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.spec import kind_of
@@ -199,7 +200,7 @@ def _is_picture(array: LazyArray) -> bool:
 
 def _tasks_of(episodes: Episodes, numbers: NDArray[Any]) -> list[str]:
     known = _tasks(episodes)
-    return [known[int(i)] if int(i) < len(known) else "" for i in np.unique(numbers)]
+    return [known[int(i)] if 0 <= i < len(known) else "" for i in np.unique(numbers)]
 
 
 def _tasks(episodes: Episodes) -> tuple[str, ...]:
@@ -298,8 +299,7 @@ def _feature(
     episodes: Episodes, key: str, array: LazyArray, clips: list[Clip] | None
 ) -> dict[str, Any]:
     if clips is not None:
-        with video_library().open(str(clips[0].file)) as container:
-            stream = container.streams.video[0]
+        with clips[0].opened() as (_, stream):
             codec, pixels = stream.codec_context.codec.canonical_name, stream.pix_fmt
         return {
             "dtype": "video",

@@ -1,8 +1,12 @@
-"""Columns of parquet files as arrays: numbers, lists of numbers, and encoded pictures (pyarrow)."""
+"""Columns of parquet files as arrays: numbers and lists of numbers (pyarrow).
+
+A small file may claim, or unfold to, more than there is memory for: what it declares is held
+against its size before a column is read, and words and bytes stay folded as they are stored.
+"""
 
 import importlib
-import io
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,12 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.files import Sum, is_damaged, stamp
+from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, told
 from steadyhand.errors import DataError, MissingExtraError
 
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Pillow's names of pictures with so many channels."""
-AGAIN = "Copy it again, or leave the episode out: --skip-broken-episodes."
+WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+NUMBERS = ("bool", *WHOLE, "halffloat", "float", "double")
+"""What arrow calls the kinds of numbers."""
+DEEPEST = 8
+"""Lists in lists in lists."""
+ALWAYS, UNFOLDED = 1 << 26, 1000
+"""Bytes that any file may unfold to, and how many more for each of its own."""
+LARGEST_INDEX = 1 << 20
+"""Rows of an index or a list of tasks."""
 
 
 def parquet_library() -> Any:
@@ -26,108 +36,158 @@ def parquet_library() -> Any:
         raise MissingExtraError("pyarrow", "data") from error
 
 
-def picture_library() -> Any:
-    """PIL.Image. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("PIL.Image")
-    except ImportError as error:
-        raise MissingExtraError("pillow", "data") from error
-
-
-def read_rows(file: Path, leave_out: str | None = None) -> list[dict[str, Any]]:
-    """A small table as a list of rows, without the columns that begin so."""
-    table = Table(file)
-    names = [n for n in table.columns if leave_out is None or not n.startswith(leave_out)]
-    return table.read(names).to_pylist()
-
-
 class Table:
     """One parquet file; columns are read when asked for, and numbers kept."""
 
-    def __init__(self, file: Path, expected: Sum | None = None) -> None:
-        self.file, self._expected = file, expected
+    def __init__(self, file: Path, expected: Sum | None = None, again: str = AGAIN) -> None:
+        """`again` says what to do where it is damaged."""
+        self.file, self._expected, self._again = file, expected, again
         self._kept: dict[str, NDArray[Any]] = {}
 
     @cached_property
-    def _schema(self) -> tuple[list[str], int]:
-        if self.file.exists() and is_damaged(self.file, self._expected):
-            raise self.damaged("it is not what was written")
+    def _described(self) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
+        """(type of each column, metadata, (path, kind) of each leaf, bytes it may unfold to)."""
+        size = require_whole(str(self.file), self.file, self._expected, None, self._again)
 
-        def look(library: Any) -> tuple[list[str], int]:
+        def look(library: Any) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
             with library.ParquetFile(self.file) as file:
-                return list(file.schema_arrow.names), file.metadata.num_rows
+                types = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
+                count = file.metadata.num_columns
+                leaves = [file.schema.column(i) for i in range(count)]
+                rows, most = file.metadata.num_rows, ALWAYS + UNFOLDED * size
+                if len(types) < len(file.schema_arrow.names):
+                    raise ValueError("two of its columns have one name")
+                if not 0 <= rows * max(count, 1) * 8 <= most:
+                    raise ValueError(f"{rows} rows of {count} columns cannot be in {size} bytes")
+                named = [(leaf.path, leaf.physical_type) for leaf in leaves]
+                return types, file.metadata, named, most
 
         return self._try(look)
 
     @property
     def columns(self) -> list[str]:
-        return self._schema[0]
+        return list(self._described[0])
 
     @property
     def length(self) -> int:
-        return self._schema[1]
+        return self._described[1].num_rows
 
-    def read(self, names: Sequence[str]) -> Any:
-        """The columns of those names, as an arrow table; checksums are verified, if it has them."""
+    def _read(self, names: Sequence[str], group: int | None = None) -> Any:
+        """The columns of those names, of all row groups or of one, as an arrow table.
 
-        missing = [name for name in names if name not in self.columns]
-        if missing:
-            raise self.damaged(f"it has no column '{missing[0]}'")
+        Checksums are verified, if it has them. Words and bytes are dictionaries: each value is
+        there once, however often it is meant.
+        """
+        _, metadata, leaves, most = self._described
+        if missing := [name for name in names if name not in self.columns]:
+            raise self.damaged(f"it has no column '{missing[0]}'", way=LEAVE)
+        prefixes = tuple(f"{name}." for name in names)
+        wanted = [i for i, (path, _) in enumerate(leaves) if f"{path}.".startswith(prefixes)]
+        folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
 
         def load(library: Any) -> Any:
-            with library.ParquetFile(self.file, page_checksum_verification=True) as file:
-                return file.read(columns=list(names))
+            numbers = range(metadata.num_row_groups) if group is None else [group]
+            groups = [metadata.row_group(i) for i in numbers]
+            pieces = [found.column(i) for found in groups for i in wanted]
+            claimed = sum(max(8 * p.num_values, p.total_uncompressed_size) for p in pieces)
+            if not 0 <= claimed <= most:
+                raise ValueError(f"'{names[0]}' would unfold to {claimed} bytes")
+            with library.ParquetFile(
+                self.file, page_checksum_verification=True, read_dictionary=folded
+            ) as file:
+                found = file.read_row_groups(list(numbers), columns=list(names))
+            if found.num_rows != sum(group.num_rows for group in groups):
+                raise ValueError(f"its '{names[0]}' has {found.num_rows} rows, not those counted")
+            return found
 
         return self._try(load)
+
+    def cells(self, name: str, row: int) -> tuple[range, Any]:
+        """(numbers of the rows, arrow column) of the row group in which a row is."""
+        metadata, start = self._described[1], 0
+        for group in range(metadata.num_row_groups):
+            rows = range(start, start + metadata.row_group(group).num_rows)
+            if row in rows:
+                return rows, self._read([name], group).column(name)
+            start = rows.stop
+        raise self.damaged(f"it has {start} rows and none of number {row}")
+
+    def records(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Some columns of numbers or words of an index, as a list of rows."""
+        size = self._described[3]
+        if self.length > min(LARGEST_INDEX, (size - ALWAYS) // UNFOLDED):
+            raise self.damaged(f"{self.length} rows are too many for its size", way="")
+        if missing := [name for name in names if name not in self.columns]:
+            raise self.damaged(f"it has no column '{missing[0]}'", way="")
+        found = self._read(names)
+        columns = [self._try(lambda _, n=name: self._listed(n, found.column(n))) for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _listed(self, name: str, column: Any) -> list[Any]:
+        if not hasattr(column.type, "index_type"):
+            if str(column.type) not in NUMBERS:
+                raise self.damaged(f"'{name}' holds {told(column.type)}", way="")
+            return column.to_pylist()
+        values: list[Any] = []
+        for chunk in column.chunks:
+            words = [*chunk.dictionary.to_pylist(), None]
+            values += [words[-1 if i is None else i] for i in chunk.indices.to_pylist()]
+        return values
 
     def numbers(self, name: str) -> NDArray[Any]:
         """A column of numbers or lists of numbers of one length, (rows, …)."""
         if name not in self._kept:
-            self._kept[name] = self._numbers(name)
+            self._kept[name] = self._try(lambda _: self._numbers(name))
         return self._kept[name]
 
+    def kind(self, name: str) -> str | None:
+        """What a column holds that are no numbers, if so."""
+        kind = self._described[0][name]
+        for _ in range(DEEPEST):
+            kind = getattr(kind, "storage_type", kind)
+            kind = getattr(kind, "value_type", kind)
+        return None if str(kind) in NUMBERS else told(kind)
+
     def _numbers(self, name: str) -> NDArray[Any]:
-        values = self.read([name]).column(name).combine_chunks()
+        if kind := self.kind(name):
+            raise self.damaged(f"'{name}' holds {kind}, not numbers", way=LEAVE)
+        values = self._read([name]).column(name).combine_chunks()
         shape = [len(values)]
         while True:
             if hasattr(values, "storage"):
                 values = values.storage
             if values.null_count:
-                raise self.damaged(f"'{name}' has {values.null_count} empty cells")
+                raise self.damaged(f"'{name}' has {values.null_count} empty cells", way=LEAVE)
             if not hasattr(values, "flatten") or not hasattr(values.type, "value_type"):
                 break
             inner = values.flatten()
             width, rest = divmod(len(inner), len(values)) if len(values) else (0, 0)
             lengths = np.asarray(values.value_lengths()) if len(values) else np.zeros(0)
             if rest or np.any(lengths != width):
-                raise self.damaged(f"'{name}' has rows of different lengths")
+                raise self.damaged(f"'{name}' has rows of different lengths", way=LEAVE)
             shape.append(width)
             values = inner
-        result = values.to_numpy(zero_copy_only=False)
-        if result.dtype.kind not in "biuf":
-            raise self.damaged(f"'{name}' holds {values.type}, not numbers")
-        return result.reshape(shape)
+        return values.to_numpy(zero_copy_only=False).reshape(shape)
 
     def rows(
         self, name: str, shape: tuple[int, ...], first: int, steps: int, episode: int
     ) -> "Column":
         return Column(self, name, shape, first, steps, episode)
 
-    def damaged(self, why: str, episode: int | None = None) -> DataError:
+    def damaged(self, why: str, episode: int | None = None, way: str | None = None) -> DataError:
+        way = self._again if way is None else way
         of = "" if episode is None else f" of episode {episode}"
-        return DataError(
-            f"{self.file}{of} cannot be used: {why}. {AGAIN}", episode=episode, file=self.file
-        )
+        what = f"{self.file}{of} cannot be used: {why}. {way}".rstrip()
+        return DataError(what, episode=episode, file=self.file)
 
-    def _try(self, work: Any) -> Any:
+    def _try(self, work: Callable[[Any], Any]) -> Any:
         library = parquet_library()
         try:
             return work(library)
-        except FileNotFoundError as error:
-            raise self.damaged("it is not there") from error
+        except DataError:
+            raise
         except Exception as error:  # a damaged file can raise nearly anything
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise self.damaged(said) from error
+            raise self.damaged(told(error)) from error
 
 
 class Column:
@@ -152,11 +212,12 @@ class Column:
                 raise DataError(str(error), episode=self._episode, file=error.file) from error
             raise
         steps, inner = self.shape[0], self.shape[1:]
-        if int(np.prod(values.shape[1:])) != int(np.prod(inner)):
+        if math.prod(values.shape[1:]) != math.prod(inner):
             raise self._table.damaged(
                 f"'{self._name}' has shape {values.shape[1:]} at each step, where meta/info.json "
                 f"says {inner}",
                 self._episode,
+                LEAVE,
             )
         if len(values) < self._first + steps:
             raise self._table.damaged(
@@ -166,61 +227,3 @@ class Column:
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
         return self._values[key]
-
-
-class Images:
-    """A column of encoded pictures, `{bytes, path}` each: (steps, height, width, channels)."""
-
-    def __init__(
-        self,
-        spans: Sequence[tuple[Table, int, int, int]],
-        name: str,
-        shape: tuple[int, int, int],
-        *,
-        root: Path,
-    ) -> None:
-        self._spans, self._name, self._root = spans, name, root
-        self.blocks = np.cumsum([steps for _, _, steps, _ in spans])
-        self.shape, self.dtype = (int(self.blocks[-1]), *shape), np.dtype(np.uint8)
-        self._held: tuple[Table | None, list[Any]] = (None, [])
-
-    def fingerprint(self) -> list[Any]:
-        return [[*stamp(table.file), first, steps] for table, first, steps, _ in self._spans]
-
-    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
-        wanted = np.arange(self.shape[0])[key]
-        flat = np.atleast_1d(wanted).reshape(-1)
-        result = np.empty((len(flat), *self.shape[1:]), np.uint8)
-        for place, step in enumerate(flat):
-            result[place] = self._picture(int(step))
-        return result.reshape(*np.shape(wanted), *self.shape[1:])
-
-    def _picture(self, step: int) -> NDArray[np.uint8]:
-        block = int(np.searchsorted(self.blocks, step, side="right"))
-        table, first, steps, episode = self._spans[block]
-        row = first + step - (int(self.blocks[block]) - steps)
-        if self._held[0] is not table:
-            self._held = (table, table.read([self._name]).column(self._name).to_pylist())
-        cells = self._held[1]
-        if row >= len(cells):
-            raise table.damaged(f"it has {len(cells) - first} rows for {steps} steps", episode)
-        cell = cells[row] or {}
-        library = picture_library()
-        try:
-            source = io.BytesIO(cell["bytes"]) if cell.get("bytes") else self._root / cell["path"]
-            with library.open(source) as picture:
-                if picture.mode.startswith(("I", "F")):
-                    raise ValueError(f"mode {picture.mode}: depth and other measures are not read")
-                values = np.asarray(picture.convert(MODES[self.shape[3]]))
-        except Exception as error:  # a damaged picture can raise nearly anything
-            raise table.damaged(
-                f"the picture '{self._name}' of its row {row} ({error})", episode
-            ) from error
-        values = values.reshape(*values.shape[:2], -1)
-        if values.shape != self.shape[1:]:
-            raise table.damaged(
-                f"the picture '{self._name}' of its row {row} is {values.shape}, not "
-                f"{self.shape[1:]}",
-                episode,
-            )
-        return values

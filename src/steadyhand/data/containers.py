@@ -1,0 +1,73 @@
+"""Opening a film of a stranger: only these containers and codecs, and no file but the one named.
+
+Left to themselves, the libraries follow playlists, manifests and references to other files and to
+the network, and try every decoder they have.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from steadyhand.errors import MissingExtraError
+
+LARGEST_PICTURE = 7680 * 4320
+"""Pixels: 8K."""
+CODECS = ("h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mjpeg", "ffv1")
+DECODERS = (*CODECS, "libdav1d", "libaom-av1", "libvpx", "libvpx-vp9")
+MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+"""What the first part of an mp4 or QuickTime file is called."""
+BOUNDS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi",
+    "codec_whitelist": ",".join(DECODERS),
+    "enable_drefs": "0",
+    "use_absolute_path": "0",
+}
+STRICT = {
+    # A decoder that meets damage says so, instead of painting over it.
+    "err_detect": "crccheck+bitstream+buffer+explode",
+    "max_pixels": str(LARGEST_PICTURE),
+}
+
+
+def video_library() -> Any:
+    """PyAV. Raises `MissingExtraError` where it is not installed."""
+    try:
+        return importlib.import_module("av")
+    except ImportError as error:
+        raise MissingExtraError("av", "data") from error
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[Any, Any]]:
+    """(container, its first video stream), to be decoded strictly.
+
+    Raises `ValueError` for what is no film from the lists above, or whatever the library raises.
+    """
+    library, format = video_library(), _format(file)
+    with library.open(str(file.absolute()), format=format, options=dict(BOUNDS)) as container:
+        stream = container.streams.video[0] if container.streams.video else None
+        if stream is None or stream.codec_context is None:
+            raise ValueError("it holds no video that can be decoded")
+        codec = stream.codec_context.codec.canonical_name
+        if codec not in CODECS:
+            raise ValueError(f"its codec is {codec}; {', '.join(CODECS)} are read")
+        if stream.width * stream.height > LARGEST_PICTURE:
+            raise ValueError(f"its frames are {stream.width}×{stream.height}, larger than 8K")
+        stream.thread_type = "AUTO"
+        stream.codec_context.options = STRICT
+        yield container, stream
+
+
+def _format(file: Path) -> str:
+    with file.open("rb") as content:
+        head = content.read(12)
+    if head[4:8] in MP4:
+        return "mov"
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "matroska"
+    if head.startswith(b"RIFF") and head.endswith(b"AVI "):
+        return "avi"
+    raise ValueError("it is no mp4, mov, mkv, webm or avi")

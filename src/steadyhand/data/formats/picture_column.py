@@ -1,0 +1,105 @@
+"""A column of encoded pictures in parquet files: `{bytes, path}` each, one of the two empty."""
+
+import importlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.files import LEAVE, stamp, told
+from steadyhand.data.formats.parquet import Table
+from steadyhand.disk import inside, regular
+from steadyhand.errors import DataError, MissingExtraError
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Pillow's names of pictures with so many channels."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+"""Pillow's names of what is colour; the others are depth and other measures."""
+
+
+def picture_library() -> Any:
+    """PIL.Image. Raises `MissingExtraError` where it is not installed."""
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError as error:
+        raise MissingExtraError("pillow", "data") from error
+
+
+class Images:
+    """The pictures of all episodes, decoded when asked for: (steps, height, width, channels)."""
+
+    def __init__(
+        self,
+        spans: Sequence[tuple[Table, int, int, int]],
+        name: str,
+        shape: tuple[int, int, int],
+        *,
+        root: Path,
+    ) -> None:
+        """`spans` are (table, first row, steps, episode)."""
+        self._spans, self._name, self._root = spans, name, root
+        self.blocks = np.cumsum([steps for _, _, steps, _ in spans])
+        self.shape, self.dtype = (int(self.blocks[-1]), *shape), np.dtype(np.uint8)
+        self._held: tuple[Table | None, range, Any] = (None, range(0), None)
+
+    def fingerprint(self) -> list[Any]:
+        return [[*stamp(table.file), first, steps] for table, first, steps, _ in self._spans]
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
+        wanted = np.arange(self.shape[0])[key]
+        flat = np.atleast_1d(wanted).reshape(-1)
+        result = np.empty((0, *self.shape[1:]), np.uint8)
+        for place, step in enumerate(flat):
+            picture = self._picture(int(step))
+            if not place:  # not before a picture has shown the size that was declared
+                result = np.empty((len(flat), *self.shape[1:]), np.uint8)
+            result[place] = picture
+        return result.reshape(*np.shape(wanted), *self.shape[1:])
+
+    def _picture(self, step: int) -> NDArray[np.uint8]:
+        block = int(np.searchsorted(self.blocks, step, side="right"))
+        table, first, steps, episode = self._spans[block]
+        row = first + step - (int(self.blocks[block]) - steps)
+        if self._held[0] is not table or row not in self._held[1]:
+            self._held = (table, *self._cells(table, row, episode))
+        _, rows, cells = self._held
+        library = picture_library()
+        try:
+            with library.open(
+                self._source(cells[row - rows.start].as_py()), formats=FORMATS
+            ) as picture:
+                return self._decoded(picture)
+        except Exception as error:  # a damaged picture can raise nearly anything
+            why = f"the picture '{self._name}' of its row {row} ({told(error)})"
+            raise table.damaged(why, episode, LEAVE) from error
+
+    def _cells(self, table: Table, row: int, episode: int) -> tuple[range, Any]:
+        try:
+            return table.cells(self._name, row)
+        except DataError as error:
+            raise DataError(str(error), episode=episode, file=error.file) from error
+
+    def _source(self, cell: Any) -> Any:
+        """What Pillow opens: bytes in memory, or a file of the data set."""
+        data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, "")
+        if isinstance(data, bytes) and data:
+            return io.BytesIO(data)
+        if not isinstance(path, str) or not path:
+            raise ValueError("the cell is empty")
+        file = inside(self._root, path)
+        regular(file)
+        return file
+
+    def _decoded(self, picture: Any) -> NDArray[np.uint8]:
+        if picture.mode not in COLOURED:
+            raise ValueError(f"mode {picture.mode}: depth and other measures are not read")
+        height, width, channels = self.shape[1:]
+        if (picture.height, picture.width) != (height, width):
+            size = f"{picture.width}×{picture.height}"
+            raise ValueError(f"it is {size}, not {width}×{height} as declared")
+        values = np.asarray(picture.convert(MODES[channels]))
+        return values.reshape(height, width, channels)
