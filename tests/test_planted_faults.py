@@ -80,8 +80,8 @@ FAULTS = [
     Fault(
         "noise shared between episodes",
         "runtime/predictor.py",
-        "np.array([seed % 2**64, number]",
-        "np.array([0, number]",
+        'np.array([a_seed("seed", seed), whole',
+        "np.array([0, whole",
         "policy/test_policy.py -k noise",
     ),
     Fault(
@@ -279,6 +279,27 @@ FAULTS = [
         'metrics.paired_difference(scores["policy"], values)',
         'metrics.paired_difference(values, scores["policy"])',
         "evaluation/test_offline.py -k arithmetic",
+    ),
+    Fault(
+        "an action that is a view of the chunk",
+        "runtime/controller.py",
+        "return action.copy()",
+        "return action",
+        "runtime/test_copies_and_errors.py -k changed",
+    ),
+    Fault(
+        "a row late after an error that was caught",
+        "runtime/controller.py",
+        "if self._begun:",
+        "if self._begun is None:",
+        "runtime/test_copies_and_errors.py -k after_an_error",
+    ),
+    Fault(
+        "actions recorded after the world has changed them",
+        "evaluation/rollout.py",
+        "self._actions.append(action.copy())",
+        "self._actions.append(action)",
+        "runtime/test_copies_and_errors.py -k theirs",
     ),
 ]
 

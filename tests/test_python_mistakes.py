@@ -152,7 +152,10 @@ def test_actions_relative_to_too_little(policy) -> None:
 def test_what_is_evaluated_must_predict_and_where_must_be_a_task(policy) -> None:
     with pytest.raises(ConfigurationError, match=r"Load one first: load_policy"):
         sh.evaluate("runs/first", "fork")  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match="is no task: it has no rate_hz, max_steps"):
+    with pytest.raises(
+        ConfigurationError,
+        match="not an object with rate_hz, max_steps, first_seed, initial_states, make",
+    ):
         sh.evaluate(policy, SimpleNamespace(name="mine", make=None))  # type: ignore[arg-type]
 
 

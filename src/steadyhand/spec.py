@@ -12,14 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.values import check_array, checked, positive, whole
 
 Kind = Literal["state", "image"]
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
+MOST_STEPS = 100_000
+"""Rows of the longest chunk, and observations in the longest history."""
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Chunking:
     """How time is cut: observations in, a chunk of actions out, a part of it executed.
@@ -38,8 +42,7 @@ class Chunking:
 
     def __post_init__(self) -> None:
         for name in ("obs_steps", "horizon", "execute"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            whole(name, getattr(self, name), 1, MOST_STEPS)
         if not 0 <= self.past_rows < self.horizon:
             raise ConfigurationError(
                 f"past_rows is {self.past_rows}; it must be in 0…{self.horizon - 1} "
@@ -73,9 +76,10 @@ class Chunking:
         return slice(self.past_rows, self.past_rows + self.execute)
 
 
-_NAME = re.compile(r"^(?P<key>[^\[\]]+)(\[(?P<start>\d*):(?P<stop>\d*)\])?$")
+_NAME = re.compile(r"^(?P<key>[^\[\]]+)(\[(?P<start>\d{0,9}):(?P<stop>\d{0,9})\])?$")
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Feature:
     """One named quantity of every time step.
@@ -194,6 +198,7 @@ def parse_name(name: str) -> tuple[str, slice]:
     return match["key"], slice(*bounds)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class PolicySpec:
     """What goes into a policy and what comes out."""
@@ -230,8 +235,7 @@ class PolicySpec:
                 f"Actions of shape {self.action.shape} cannot be relative to '{reference.name}' "
                 f"of shape {reference.shape}. {way_on}"
             )
-        if not self.rate_hz > 0:
-            raise ConfigurationError(f"rate_hz is {self.rate_hz}; it must be positive.")
+        positive("rate_hz", self.rate_hz)
 
     @classmethod
     def select(
@@ -289,27 +293,33 @@ class PolicySpec:
 
         `lead` is how many leading axes come before a time step's own shape.
         """
-        if not isinstance(observation, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            names = ", ".join(f'"{feature.key}": …' for feature in self.observations)
-            raise ConfigurationError(
-                f"An observation is a dict of arrays by name, as {{{names}}}, not a "
-                f"{type(observation).__name__}."
-            )
+        check_mapping(observation, self.observations)
         for feature in self.observations:
             if feature.key not in observation:
-                have = ", ".join(observation) or "nothing"
+                have = ", ".join(map(str, observation)) or "nothing"
                 raise ConfigurationError(
                     f"The policy needs '{feature.key}' in each observation, which has {have}."
                 )
-            shape = np.shape(observation[feature.key])[lead:]
+            values = observation[feature.key]
+            check_array(f"observation['{feature.key}']", values)
+            shape = values.shape[lead:]
             if shape != feature.recorded_shape:
                 raise ConfigurationError(
                     f"Observation '{feature.key}' has shape {shape} at each time step; the policy "
                     f"was built for {feature.recorded_shape}."
                 )
-            kind = np.asarray(observation[feature.key]).dtype
-            if feature.kind == "image" and kind != np.uint8:
+            if feature.kind == "image" and values.dtype != np.uint8:
                 raise ConfigurationError(
-                    f"Observation '{feature.key}' holds {kind}; images are taken as cameras give "
-                    "them: uint8, 0 to 255, (height, width, channel)."
+                    f"Observation '{feature.key}' holds {values.dtype}; images are taken as "
+                    "cameras give them: uint8, 0 to 255, (height, width, channel)."
                 )
+
+
+def check_mapping(observation: object, features: Iterable[Feature]) -> None:
+    """Raise `ConfigurationError` where an observation is no mapping from names."""
+    if not isinstance(observation, Mapping):
+        names = ", ".join(f'"{feature.key}": …' for feature in features)
+        raise ConfigurationError(
+            f"An observation is a dict of arrays by name, as {{{names}}}, not a "
+            f"{type(observation).__name__}."
+        )

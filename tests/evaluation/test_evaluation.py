@@ -149,7 +149,7 @@ def test_evaluate_takes_any_task_and_any_predictor() -> None:
     assert [episode.seed for episode in found.episodes] == [7, 8, 9, 10, 11]
     with pytest.raises(AttributeError, match="no 'sucess'"):
         _ = found.sucess
-    with pytest.raises(ConfigurationError, match="ask for at least 1"):
+    with pytest.raises(ConfigurationError, match="episodes is 0; it must be at least 1"):
         evaluate(Clock(spec, []), Counting(), episodes=0)
 
 

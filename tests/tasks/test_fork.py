@@ -183,11 +183,11 @@ def test_recording_needs_an_expert() -> None:
     assert isinstance(Fork(), Demonstrated)
     with pytest.raises(ConfigurationError, match="Nobody demonstrates pusht"):
         record_episodes(PushT(), 3)
-    with pytest.raises(ConfigurationError, match="ask for at least 1"):
+    with pytest.raises(ConfigurationError, match="episodes is 0; it must be at least 1"):
         record_episodes(Fork(), 0)
-    with pytest.raises(ConfigurationError, match="seeds are not negative"):
+    with pytest.raises(ConfigurationError, match="first_seed is -1; seeds are whole numbers"):
         record_episodes(Fork(), 1, first_seed=-1)
-    with pytest.raises(ConfigurationError, match="seeds are not negative"):
+    with pytest.raises(ConfigurationError, match=r"^seed is -1; seeds are whole numbers"):
         Fork().make().reset(-1)
 
 

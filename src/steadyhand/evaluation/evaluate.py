@@ -20,6 +20,11 @@ from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.tasks import Task, make_task
+from steadyhand.tasks.task import usable
+from steadyhand.values import seed as a_seed
+from steadyhand.values import whole
+
+MOST_EPISODES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -134,16 +139,14 @@ def evaluate(
     so that the results of an episode do not depend on the others. `controller` makes the object
     that acts on the chunks of one episode.
     """
-    if episodes < 1:
-        raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")
+    whole("episodes", episodes, 1, MOST_EPISODES)
     if not hasattr(policy, "spec"):
         raise ConfigurationError(
             f"{policy!r} is no policy and predicts nothing. Load one first: load_policy('RUN')."
         )
-    task = _checked(make_task(task) if isinstance(task, str) else task)
+    task = usable(make_task(task) if isinstance(task, str) else task)
     first = task.first_seed if seed_start is None else seed_start
-    if first < 0:
-        raise ConfigurationError(f"seed_start is {first}; seeds are not negative.")
+    a_seed("seed_start", first)
     seeds = range(first, first + episodes)
     batched: Predictor = (
         policy if not isinstance(policy, Policy) else TorchPredictor(policy, batch=EVALUATION_BATCH)
@@ -173,17 +176,6 @@ def evaluate(
         chunk_ms=chunk_ms,
         episodes=done,
     )
-
-
-def _checked(task: Task) -> Task:
-    members = ("name", "rate_hz", "max_steps", "first_seed", "initial_states", "make")
-    lacking = [name for name in members if not hasattr(task, name)]
-    if lacking:
-        raise ConfigurationError(
-            f"{type(task).__name__} is no task: it has no {', '.join(lacking)}. "
-            "`steadyhand.tasks.Task` says what each of them is."
-        )
-    return task
 
 
 def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:

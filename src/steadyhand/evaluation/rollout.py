@@ -18,8 +18,13 @@ from steadyhand.runtime import (
     Predictor,
     RecedingHorizon,
 )
-from steadyhand.tasks import Environment, Scores, Task
+from steadyhand.tasks import Scores, Task
+from steadyhand.tasks.task import stepped, world_of
+from steadyhand.values import seed as a_seed
+from steadyhand.values import whole
 
+MOST_TOGETHER = 10_000
+"""Environments that are stepped together."""
 MakeController = Callable[..., ChunkController]
 """`(spec, *, execute, seed) → controller`, one for each episode."""
 
@@ -63,8 +68,9 @@ def rollout(
     """
     if not seeds:
         raise ConfigurationError("There are no episodes to run; ask for at least 1.")
-    if parallel < 1:
-        raise ConfigurationError(f"parallel is {parallel}; at least 1 environment is needed.")
+    parallel = whole("parallel", parallel, 1, MOST_TOGETHER)
+    a_seed("The last seed", max(seeds))
+    a_seed("The first seed", min(seeds))
     waiting = iter(seeds)
     lanes = [
         _Lane(task, partial(controller, predictor.spec, execute=execute), film)
@@ -97,8 +103,8 @@ class _Lane:
         film: Sequence[int],
     ) -> None:
         self._task = task
-        self._environment: Environment = task.make()
-        self._make_controller, self._film = controller, frozenset(film)
+        self._environment = world_of(task, but=() if len(film) else ("render",))
+        self._make_controller, self._film = controller, film
 
     def begin(self, waiting: Iterator[int]) -> bool:
         """Start the next waiting episode; False where none is left."""
@@ -107,11 +113,11 @@ class _Lane:
             return False
         self._seed = seed
         self._observation: Observation = self._environment.reset(seed)
-        self._states = [self._environment.state()]
+        self._states = [np.array(self._environment.state(), dtype=np.float64)]
         self._controller = self._make_controller(seed=seed)
         self._actions: list[NDArray[np.float32]] = []
         self._boundaries: list[int] = []
-        self._frames = [self._environment.render()] if seed in self._film else []
+        self._frames = [np.array(self._environment.render())] if seed in self._film else []
         return True
 
     def request(self) -> ChunkRequest | None:
@@ -123,19 +129,19 @@ class _Lane:
 
     def step(self) -> Episode | None:
         """One tick; the episode, if it ends with it."""
-        action = self._controller.action()
-        self._observation, over = self._environment.step(action)
-        self._actions.append(action)
-        self._states.append(self._environment.state())
+        action = np.array(self._controller.action())
+        self._actions.append(action.copy())  # the world may do what it likes with its own
+        self._observation, over = stepped(self._environment, action)
+        self._states.append(np.array(self._environment.state(), dtype=np.float64))
         if self._seed in self._film:
-            self._frames.append(self._environment.render())
+            self._frames.append(np.array(self._environment.render()))
         if not over and len(self._actions) < self._task.max_steps:
             return None
         scores = self._environment.scores()
         return Episode(
             seed=self._seed,
             scores={k: v.item() if isinstance(v, np.generic) else v for k, v in scores.items()},
-            states=np.array(self._states, dtype=np.float64),
+            states=np.stack(self._states),
             actions=np.stack(self._actions),
             boundaries=tuple(self._boundaries[1:]),
             frames=self._frames,

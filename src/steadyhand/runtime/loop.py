@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.controller import ChunkController
 from steadyhand.runtime.predictor import Observation, Predictor
+from steadyhand.values import positive, require, whole
 
 
 class Robot(Protocol):
@@ -61,21 +61,22 @@ def run_loop(
     """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default).
 
     Prediction happens inside the tick that needs it. A tick that is late does not make the ones
-    after it early: the schedule is moved, and the next action is at least a period away.
+    after it early: the schedule is moved, and the next action is at least a period away. A
+    controller that was used before, and has a `replan`, begins with a new chunk.
+
+    Raises `ConfigurationError` for parts that lack a method, before anything moves.
     """
-    for name, part, method in (
-        ("robot", robot, "observe"),
-        ("predictor", predictor, "predict"),
-        ("controller", controller, "request"),
-    ):
-        if isinstance(part, type) or not hasattr(part, method):
-            what = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
-            raise ConfigurationError(
-                f"The {name} is {what}, not an object with {method}(). A policy becomes a "
-                "predictor by TorchPredictor(policy), a class an object by calling it."
-            )
-    clock = clock or SystemClock()
-    period = 1 / (rate_hz or predictor.spec.rate_hz)
+    clock = SystemClock() if clock is None else clock
+    parts = {
+        "robot": (robot, Robot),
+        "predictor": (predictor, Predictor),
+        "controller": (controller, ChunkController),
+        "clock": (clock, Clock),
+    }
+    require(parts, "A policy becomes a predictor by TorchPredictor(policy).")
+    ticks = whole("ticks", ticks)
+    period = 1 / positive("rate_hz", predictor.spec.rate_hz if rate_hz is None else rate_hz)
+    getattr(controller, "replan", lambda: None)()
     work = np.zeros(ticks)
     late = done = 0
     due = clock.now()
@@ -86,7 +87,7 @@ def run_loop(
         request = controller.request(robot.observe())
         if request is not None:
             controller.accept(predictor.predict([request])[0])
-        robot.act(controller.action())
+        robot.act(np.array(controller.action()))  # the robot may do what it likes with its own
         acted = clock.now()
         work[tick] = 1000 * (acted - begun)
         done += 1

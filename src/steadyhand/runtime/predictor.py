@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.spec import PolicySpec
+from steadyhand.values import seed as a_seed
+from steadyhand.values import whole
 
 Observation = Mapping[str, NDArray[Any]]
 """One time step: recorded key → array of the feature's shape, as the robot gives it."""
@@ -46,6 +48,6 @@ def chunk_noise(seed: int, number: int, shape: Sequence[int]) -> NDArray[np.floa
 
     A longer first axis leaves the earlier rows as they were.
     """
-    key = np.array([seed % 2**64, number], dtype=np.uint64)
+    key = np.array([a_seed("seed", seed), whole("number", number, 0)], dtype=np.uint64)
     generator = np.random.Generator(np.random.Philox(key=key))
     return generator.standard_normal(tuple(shape), dtype=np.float32)

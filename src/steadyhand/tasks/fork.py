@@ -17,6 +17,7 @@ from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
 from steadyhand.tasks.task import Scores, spelled
+from steadyhand.values import seed as a_seed
 
 RATE_HZ = 10.0
 TOP_SPEED = 0.6
@@ -120,9 +121,7 @@ class ForkEnvironment:
         self._task = task
 
     def reset(self, seed: int) -> Observation:
-        if seed < 0:
-            raise ConfigurationError(f"Seed {seed} has no initial state; seeds are not negative.")
-        self._seed = seed
+        self._seed = a_seed("seed", seed)
         self._trail = [self._task.start(seed)]
         self._way: Literal["left", "right"] | None = None
         self._collided = self._arrived = False

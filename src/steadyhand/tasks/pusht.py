@@ -16,6 +16,8 @@ from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION, SMALLEST_IMAGE
 from steadyhand.tasks.task import Scores, spelled
+from steadyhand.values import seed as a_seed
+from steadyhand.values import whole
 
 SUCCESS_COVERAGE = 0.95
 CANVAS = 512
@@ -54,8 +56,7 @@ def paper_state(seed: int) -> NDArray[np.float64]:
 
     Follows `PushTEnv.reset` of the Diffusion Policy code, which draws from `RandomState(seed)`.
     """
-    if not 0 <= seed < 2**32:
-        raise ConfigurationError(f"Seed {seed} has no initial state; the paper's are below 2**32.")
+    whole("The paper's seed", seed, 0, 2**32 - 1)
     random = np.random.RandomState(seed)
     agent = [random.randint(50, 450), random.randint(50, 450)]
     block = [random.randint(100, 400), random.randint(100, 400)]
@@ -124,7 +125,7 @@ class PushTEnvironment:
             # centre of mass and so moves it: the paper's evaluation does the same.
             state, _ = self._world.reset(options={"reset_to_state": paper_state(seed)})
         else:
-            state, _ = self._world.reset(seed=seed)
+            state, _ = self._world.reset(seed=a_seed("seed", seed))
         self._coverage = []
         return {**self._observation(state), LAST_ACTION: np.asarray(state[:2], dtype=np.float32)}
 

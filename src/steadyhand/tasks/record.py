@@ -9,7 +9,10 @@ from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.catalogue import make_task
-from steadyhand.tasks.task import Demonstrated, Scores, Task
+from steadyhand.tasks.task import Demonstrated, Scores, Task, stepped, usable, world_of
+from steadyhand.values import seed, whole
+
+MOST_EPISODES = 1_000_000
 
 
 def record_episodes(
@@ -24,29 +27,28 @@ def record_episodes(
     They hold every feature that the task observes, and `action`. `watch` is given the scores of
     each as it ends. Raises `ConfigurationError` where the task has no expert.
     """
-    task = make_task(task) if isinstance(task, str) else task
+    task = usable(make_task(task) if isinstance(task, str) else task)
     if not isinstance(task, Demonstrated):
         raise ConfigurationError(
             f"Nobody demonstrates {task.name} here: it has no scripted expert. "
             "Train on demonstrations that were recorded elsewhere: steadyhand train … --data PATH."
         )
-    if episodes < 1:
-        raise ConfigurationError(f"episodes is {episodes}; ask for at least 1.")
-    if first_seed < 0:
-        raise ConfigurationError(f"The first seed is {first_seed}; seeds are not negative.")
-    world = task.make()
+    whole("episodes", episodes, 1, MOST_EPISODES)
+    seeds = range(seed("first_seed", first_seed), first_seed + episodes)
+    seed("The last seed", seeds[-1])
+    world = world_of(task, but=("state", "render"))
     columns: dict[str, list[NDArray[np.float32]]] = {}
     ends: list[int] = []
     steps = 0
-    for seed in range(first_seed, first_seed + episodes):
-        expert, observation, over = task.expert(seed), world.reset(seed), False
+    for number in seeds:
+        expert, observation, over = task.expert(number), world.reset(number), False
         for _ in range(task.max_steps):
             action = expert.act(observation)
             for key, value in {**observation, "action": action}.items():
                 if key == LAST_ACTION:
                     continue  # it follows from the actions
-                columns.setdefault(key, []).append(np.asarray(value, dtype=np.float32))
-            observation, over = world.step(action)
+                columns.setdefault(key, []).append(np.array(value, dtype=np.float32))
+            observation, over = stepped(world, action)
             steps += 1
             if over:
                 break

@@ -1,13 +1,15 @@
 """What a task is to everything above it: worlds that start from a seed and score themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
+from steadyhand.values import positive, require, seed, shown, whole
 
 Scores = Mapping[str, float | bool]
 """Named outcomes of an episode: a bool becomes a rate, a float a mean."""
@@ -79,6 +81,35 @@ class Demonstrated(Protocol):
     def expert(self, seed: int) -> Expert:
         """The demonstrator of the episode `seed`."""
         ...
+
+
+def usable(task: Task) -> Task:
+    """The task; raises `ConfigurationError` where it lacks something or has what cannot be."""
+    require({"task": (task, Task)}, "`steadyhand.tasks.Task` says what each of them is.")
+    positive("The task's rate_hz", task.rate_hz)
+    whole("The task's max_steps", task.max_steps)
+    seed("The task's first_seed", task.first_seed)
+    return task
+
+
+def world_of(task: Task, *, but: Collection[str] = ()) -> Environment:
+    """A new world; raises `ConfigurationError` that names all its methods that are lacking."""
+    world = task.make()
+    said = "`steadyhand.tasks.Environment` says what each of them is."
+    require({"world": (world, Environment)}, said, but=but)
+    return world
+
+
+def stepped(world: Environment, action: NDArray[Any]) -> tuple[Observation, bool]:
+    """One tick of the world. Raises `ConfigurationError` where it answers with something else."""
+    answer: object = world.step(action)
+    if isinstance(answer, tuple) and len(answer) == 2:
+        return answer
+    what = f"{len(answer)} values" if isinstance(answer, tuple) else shown(answer)
+    raise ConfigurationError(
+        f"step() of {type(world).__name__} answered with {what}; it gives two, the next "
+        "observation and whether the episode is over: return observation, over."
+    )
 
 
 def spelled(task: Any) -> str:

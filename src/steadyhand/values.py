@@ -1,0 +1,254 @@
+"""Values as people hand them over: numbers, arrays, arguments of a call, the parts of a loop.
+
+Each is refused where it is given, with what it is and what it may be. Numpy's numbers are taken for
+Python's, a list where a tuple belongs, a text where a path does.
+"""
+
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from steadyhand.errors import ConfigurationError, unknown
+
+LARGEST = 2**63 - 1
+"""Whole numbers beyond are no counts and no seeds."""
+C = TypeVar("C", bound=Callable[..., Any])
+_REFUSED: Any = object()
+
+
+def shown(value: object) -> str:
+    """A value in a message: in one line, cut where it is long."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def whole(name: str, value: Any, low: int = 1, high: int = LARGEST) -> int:
+    """`value`, a whole number in low…high. Raises `ConfigurationError`; True is none."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ConfigurationError(f"{name} is {shown(value)}; it must be a whole number.")
+    if not low <= value <= high:
+        bound = f"at least {low}" if value < low else f"at most {high}"
+        raise ConfigurationError(f"{name} is {shown(value)}; it must be {bound}.")
+    return int(value)
+
+
+def seed(name: str, value: Any) -> int:
+    """`value`, a seed: a whole number in 0…2**63 - 1. Raises `ConfigurationError`."""
+    try:
+        return whole(name, value, 0)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"{name} is {shown(value)}; seeds are whole numbers, 0 to 2**63 - 1."
+        ) from None
+
+
+def positive(name: str, value: Any) -> float:
+    """`value`, a finite number above 0. Raises `ConfigurationError`."""
+    number = not isinstance(value, bool) and isinstance(value, int | float | np.number)
+    if not number or isinstance(value, complex) or not 0 < value < math.inf:
+        raise ConfigurationError(f"{name} is {shown(value)}; it must be positive and finite.")
+    return float(value)
+
+
+def check_array(name: str, values: object) -> None:
+    """Raise `ConfigurationError` for what is no array of numbers: a list, a tensor, words."""
+    held: np.dtype[Any] | None = getattr(values, "dtype", None)
+    if held is None or not isinstance(values, np.ndarray | np.generic):
+        kind = type(values)
+        tensor = kind.__module__.partition(".")[0] == "torch"
+        way_on = f"{name}.cpu().numpy()" if tensor else f"np.asarray({name})"
+        raise ConfigurationError(
+            f"{name} is a {kind.__name__}; numpy arrays are taken here: {way_on}."
+        )
+    if held.kind not in "biuf":
+        raise ConfigurationError(
+            f"{name} holds {held}; numbers are taken here: whole, floating or boolean."
+        )
+
+
+def require(
+    parts: Mapping[str, tuple[object, type]], advice: str = "", *, but: Collection[str] = ()
+) -> None:
+    """Each part, by name, is an object with all that its protocol has, `but` for some.
+
+    Raises `ConfigurationError` that names everything that is lacking in any of them.
+    """
+    said = [_lacking(name, part, protocol, but) for name, (part, protocol) in parts.items()]
+    if any(said):
+        raise ConfigurationError(" ".join(filter(None, [*said, advice])))
+
+
+def _lacking(name: str, part: object, protocol: type, but: Collection[str]) -> str:
+    members = {k: v for k, v in vars(protocol).items() if not k.startswith("_") and k not in but}
+    missing = [
+        f"{key}()" if inspect.isfunction(member) else key
+        for key, member in members.items()
+        if not hasattr(part, key)
+        or (inspect.isfunction(member) and not callable(getattr(part, key)))
+    ]
+    lacks = ", ".join(missing)
+    if isinstance(part, type):
+        called = part.__name__
+        has_not = f" It has no {lacks}, either." if missing else ""
+        return f"The {name} is the class {called}, not an object: call it, {called}(…).{has_not}"
+    kind = type(part).__name__
+    return f"The {name} is {kind}, not an object with {lacks}." if missing else ""
+
+
+def checked(called: C) -> C:
+    """A dataclass or function that looks at what it is given before anything else.
+
+    A name that it does not have, an argument without its name, one that is lacking and a value of
+    another kind than is declared raise `ConfigurationError`. Numbers are finite and below 2**63.
+    Protocols, arrays and functions are left to whoever uses them.
+    """
+    if isinstance(called, type):
+        called.__init__ = _looking(called.__init__, called)
+        return typing.cast(C, called)
+    return typing.cast(C, _looking(called, called))
+
+
+def _looking(function: Callable[..., Any], owner: Any) -> Callable[..., Any]:
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def looked(*values: Any, **named: Any) -> Any:
+        try:
+            bound = signature.bind(*values, **named)
+        except TypeError:
+            raise ConfigurationError(_mismatch(owner, signature, values, named)) from None
+        kinds = _kinds(owner)
+        for name, value in bound.arguments.items():
+            if name in kinds:
+                bound.arguments[name] = taken(name, value, kinds[name])
+        return function(*bound.args, **bound.kwargs)
+
+    return looked
+
+
+@functools.cache
+def _kinds(owner: Any) -> dict[str, Any]:
+    return typing.get_type_hints(owner)
+
+
+def _mismatch(
+    owner: Any, signature: inspect.Signature, values: tuple[Any, ...], named: Mapping[str, Any]
+) -> str:
+    """What is wrong with a call that its function does not take."""
+    name, is_class = owner.__name__, isinstance(owner, type)
+    parameters = list(signature.parameters.values())[is_class:]
+    known = [parameter.name for parameter in parameters]
+    strange = [key for key in named if key not in known]
+    if strange:
+        return unknown(f"{'field' if is_class else 'argument'} of {name}:", strange[0], known)
+    placed = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    values = values[is_class:]
+    if len(values) > len(placed):
+        rest = ", ".join(f"{key}=…" for key in known if key not in placed)
+        extra = shown(values[len(placed)])
+        return f"{name} was given {extra} without a name: {name}({rest})."
+    twice = [key for key in placed[: len(values)] if key in named]
+    if twice:
+        return f"{name} was given {twice[0]} twice, by its place and by its name."
+    there = {*placed[: len(values)], *named}
+    lacking = [p.name for p in parameters if p.default is p.empty and p.name not in there]
+    return f"{name} was not given {', '.join(lacking)}."
+
+
+def taken(name: str, value: Any, kind: Any) -> Any:
+    """`value` as the declared kind. Raises `ConfigurationError` where it is another."""
+    found = _as(value, kind)
+    if found is not _REFUSED:
+        return found
+    options = [option for part in _options(kind) for option in _literals(part)]
+    if options and isinstance(value, str):
+        raise ConfigurationError(unknown(name, value, options))
+    if isinstance(value, float | np.floating) and not np.isfinite(value):
+        raise ConfigurationError(f"{name} is {value}; it must be finite.")
+    if type(value) is int and abs(value) > LARGEST:
+        raise ConfigurationError(f"{name} is {shown(value)}; it must be below 2**63.")
+    if isinstance(value, str) and any(typing.get_origin(p) is tuple for p in _options(kind)):
+        raise ConfigurationError(
+            f"{name} is the text {shown(value)}; give a tuple of names, as ({shown(value)},)."
+        )
+    wanted = " or ".join(map(_word, _options(kind)))
+    way_on = ""
+    made = [part for part in _options(kind) if is_dataclass(part)]
+    if isinstance(value, Mapping) and made:
+        fields = ", ".join(f"{key}={shown(item)}" for key, item in value.items())
+        way_on = f" Write {made[0].__name__}({fields})."  # type: ignore[union-attr]
+    elif isinstance(value, type) and value in made:
+        way_on = f" Write {value.__name__}()."
+    raise ConfigurationError(f"{name} is {shown(value)}; it must be {wanted}.{way_on}")
+
+
+def _as(value: Any, kind: Any) -> Any:
+    """`value` as `kind`, or `_REFUSED`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    inner = typing.get_args(kind)
+    if len(_options(kind)) > 1:
+        found = (_as(value, option) for option in inner)
+        return next((item for item in found if item is not _REFUSED), _REFUSED)
+    if typing.get_origin(kind) is tuple:
+        kinds = inner[:1] * len(value) if isinstance(value, tuple | list) else ()
+        kinds = kinds if inner[-1] is Ellipsis else inner
+        if not isinstance(value, tuple | list) or len(kinds) != len(value):
+            return _REFUSED
+        items = tuple(_as(item, part) for item, part in zip(value, kinds, strict=True))
+        return _REFUSED if any(item is _REFUSED for item in items) else items
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if not _fits(value, kind):
+        return _REFUSED
+    return float(value) if kind is float else value
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if options := _literals(kind):
+        return any(type(value) is type(option) and value == option for option in options)
+    if kind in (int, float) and type(value) is int:
+        return abs(value) <= LARGEST
+    if kind in (int, float):
+        return type(value) is kind and math.isfinite(value)
+    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+        return True
+    return isinstance(value, kind)
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    """The kinds of a union; of anything else, itself."""
+    union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return typing.get_args(kind) if union else (kind,)
+
+
+def _literals(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+
+
+def _word(kind: Any) -> str:
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "True or False",
+        str: "a text",
+        Path: "a path",
+        types.NoneType: "None",
+    }
+    if options := _literals(kind):
+        return " or ".join(map(repr, options))
+    if typing.get_origin(kind) is tuple:
+        inner = [part for part in typing.get_args(kind) if part is not Ellipsis]
+        names = {int: "whole numbers", float: "numbers", str: "names"}
+        return f"a tuple of {names.get(inner[0], 'values')}"
+    return words.get(kind) or getattr(kind, "__name__", str(kind))
