@@ -301,6 +301,41 @@ FAULTS = [
         "self._actions.append(action)",
         "runtime/test_copies_and_errors.py -k theirs",
     ),
+    Fault(
+        "two episodes as sure as two thousand",
+        "evaluation/student.py",
+        "if within(middle, freedom) < 0.95",
+        "if within(middle, 2000) < 0.95",
+        "evaluation/test_intervals.py -k measured_numbers_hold",
+    ),
+    Fault(
+        "scores that are nearly all 1 taken for measured numbers",
+        "evaluation/metrics.py",
+        "return inside and bool(told)",
+        "return inside and bool(told) and alike",
+        "evaluation/test_intervals.py -k coverages_hold",
+    ),
+    Fault(
+        "the luck of the training seeds left out",
+        "evaluation/metrics.py",
+        "variance = by_seed + by_episode",
+        "by_seed, variance = 0.0, by_episode",
+        "evaluation/test_intervals.py -k scores_over_seeds",
+    ),
+    Fault(
+        "few outcomes that differ taken for proof",
+        "evaluation/metrics.py",
+        "math.sqrt(n * part if alike else",
+        "math.sqrt(n * n * part if alike else",
+        "evaluation/test_intervals.py -k alike",
+    ),
+    Fault(
+        "each of many comparisons as if it were the only one",
+        "evaluation/compare.py",
+        "np.arange(len(known), 0, -1)",
+        "np.arange(len(known), 0, -1) ** 0",
+        "evaluation/test_intervals.py -k many_comparisons",
+    ),
 ]
 
 

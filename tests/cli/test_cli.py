@@ -118,6 +118,17 @@ def test_compare(run, capsys) -> None:
         "final_coverage",
     }
     assert {"a", "b", "mean", "low", "high", "p"} <= found["differences"][0].keys()
+    assert all(row["adjusted_p"] >= row["p"] for row in found["differences"])
+
+
+def test_one_episode_has_no_interval(run, capsys) -> None:
+    early = run / "checkpoints" / "00000010"
+    assert main(["compare", str(run), str(early), "--episodes=1"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("(n = 1)") >= 9, "of each score of each run and of each difference"
+    found = answer(capsys, ["evaluate", run, "--episodes=1"])
+    assert found["success"]["n"] == 1
+    assert found["success"]["low"] is found["success"]["high"] is None
 
 
 def test_inspect(run, data, capsys) -> None:

@@ -54,16 +54,22 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         str(path): path.name if names.count(path.name) == 1 else str(path) for path in options.runs
     }
     table = Table(title="Paired differences", title_justify="left")
-    for column in ("a - b", "score", "mean [95 % interval]", "p"):
+    for column in ("a - b", "score", "mean [95 % interval]", "p", "adjusted p"):
         table.add_column(column, overflow="fold")
     for (a, b, score), difference in differences.items():
         row = (f"{short[a]} - {short[b]}", score.replace("_", " "), str(difference))
-        table.add_row(*row, f"{difference.p:.4f}")
+        table.add_row(*row, _p(difference.p), _p(difference.adjusted_p))
     title = f"{options.episodes} episodes each"
     show(
         results(as_json=options.json),
         scores_table(title, {short[k]: v.scores for k, v in found.items()}),
         table,
-        "Intervals by bootstrap over episodes; p by flipping the signs of paired differences.",
+        "Interval and p are of one line alone: where nothing differs, p is below 0.05, and 0 "
+        "outside the interval, in one line of twenty. The adjusted p (Holm) is of all lines: it is "
+        "below 0.05 anywhere in one table of twenty.",
     )
     return as_json(found, differences)
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else f"{p:.4f}"

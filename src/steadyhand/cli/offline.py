@@ -143,7 +143,7 @@ def table(found: Judgement) -> Any:
     }
     for name, figure in rows.items():
         if figure is not None:
-            interval = f"{figure.low:.4g} … {figure.high:.4g}"
+            interval = figure.bounds(".4g", "{} … {}")
             share = f"{figure.mean / found.hold.mean:.2f}" if found.hold.mean else ""
             made.add_row(name, f"{figure.mean:.4g}", interval, share)
     return made

@@ -107,7 +107,7 @@ def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
         table.add_column("mean")
         table.add_column("95 % interval")
         for name, score in next(iter(rows.values())).items():
-            interval = f"{score.low:.3f} … {score.high:.3f}"
+            interval = score.bounds(".3f", "{} … {}")
             table.add_row(name.replace("_", " "), f"{score.mean:.3f}", interval)
         return table
     for name in names:

@@ -1,13 +1,16 @@
 """Paired comparison: several policies on the same initial states, each pair by its differences."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
+
+import numpy as np
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.evaluate import Evaluation
+from steadyhand.tasks.task import SHARES
 
 
 def compare(
@@ -39,13 +42,28 @@ def compare(
         for score in evaluations[first].scores
         if all(score in found.scores for found in evaluations.values())
     ]
-    return {
+    found = {
         (a, b, score): metrics.paired_difference(
-            *([float(e.scores[score]) for e in evaluations[name].episodes] for name in (a, b))
+            *([float(e.scores[score]) for e in evaluations[name].episodes] for name in (a, b)),
+            share=score in SHARES or None,
         )
         for a, b in combinations(evaluations, 2)
         for score in shared
     }
+    adjusted = holm([one.p for one in found.values()])
+    return {
+        key: replace(one, adjusted_p=p)
+        for (key, one), p in zip(found.items(), adjusted, strict=True)
+    }
+
+
+def holm(p: Sequence[float | None]) -> list[float | None]:
+    """Each p so raised that one below 0.05 among them all is by chance in 5 % (Holm 1979)."""
+    known = [value for value in p if value is not None]
+    raised = np.maximum.accumulate(np.sort(known) * np.arange(len(known), 0, -1)).clip(max=1)
+    ranks = np.argsort(np.argsort(known))
+    left = iter(raised[ranks].tolist())
+    return [None if value is None else next(left) for value in p]
 
 
 def as_json(

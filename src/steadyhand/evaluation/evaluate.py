@@ -20,7 +20,7 @@ from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.tasks import Task, make_task
-from steadyhand.tasks.task import usable
+from steadyhand.tasks.task import SHARES, usable
 from steadyhand.values import seed as a_seed
 from steadyhand.values import whole
 
@@ -34,7 +34,7 @@ class Evaluation:
     task: str
     initial_states: str
     scores: dict[str, metrics.Interval]
-    """Each named score: rates with Wilson's interval, means with a bootstrap one."""
+    """Each named score: the share of True, or the mean of numbers, with its interval."""
     smoothness: metrics.Smoothness
     chunk_ms: dict[str, float]
     """Milliseconds to predict one chunk, alone on one thread: {"median", "p95"}."""
@@ -181,9 +181,9 @@ def evaluate(
 def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:
     """Each named score of the episodes as one figure with its interval."""
     return {
-        name: (metrics.rate if isinstance(value, bool | np.bool_) else metrics.mean)(
-            [score[name] for score in scores]
-        )
+        name: metrics.rate([score[name] for score in scores])
+        if isinstance(value, bool | np.bool_)
+        else metrics.mean([score[name] for score in scores], share=name in SHARES or None)
         for name, value in scores[0].items()
     }
 

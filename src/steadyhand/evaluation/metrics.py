@@ -1,92 +1,195 @@
-"""Figures with their uncertainty: rates, means, paired differences, smoothness. Numpy only."""
+"""Figures with their uncertainty: rates, means, paired differences, smoothness. Numpy only.
+
+One procedure a kind. Figures without bounds: Student's t. Figures that lie in 0…1: Wilson's score
+interval (1927) of as many episodes as would vary so much, as Korn and Graubard (1998) count them.
+Of one episode there is no interval.
+"""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.evaluation.student import quantile, within
+
 Z = 1.959963984540054
-RESAMPLES = 10_000
+ROUNDING = 1e-12
+"""What differs by less, relative to its size, is equal on paper."""
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval over `n` episodes."""
+    """A figure with its 95 % interval over `n` episodes.
+
+    `low` and `high` are None where nothing can be said: of one episode, and of figures without
+    bounds that are all alike.
+    """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.mean:.3f} {self.bounds('.3f')}"
+
+    def bounds(self, form: str, between: str = "[{}, {}]", scale: float = 1) -> str:
+        """The interval as text, each end in the format `form`; or why there is none."""
+        if self.low is None or self.high is None:
+            return "(n = 1)" if self.n == 1 else "(all alike)"
+        return between.format(f"{scale * self.low:{form}}", f"{scale * self.high:{form}}")
 
 
 @dataclass(frozen=True)
 class Difference(Interval):
-    """The mean paired difference, with the p-value of a sign-flip permutation test."""
+    """The mean paired difference; `p` is below 0.05 exactly where the interval leaves out 0."""
 
-    p: float
+    p: float | None
+    """Two-sided, of this comparison alone; None of one pair."""
+    adjusted_p: float | None = field(default=None, kw_only=True)
+    """Of all comparisons that were made together (`compare` fills it in)."""
 
 
 def rate(outcomes: Sequence[bool]) -> Interval:
-    """A share with its Wilson score interval (Wilson 1927)."""
-    return _wilson(sum(outcomes) / len(outcomes), len(outcomes))
+    """A share with Wilson's score interval.
+
+    Counts are whole numbers, so that no interval holds every true share in 95 % of cases. Of 2 to
+    500 episodes this one does in 95.0 to 95.6 %, on average over shares from 0.02 to 0.98, and
+    beyond 20 episodes in at least 91 % for each of them.
+    """
+    n, share = len(outcomes), sum(outcomes) / len(outcomes)
+    return _figure(share, n, _score(share, share * (1 - share) / n, n, Z, (0, 1)))
 
 
-def _wilson(share: float, n: int) -> Interval:
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    # At 0 and 1 the interval touches its bound exactly, but for rounding.
-    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
-    return Interval(share, 0.0 if share == 0 else low, 1.0 if share == 1 else high, n)
+def mean(values: Sequence[float], *, share: bool | None = None) -> Interval:
+    """A mean with its interval over episodes.
 
+    `share` says whether values are parts of a whole, from 0 to 1. Where it is not said, they are
+    if all of them lie there and one at an end, or all at one place: measured numbers do not.
 
-def mean(values: Sequence[float]) -> Interval:
-    """A mean with its percentile bootstrap interval over episodes (Efron 1979), seeded."""
+    Student's t is exact for normal values and holds 93 to 97 % for others that are not very
+    skewed (uniform ones 92 to 93 % of 2 or 3 episodes, exponential ones 88 to 91 % below 10). The
+    score interval holds coverages, of which many are 1 exactly, in 93 % or more of cases, but
+    where nearly all are (91 % with 95 of 100); of few such episodes in more than 97 %.
+    """
     array = np.asarray(values, dtype=np.float64)
-    low, high = np.quantile(_bootstrap_means(array), [0.025, 0.975])
-    return Interval(float(array.mean()), float(low), float(high), len(array))
+    n, found = len(array), float(array.mean())
+    if n == 1:
+        return _figure(found, 1, None)
+    alike, variance = _alike(array, array), float(array.var(ddof=1)) / n
+    if _between_0_and_1(array, share, alike):
+        # What is all alike says no more than so many equal outcomes do.
+        q = Z if alike else quantile(n - 1)
+        return _figure(found, n, _score(found, 0 if alike else variance, n, q, (0, 1)))
+    half = quantile(n - 1) * math.sqrt(variance)
+    return _figure(found, n, None if alike else (found - half, found + half))
 
 
-def over_seeds(scores: NDArray[np.floating]) -> Interval:
+def over_seeds(scores: NDArray[np.floating], *, share: bool | None = None) -> Interval:
     """The mean of (seeds, episodes) scores, all seeds on the same episodes, with its interval.
 
-    A bootstrap over training seeds and episodes at once; where the scores are outcomes (0 or 1) it
-    is widened to Wilson's interval of as many episodes as a seed has (seeds share them), which
-    knows that a hundred successes are not all there are. Of few seeds a bootstrap knows little:
-    with one, only the luck of the episodes is in it.
+    Seeds and episodes both vary: the variances of crossed random effects (of seeds with what seeds
+    and episodes do together, and of episodes), and a t quantile between theirs (Cochran and Cox
+    1950), which holds 93 to 98 % from two seeds on. Of one seed, only the luck of the episodes is
+    in it. `share` as in `mean`.
     """
-    random = np.random.default_rng(0)
-    count, episodes = scores.shape
-    seeds = random.integers(0, count, (RESAMPLES, count))
-    picks = random.integers(0, episodes, (RESAMPLES, episodes))
-    counts = np.stack([np.bincount(row, minlength=count) for row in seeds]) / count
-    drawn = counts @ scores
-    low, high = np.quantile(np.take_along_axis(drawn, picks, axis=1).mean(1), [0.025, 0.975])
-    found = Interval(float(scores.mean()), float(low), float(high), scores.size)
-    if np.isin(scores, (0, 1)).all():
-        wilson = _wilson(found.mean, episodes)
-        return Interval(found.mean, min(low, wilson.low), max(high, wilson.high), scores.size)
-    return found
+    array = np.asarray(scores, dtype=np.float64)
+    seeds, episodes = array.shape
+    if seeds == 1:
+        outcomes = bool(np.isin(array, (0, 1)).all())
+        return (
+            rate(array[0].astype(bool).tolist())
+            if outcomes
+            else mean(array[0].tolist(), share=share)
+        )
+    found, n, alike = float(array.mean()), array.size, _alike(array, array)
+    if episodes == 1:
+        return _figure(found, n, None)
+    of_seeds, of_episodes = array.mean(1), array.mean(0)
+    rest = array - of_seeds[:, None] - of_episodes + found
+    both = float(np.square(rest).sum()) / ((seeds - 1) * (episodes - 1))
+    by_seed = float(of_seeds.var(ddof=1)) / seeds
+    by_episode = max(float(of_episodes.var(ddof=1)) - both / seeds, 0) / episodes
+    variance = by_seed + by_episode
+    parts = ((by_seed, seeds), (by_episode, episodes))
+    if variance > (ROUNDING * float(np.abs(array).max())) ** 2:
+        q = sum(part * quantile(count - 1) for part, count in parts) / variance
+    else:  # Outcomes may add up to the same for every seed: seeds share their episodes.
+        q = Z if alike else quantile(episodes - 1)
+        variance = 0 if alike else float(array.var(ddof=1)) / episodes
+    if _between_0_and_1(array, share, alike):
+        return _figure(found, n, _score(found, variance, episodes, q, (0, 1)))
+    half = q * math.sqrt(variance)
+    return _figure(found, n, None if alike else (found - half, found + half))
 
 
-def paired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:
-    """Mean of `a - b` over the same initial states, with a bootstrap interval.
+def paired_difference(
+    a: Sequence[float], b: Sequence[float], *, share: bool | None = None
+) -> Difference:
+    """Mean of `a - b` over the same initial states, with interval and p of one procedure.
 
-    `p` is two-sided, from flipping the sign of each pair's difference at random: the share of
-    sign patterns whose mean is at least as far from 0, counting the one observed.
+    The paired t test and its interval; of figures in 0…1 (`share` as in `mean`) the score test of
+    a mean between -1 and 1, with t quantiles, so that few pairs that differ are not taken for
+    proof. Where nothing differs at most 5 % are told apart (outcomes: 6 % where nearly every pair
+    differs; fewer than six pairs are never told apart by outcomes).
     """
-    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    found = mean(difference.tolist())
-    random = np.random.default_rng(0)
-    signs = random.integers(0, 2, (RESAMPLES, len(difference)), dtype=np.int8) * 2 - 1
-    flipped = np.abs(signs @ difference) / len(difference)
-    # Differences that are equal on paper must compare as equal.
-    extreme = np.count_nonzero(flipped >= abs(found.mean) - 1e-12)
-    return Difference(found.mean, found.low, found.high, found.n, (extreme + 1) / (RESAMPLES + 1))
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    both, difference = np.concatenate([one, other]), one - other
+    n, found = len(difference), float(difference.mean())
+    if n == 1:
+        return Difference(found, None, None, 1, None)
+    alike, q = _alike(difference, both), quantile(n - 1)
+    shares = _between_0_and_1(both, share, _alike(both, both))
+    variance = 0 if alike else float(difference.var(ddof=1)) / n
+    if not (shares or alike):
+        half = q * math.sqrt(variance)
+        p = 1 - within(abs(found) / math.sqrt(variance), n - 1)
+        return Difference(found, found - half, found + half, n, max(p, 0.0))
+    # How far a difference may go: of figures without bounds, as far as they lie apart.
+    most = 1.0 if shares else float(np.ptp(both))
+    if most == 0:
+        return Difference(0.0, None, None, n, 1.0)
+    low, high = _score(found, variance, n, q, (-most, most))
+    part = abs(found) / most
+    t = math.sqrt(n * part if alike else max(1 - part**2, 0) * found**2 / variance)
+    return Difference(found, low, high, n, max(1 - within(t, n - 1), 0.0))
+
+
+def _figure(found: float, n: int, ends: tuple[float, float] | None) -> Interval:
+    low, high = (None, None) if ends is None or n == 1 else ends
+    return Interval(found, low, high, n)
+
+
+def _alike(values: Numbers, size: Numbers) -> bool:
+    return float(np.ptp(values)) <= ROUNDING * float(np.abs(size).max())
+
+
+def _between_0_and_1(values: Numbers, share: bool | None, alike: bool) -> bool:
+    inside = bool(((values >= 0) & (values <= 1)).all())
+    told = np.isin(values, (0, 1)).any() or alike if share is None else share
+    return inside and bool(told)
+
+
+def _score(
+    found: float, variance: float, n: int, q: float, ends: tuple[float, float]
+) -> tuple[float, float]:
+    """Wilson's interval of a mean between two ends; `variance` is that of the mean.
+
+    A variance of 0 says that all `n` were alike: as many as Wilson's interval allows (the rule of
+    three) may be at either end.
+    """
+    low, high = ends
+    if variance == 0:
+        others = q**2 / (n + q**2)
+        return found - others * (found - low), found + others * (high - found)
+    span = (found - low) * (high - found)
+    k = q**2 * variance / span
+    centre = (found + k * (low + high) / 2) / (1 + k)
+    half = math.sqrt(span * k + (high - low) ** 2 * k**2 / 4) / (1 + k)
+    return max(centre - half, low), min(centre + half, high)
 
 
 @dataclass(frozen=True)
@@ -117,9 +220,3 @@ def smoothness(
         jumps.extend(steps[at_boundary].tolist())
         inner.extend(steps[~at_boundary].tolist())
     return Smoothness(*(float(np.mean(x)) if x else 0.0 for x in (jerks, jumps, inner)))
-
-
-def _bootstrap_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    random = np.random.default_rng(0)
-    picks = random.integers(0, len(values), (RESAMPLES, len(values)))
-    return values[picks].mean(axis=1)

@@ -221,7 +221,7 @@ def judge(
         return [float(windows[owners == i].mean()) for i in np.unique(owners)]
 
     scores = {name: by_episode(part) for name, part in parts.items()}
-    overall = {name: metrics.mean(values) for name, values in scores.items()}
+    overall = {name: metrics.mean(values, share=False) for name, values in scores.items()}
     size = policy.spec.action_size
     words = held_out.names.get(policy.spec.action.key, ())[policy.spec.action.columns]
     return Judgement(
@@ -230,12 +230,12 @@ def judge(
         samples=samples,
         names=words if len(words) == size else tuple(str(i) for i in range(size)),
         error=overall["policy"],
-        best=metrics.mean(by_episode(best)),
+        best=metrics.mean(by_episode(best), share=False),
         spread=float(predicted.std(0)[counts].mean()) if samples > 1 else 0.0,
         hold=overall["hold"],
         nearest=overall.get("nearest"),
         differences={
-            name: metrics.paired_difference(scores["policy"], values)
+            name: metrics.paired_difference(scores["policy"], values, share=False)
             for name, values in scores.items()
             if name != "policy"
         },

@@ -93,14 +93,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def percent(share: Interval) -> str:
     """A share and its 95 % interval as text that stays together: 97 % [91, 99]."""
     nbsp = "\N{NO-BREAK SPACE}"
-    low, high = f"{100 * share.low:.0f}", f"{100 * share.high:.0f}"
-    return f"{100 * share.mean:.0f}{nbsp}% [{low},{nbsp}{high}]"
+    bounds = share.bounds(".0f", f"[{{}},{nbsp}{{}}]", scale=100)
+    return f"{100 * share.mean:.0f}{nbsp}% {bounds}"
 
 
 def share_bar(share: Interval) -> str:
     """A share as a bar, its interval as a thin line on it, and both as text."""
-    left, width = 100 * share.low, 100 * (share.high - share.low)
+    line = ""
+    if share.low is not None and share.high is not None:
+        left, width = 100 * share.low, 100 * (share.high - share.low)
+        line = f'<b style="left:{left:.1f}%;width:{width:.1f}%"></b>'
     return (
-        f'<div class="bar"><i style="width:{100 * share.mean:.1f}%"></i>'
-        f'<b style="left:{left:.1f}%;width:{width:.1f}%"></b></div>{percent(share)}'
+        f'<div class="bar"><i style="width:{100 * share.mean:.1f}%"></i>{line}</div>'
+        f"{percent(share)}"
     )

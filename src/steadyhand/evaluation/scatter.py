@@ -34,8 +34,8 @@ def scatter(
     """The picture. Names stand beside their points, moved apart where they would meet."""
     ticks = _ticks([point.x for point in points])
     first, last = math.log10(ticks[0]), math.log10(ticks[-1])
-    low = min(point.y.low for point in points)
-    high = max(point.y.high for point in points)
+    low = min(_ends(point.y)[0] for point in points)
+    high = max(_ends(point.y)[1] for point in points)
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -71,7 +71,7 @@ def _points(points: Sequence[Point], place: Place) -> list[str]:
     labels: list[tuple[float, float, float]] = []
     for point in sorted(points, key=lambda p: -p.y.mean):
         x, y = place(point.x, point.y.mean)
-        top, bottom = (place(point.x, value)[1] for value in (point.y.high, point.y.low))
+        top, bottom = (place(point.x, value)[1] for value in reversed(_ends(point.y)))
         shapes.append(f'<path class="{point.css} faint" d="M{x:.1f},{top:.1f} V{bottom:.1f}"/>')
         shapes.append(f'<circle class="dot {point.css}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
         wide = 6.2 * len(point.name)
@@ -85,6 +85,13 @@ def _points(points: Sequence[Point], place: Place) -> list[str]:
         labels.append((start, start + wide, line))
         shapes.append(f'<text x="{start:.1f}" y="{line:.1f}">{escape(point.name)}</text>')
     return shapes
+
+
+def _ends(found: Interval) -> tuple[float, float]:
+    """Of its line; of a figure without an interval that is a point."""
+    if found.low is None or found.high is None:
+        return found.mean, found.mean
+    return found.low, found.high
 
 
 def _ticks(values: Sequence[float]) -> list[float]:

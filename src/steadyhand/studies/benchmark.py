@@ -176,7 +176,7 @@ def rows(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Row]:
     for entry, done, chunk_ms in zip(entries, of_entry, times, strict=True):
         results = [one.trials[entry.trial.key]["scores"] for one in done]
         scores = {
-            score: over_seeds(np.array([result[score] for result in results]))
+            score: over_seeds(np.array([result[score] for result in results]), share=True)
             for score in SCORES
             if score in results[0]
         }

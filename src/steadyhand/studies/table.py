@@ -38,7 +38,8 @@ def cells(row: Row, *, digits: int = 3) -> list[str]:
 
 
 def _interval(found: Interval, digits: int = 3) -> str:
-    return f"{found.mean:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+    form = f".{digits}f"
+    return f"{found.mean:{form}} {found.bounds(form)}"
 
 
 def as_json(task: str, rows: Sequence[Row]) -> dict[str, Any]:
@@ -133,10 +134,16 @@ def page(task: str, rows: Sequence[Row], options: Mapping[str, Any]) -> str:
             "All rows",
             table(header(rows), [[escape(cell) for cell in cells(row)] for row in rows]),
             f'<p class="soft">Means over {_counted(rows)}, on the same initial states, with 95 % '
-            "intervals over both (a bootstrap; shares at least as wide as Wilson's). A chunk is "
+            f"intervals {_over(rows[0])}. A chunk is "
             "timed alone on one thread, all rows in turns. Training is of one seed, a teacher's "
             f"time among it. Asked for: {escape(asked)}.</p>",
         ),
+    )
+
+
+def _over(row: Row) -> str:
+    return (
+        "over both" if row.seeds > 1 else "over episodes: what another seed would do is not in it"
     )
 
 

@@ -39,6 +39,10 @@ class Environment(Protocol):
         ...
 
 
+SHARES = frozenset({"max_coverage", "final_coverage"})
+"""Scores that are numbers in 0…1 by what they are."""
+
+
 class Task(Protocol):
     """A named family of episodes."""
 
