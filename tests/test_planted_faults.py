@@ -336,6 +336,27 @@ FAULTS = [
         "np.arange(len(known), 0, -1) ** 0",
         "evaluation/test_intervals.py -k many_comparisons",
     ),
+    Fault(
+        "metres taken for brightness",
+        "data/frame_store.py",
+        "return 255.0 if high <= 1.0 else 1.0 if high >= DIM else None",
+        "return 255.0 if high <= 1.0 else 1.0",
+        "data/test_meaning.py",
+    ),
+    Fault(
+        "video of depth taken for colour unless it is declared",
+        "data/footage.py",
+        'more than 8 bits of gray" if measured(pixels) else None',
+        'more than 8 bits of gray" if measured("") else None',
+        "data/test_meaning.py",
+    ),
+    Fault(
+        "points taken for a state",
+        "data/meaning.py",
+        "return (points and max(wide) >= CLOUD) or",
+        "return (points and False) or",
+        "data/test_meaning.py",
+    ),
 ]
 
 

@@ -153,6 +153,15 @@ def pictures() -> None:
     save("seen.npz", img=np.zeros((176, 24, 24, 3), np.uint8))
 
 
+def depth() -> None:
+    save("depth.npz", front=np.full((176, 48, 64, 1), 0.7, np.float32))
+
+
+def other_names() -> None:
+    with np.load("demos.npz") as found:
+        save("names.npz", action=None, actions=found["action"])
+
+
 def pictures_too_bright() -> None:
     save("dim.npz", img=np.full((176, 72, 72, 3), 4000, np.uint16))
 
@@ -316,6 +325,8 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train state --data turned.npz --observations img", channels_first),
         Mistake("train state --data seen.npz --observations img", pictures),
         Mistake("train lerobot --data dim.npz --observations img last_action", pictures_too_bright),
+        Mistake("train state --data depth.npz --observations front", depth),
+        Mistake("train state --data names.npz", other_names),
         Mistake("train fork --backbone facebook/dinov2-small"),
         Mistake(
             "train lerobot --data seen.npz --observations img last_action --backbone ./nowhere",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
-from steadyhand.spec import LAST_ACTION, Feature
+from steadyhand.spec import LAST_ACTION, Feature, parse_name
 
 SKIP = "--skip-broken-episodes"
 """The flag that goes on without what cannot be read."""
@@ -103,10 +103,9 @@ class Episodes:
         Raises `DataError` for what cannot be read and for numbers that are not finite, naming the
         episode.
         """
+        self.require(feature if isinstance(feature, str) else feature.name)
         if isinstance(feature, str):
             feature = Feature.select(feature, self.shapes)
-        elif feature.key not in self.arrays:
-            raise ConfigurationError(unknown("feature", feature.key, self.arrays))
         stop = self.steps if stop is None else stop
         try:
             values = np.asarray(self.arrays[feature.key][start:stop])
@@ -136,6 +135,18 @@ class Episodes:
                 episode=episode,
             )
         return values
+
+    def require(self, name: str) -> None:
+        """Raise `ConfigurationError` where there is no such feature, and why there is none."""
+        key = parse_name(name)[0]
+        if key in self.arrays:
+            return
+        if key in self.left_out:
+            raise ConfigurationError(
+                f"'{key}' is left out of {self.path or 'the data'}: {self.left_out[key]}. "
+                f"Available: {', '.join(sorted(self.arrays)) or 'none'}."
+            )
+        raise ConfigurationError(unknown("feature", key, self.arrays))
 
     def fingerprints(self, key: str) -> list[int]:
         """A number for each episode that is another where its `key` differs, in any format."""

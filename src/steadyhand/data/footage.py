@@ -5,6 +5,7 @@ that several episodes may share a file, and a file may run at a higher rate than
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from steadyhand.data.containers import opened
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
 from steadyhand.data.lazy import Parts
-from steadyhand.errors import DataError, MissingExtraError
+from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
 
 EARLY = 0.01
 """Steps by which a frame may come early and still be taken without a look at the next."""
@@ -129,6 +130,11 @@ class Clip:
         what = f"{self._named} cannot be used: {why}. {way}"
         return DataError(what, episode=self.episode, file=self.file)
 
+    def pixels(self) -> str:
+        """The name of its pixel format, out of the file's header."""
+        with self.opened() as (_, stream):
+            return str(stream.pix_fmt)
+
     @contextmanager
     def opened(self) -> Iterator[tuple[Any, Any]]:
         """(container, stream); raises `DataError` where the film cannot be used."""
@@ -140,6 +146,11 @@ class Clip:
             raise
         except Exception as error:  # a damaged file can raise nearly anything
             raise self.damaged(f"{getattr(error, 'strerror', None) or told(error)}") from error
+
+
+def measured(pixels: str) -> bool:
+    """Whether a pixel format of that name has one channel of more than 8 bits, as depth has."""
+    return re.fullmatch(r"gray(9|1\d|32|f16|f32)(le|be)?", pixels) is not None
 
 
 class Footage:
@@ -157,6 +168,14 @@ class Footage:
     def blocks(self) -> NDArray[np.int64]:
         """Where each clip ends: what is best read in one go."""
         return self._parts.ends
+
+    def measures(self) -> str | None:
+        """What the first clip holds instead of colour, by its header."""
+        try:
+            pixels = self.clips[0].pixels()
+        except SteadyhandError:  # what is damaged or missing is told where it is read
+            return None
+        return f"in video of {pixels}, more than 8 bits of gray" if measured(pixels) else None
 
     def fingerprint(self) -> list[Any]:
         """Changes when a file does."""

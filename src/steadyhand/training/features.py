@@ -1,6 +1,7 @@
 """What a policy sees and does, from a config and from what was recorded."""
 
 from steadyhand.data import Episodes
+from steadyhand.data.meaning import is_action, understood
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION, PolicySpec, parse_name
 from steadyhand.training.config import TrainConfig
@@ -9,8 +10,11 @@ from steadyhand.training.config import TrainConfig
 def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
     """The specification of a policy for these episodes.
 
-    Raises `ConfigurationError` for features that were not recorded or do not fit together.
+    Raises `ConfigurationError` for features that were not recorded, are neither colour nor a state,
+    or do not fit together.
     """
+    episodes = understood(episodes)
+    _require_action(episodes, config.action)
     longest = int(episodes.lengths.max())
     if config.chunking.horizon > longest:
         raise ConfigurationError(
@@ -28,6 +32,9 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
     observations = tuple(
         key for name in config.observations for key in _matching(episodes, name, config.action)
     )
+    for name in observations:
+        if parse_name(name)[0] in episodes.left_out:
+            episodes.require(name)
     return PolicySpec.select(
         episodes.shapes,
         observations=observations,
@@ -39,6 +46,20 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
     )
 
 
+def _require_action(episodes: Episodes, action: str) -> None:
+    """Raise `ConfigurationError` where it is not there, naming what may be meant."""
+    key = parse_name(action)[0]
+    if key in episodes.left_out:
+        episodes.require(key)
+    if key in episodes.arrays:
+        return
+    near = [name for name in episodes.arrays if is_action(name)]
+    way_on = f"Name what the policy does with --action: {', '.join(episodes.arrays)}."
+    if near:
+        way_on = f"It has {', '.join(near)}: give --action {near[0]}."
+    raise ConfigurationError(f"{episodes.path or 'The data'} has no '{key}' to predict. {way_on}")
+
+
 def _matching(episodes: Episodes, name: str, action: str) -> tuple[str, ...]:
     """The features that a name with a star stands for, numbers before pictures; or the name."""
     if not name.endswith("*"):
@@ -46,6 +67,9 @@ def _matching(episodes: Episodes, name: str, action: str) -> tuple[str, ...]:
     shapes, begin = episodes.shapes, name.removesuffix("*")
     found = [key for key in shapes if key.startswith(begin) and key != action]
     if not found:
+        for key in episodes.left_out:
+            if key.startswith(begin):
+                episodes.require(key)
         raise ConfigurationError(
             f"Nothing in {episodes.path or 'the data'} begins with '{begin}'. Name what the policy "
             f"sees with --observations: {', '.join(shapes)}."

@@ -10,6 +10,7 @@ from types import ModuleType
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, robomimic
+from steadyhand.data.meaning import understood
 from steadyhand.errors import DataError, UsageError, nothing_at, unknown
 
 ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
@@ -24,8 +25,9 @@ WRITERS: dict[str, ModuleType] = {
 
 
 def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Episodes:
-    """Open demonstrations of any known format; nothing but their index is read.
+    """Open demonstrations of any known format; little more than their index is read.
 
+    What is neither colour nor a state, as depth, is left out: `left_out` says why.
     With `skip_broken_episodes` all numbers are read and the headers of all videos; episodes that
     are damaged are left out, and `left_out` says why. Raises `DataError` for a path that is
     missing, of no known format, or damaged.
@@ -35,9 +37,13 @@ def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Ep
         raise DataError(nothing_at("data", path))
     for adapter in ADAPTERS:
         if adapter.matches(path):
-            return without_broken(path, adapter) if skip_broken_episodes else adapter.read(path)
+            return without_broken(path, adapter) if skip_broken_episodes else _read(path, adapter)
     known = "; ".join(f"{adapter.NAME} ({adapter.LOOKS_LIKE})" for adapter in ADAPTERS)
     raise DataError(f"{path} is of no format known here. Known: {known}.")
+
+
+def _read(path: Path, adapter: ModuleType, skip: frozenset[int] = frozenset()) -> Episodes:
+    return understood(adapter.read(path, skip))
 
 
 def without_broken(path: Path, adapter: ModuleType) -> Episodes:
@@ -45,7 +51,7 @@ def without_broken(path: Path, adapter: ModuleType) -> Episodes:
     broken: dict[int, str] = {}
     while True:
         try:
-            episodes: Episodes = adapter.read(path, frozenset(broken))
+            episodes = _read(path, adapter, frozenset(broken))
             break
         except DataError as error:
             if error.episode is None and broken:

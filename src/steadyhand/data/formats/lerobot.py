@@ -28,6 +28,7 @@ from steadyhand.data.formats.lerobot_index import (
 from steadyhand.data.formats.parquet import Table
 from steadyhand.data.formats.picture_column import MODES, Images
 from steadyhand.data.lazy import LazyArray, Parts
+from steadyhand.data.meaning import declared
 from steadyhand.disk import read_object
 from steadyhand.errors import DataError
 
@@ -88,7 +89,9 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     for key, feature in features.items():
         if key in COUNTED or key in _strings(own, "added"):
             continue
-        if feature["dtype"] == "video":
+        if (why := declared(key, feature)) is not None:
+            made = why
+        elif feature["dtype"] == "video":
             made = _footage(path, key, feature, found, rate, sums, shared)
         else:
             made = _feature(path, key, feature, found, tables, single)

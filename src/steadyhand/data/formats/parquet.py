@@ -112,6 +112,15 @@ class Table:
             start = rows.stop
         raise self.damaged(f"it has {start} rows and none of number {row}")
 
+    def first(self, name: str) -> Any:
+        """The first cell of a column, without the rest of it."""
+
+        def load(library: Any) -> Any:
+            with library.ParquetFile(self.file, buffer_size=1 << 16) as file:
+                return next(file.iter_batches(1, columns=[name])).column(0)[0].as_py()
+
+        return self._try(load)
+
     def records(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Some columns of numbers or words of an index, as a list of rows."""
         size = self._described[3]

@@ -17,6 +17,8 @@ from steadyhand.errors import DataError, MissingExtraError
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's names of pictures with so many channels."""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+MEASURED = (b"II*\0", b"MM\0*", b"v/1\1")
+"""How files of TIFF and EXR begin, which hold measures rather than colour."""
 COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 """Pillow's names of what is colour; the others are depth and other measures."""
 
@@ -76,6 +78,18 @@ class Images:
         except Exception as error:  # a damaged picture can raise nearly anything
             why = f"the picture '{self._name}' of its row {row} ({told(error)})"
             raise table.damaged(why, episode, LEAVE) from error
+
+    def measures(self) -> str | None:
+        """What the first picture holds instead of colour, by its header."""
+        try:
+            source = self._source(self._spans[0][0].first(self._name))
+            with source.open("rb") if isinstance(source, Path) else source as content:
+                if content.read(4) in MEASURED:
+                    return "in TIFF or EXR"
+                with picture_library().open(content, formats=FORMATS) as picture:
+                    return None if picture.mode in COLOURED else f"in pictures of {picture.mode}"
+        except Exception:  # what is damaged is told where it is read
+            return None
 
     def _cells(self, table: Table, row: int, episode: int) -> tuple[range, Any]:
         try:
