@@ -3,10 +3,12 @@
 Each fault changes one line of a copy of the source, on which the tests that guard it are run.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -360,43 +362,61 @@ FAULTS = [
 ]
 
 
-def run_tests(source: Path, guard: str) -> subprocess.CompletedProcess[str]:
-    """The tests of `guard` on the copy of the package in `source`."""
-    file, *options = guard.split(maxsplit=2)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(source),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return subprocess.run(
-        [*command, str(TESTS / file), *options],
-        capture_output=True,
+@pytest.fixture(scope="module")
+def run_tests() -> Iterator[Callable[[Path, str], tuple[int, str]]]:
+    """(exit status, what was printed) of the tests of a guard on the package in a folder."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTHONPATH", None)
+    forks = subprocess.Popen(
+        [sys.executable, "-P", str(TESTS / "forked.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
         env=environment,
         cwd=TESTS.parent,
     )
+    assert forks.stdin is not None
+    assert forks.stdout is not None
+    orders, answers = forks.stdin, forks.stdout
+
+    def run(source: Path, guard: str) -> tuple[int, str]:
+        file, *options = guard.split(maxsplit=2)
+        words = ["-x", "-q", "-p", "no:cacheprovider", "-n", "0", str(TESTS / file), *options]
+        output = source / "output.txt"
+        order = {"source": str(source), "arguments": words, "output": str(output)}
+        orders.write(json.dumps(order) + "\n")
+        orders.flush()
+        return int(answers.readline()), output.read_text()
+
+    yield run
+    orders.close()
+    forks.wait()
 
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """A copy of the package that may be damaged."""
-    ignore = shutil.ignore_patterns("__pycache__")
-    return Path(shutil.copytree(SOURCE, tmp_path / "steadyhand", ignore=ignore))
+    return Path(shutil.copytree(SOURCE, tmp_path / "steadyhand"))
 
 
-def test_without_a_fault_the_copy_passes(copy) -> None:
-    done = run_tests(copy.parent, "runtime/test_runtime.py")
-    assert done.returncode == 0, done.stdout[-1500:]
+def test_without_a_fault_the_copy_passes(copy, run_tests) -> None:
+    status, said = run_tests(copy.parent, "runtime/test_runtime.py")
+    assert status == 0, said[-1500:]
+
+
+def test_the_copy_is_what_is_tested(copy, run_tests) -> None:
+    (copy / "spec.py").write_text("raise ImportError('damaged')")
+    status, said = run_tests(copy.parent, "runtime/test_runtime.py")
+    assert status != 0
+    assert "damaged" in said
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_is_caught(fault, copy) -> None:
+def test_is_caught(fault, copy, run_tests) -> None:
     text = (copy / fault.file).read_text()
     assert text.count(fault.right) == 1, "the line that the fault changes has moved"
     (copy / fault.file).write_text(text.replace(fault.right, fault.wrong))
-    done = run_tests(copy.parent, fault.guard)
-    assert done.returncode == 1, f"no test failed:\n{done.stdout[-1500:]}{done.stderr[-500:]}"
-    assert "failed" in done.stdout
-    assert "error" not in done.stdout.splitlines()[-1], "it must fail a test, not the import"
+    status, said = run_tests(copy.parent, fault.guard)
+    assert status == 1, f"no test failed:\n{said[-2000:]}"
+    assert "failed" in said
+    assert "error" not in said.splitlines()[-1], "it must fail a test, not the import"
