@@ -359,6 +359,27 @@ FAULTS = [
         "return (points and False) or",
         "data/test_meaning.py",
     ),
+    Fault(
+        "the best by the lowest score",
+        "training/checkpoint.py",
+        'FIGURES = {"score": -1.0,',
+        'FIGURES = {"score": 1.0,',
+        "training/test_run_folder.py -k score",
+    ),
+    Fault(
+        "a resumed run that chooses its threads anew",
+        "training/train.py",
+        "config = replace(config, threads=begun.threads)",
+        "pass",
+        "training/test_run_folder.py -k threads_are",
+    ),
+    Fault(
+        "more threads wherever they are faster at all",
+        "policy/device.py",
+        "return every if all_of_them < WORTH * one else 1",
+        "return every if all_of_them < one else 1",
+        "training/test_run_folder.py -k worth",
+    ),
 ]
 
 

@@ -124,6 +124,8 @@ def _train(folder: Path, config: TrainConfig, seconds: dict[str, float]) -> bool
         show(console(), f"{folder} is already trained.")
         seconds.setdefault(part, 0.0)
         return False
+    if run.exists:
+        config = replace(config, threads=run.read_config().threads)
     with _timed(seconds, part):
         done = train_run(config, folder, resume=run.exists)
     return bool(done.get("interrupted"))
@@ -168,8 +170,8 @@ def _require_same(run: Path, config: TrainConfig) -> None:
     if not (run / "config.json").exists():
         return
     there = Run(run).read_config()
-    same = replace(there, device=config.device, precision=config.precision, data=config.data)
-    if same != config:
+    free = ("device", "precision", "threads", "data")
+    if replace(there, **{name: getattr(config, name) for name in free}) != config:
         raise UsageError(
             f"{run.parent} holds a demo with other settings (another --seed or --quick, or another "
             "version of steadyhand). Choose another --out."

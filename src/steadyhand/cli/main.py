@@ -64,9 +64,9 @@ A first look, and a first policy:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
-    # Before torch is loaded: threads that wait soon sleep instead of spinning on. On a core that
-    # something else wants, too, spinning made a training step twenty times slower.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # Before torch is loaded: threads that wait sleep instead of spinning on. On a core that
+    # something else wants, too, spinning made a training step thirty times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:

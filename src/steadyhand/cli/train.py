@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +28,6 @@ from steadyhand.tasks import make_task
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from steadyhand.training.trackers import Tracker
     from steadyhand.training.train import StepResult
 
 HELP = """usage: steadyhand train RECIPE [--data PATH] [options]
@@ -45,8 +45,11 @@ Train a policy from demonstrations. Recipes: {recipes}.
   --steps N         optimiser steps, or
   --minutes M       about so long: the speed is measured and a number of steps fixed
   --out RUN         the run's folder; it must be new
-  --resume          continue the run in --out from its last checkpoint, bit for bit
+  --resume          continue the run in --out from its last checkpoint: bit for bit, on the same
+                    device and as many threads
   --device NAME     auto, cpu, cuda or mps
+  --threads N       of the CPU; measured unless named, and kept: another number gives other
+                    last bits
   --json            one JSON object on standard output
 
   steadyhand train RECIPE --help   every field of the recipe, as a flag
@@ -139,6 +142,8 @@ class ResumeOptions:
     """Where the teacher is now, if it was moved."""
     device: str | None = None
     """Another device; the weights are then no longer the same to the last bit."""
+    threads: int | None = None
+    """Another number of threads; likewise."""
     json: bool = False
 
 
@@ -160,7 +165,8 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.policy.storage import read_config
 
         read_config(run.folder(step))  # refuses a policy of its author's own parts
-    changes = {"data": options.data, "teacher": options.teacher, "device": options.device}
+    names = ("data", "teacher", "device", "threads")
+    changes = {name: getattr(options, name) for name in names}
     config = replace(config, **{key: value for key, value in changes.items() if value is not None})
     return tell(train_run(config, options.out, resume=True), config)
 
@@ -176,8 +182,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         import torch
 
         from steadyhand.training.checkpoint import Run
-        from steadyhand.training.trackers import JsonLines, TensorBoard, Trackers
+        from steadyhand.training.trackers import summary_writer
         from steadyhand.training.train import build_policy, plan, train
+
+        summary_writer()  # refused now, and not after the recording
 
     screen, run = console(), Run(out)
     if config.teacher is not None:
@@ -199,7 +207,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
         config = plan(policy, episodes, config)
     start = (run.resume_step() or 0) if resume else 0
-    steps = train(policy, episodes, config, out=out, resume=resume)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        steps = train(policy, episodes, config, out=out, resume=resume)
+    show(screen, *(f"Note: {warning.message}" for warning in told))
     if episodes.format == "memory":
         write_episodes(cast(Path, config.data), episodes)
     parameters = sum(p.numel() for p in policy.parameters())
@@ -207,17 +218,11 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         screen,
         f"{len(episodes)} episodes, {episodes.steps} steps, {rate_of(episodes)}; "
         f"{parameters / 1e6:.1f} M parameters on {config.device} in {config.precision}, "
-        f"torch {torch.__version__}, {config.steps} steps"
+        f"{_threads(config.threads)}torch {torch.__version__}, {config.steps} steps"
         f"{f' from {start}' if start else ''}; run {out}",
     )
-    trackers = Trackers(
-        [JsonLines(run.log, resume_step=start), TensorBoard(out, resume_step=start)]
-    )
     begun = time.perf_counter()
-    try:
-        done, stopped, loss, validation = _follow(steps, config, start, trackers)
-    finally:
-        trackers.close()
+    done, stopped, loss, validation = _follow(steps, config, start)
     minutes = (time.perf_counter() - begun) / 60
     if start == config.steps:
         show(screen, f"{out} is already finished, at step {start}.")
@@ -231,6 +236,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         show(screen, f"Stopped at step {done}, {saved}." if done < config.steps else ended)
     summary = {"run": str(out), "steps": done, "minutes": minutes, **losses}
     return {**summary, "parameters": parameters, **({"interrupted": True} if stopped else {})}
+
+
+def _threads(count: int | None) -> str:
+    return "" if count is None else f"{count} thread{'s' * (count > 1)}, "
 
 
 def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
@@ -249,28 +258,21 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
 
 
 def _follow(
-    steps: "Generator[StepResult]", config: TrainConfig, start: int, trackers: "Tracker"
+    steps: "Generator[StepResult]", config: TrainConfig, start: int
 ) -> tuple[int, bool, float | None, float | None]:
     """Train to the end or to a signal: (last step, was it stopped, its loss, the validation's)."""
     from steadyhand.cli.screen import progress
+    from steadyhand.training.trackers import LOG_EVERY
 
     begun, done, loss, validation = time.perf_counter(), start, None, None
     with progress("training", config.steps, start=start) as advance, stop_on_signal() as stopped:
         for result in steps:
             done = result.step
-            if done % 50 == 0 or result.checkpoint is not None or done == config.steps:
-                loss = result.loss
-                passed = time.perf_counter() - begun
-                pace = (done - start) * config.batch_size / passed
-                values = {
-                    "loss": loss,
-                    "learning_rate": result.learning_rate,
-                    "samples_per_second": pace,
-                    "waiting_for_data": result.waited / passed,
-                }
+            if done % LOG_EVERY == 0 or result.checkpoint is not None or done == config.steps:
+                loss, passed = result.loss, time.perf_counter() - begun
                 if result.validation_loss is not None:
-                    validation = values["validation_loss"] = result.validation_loss
-                trackers.log(done, values)
+                    validation = result.validation_loss
+                pace = (done - start) * config.batch_size / passed
                 advance(0, f"loss {loss:.4f}, {pace:.0f} samples/s")
             advance(1)
             if stopped():

@@ -3,19 +3,19 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import torch
 
 from steadyhand.disk import write_text
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.rollout import Episode, MakeController, rollout
+from steadyhand.policy.device import on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
@@ -203,12 +203,6 @@ def _milliseconds(predictor: Predictor, request: ChunkRequest) -> float:
     return 1000 * (time.perf_counter() - begun)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> AbstractContextManager[None]:
     """Fix torch to one thread: how a sum is split over threads changes its last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return on_threads(1)

@@ -1,5 +1,9 @@
-"""Which device to compute on, and in which precision that is fastest there."""
+"""Which device to compute on, in which precision that is fastest there, and on how many threads."""
 
+import statistics
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -7,6 +11,11 @@ import torch
 from steadyhand.errors import DeviceError, unknown
 
 Precision = Literal["auto", "float32", "bfloat16"]
+SHORT_SECONDS = 0.05
+"""A step below this is not worth more than one thread."""
+WORTH = 0.7
+"""More threads are taken where they need at most this share of the time that one needs."""
+MEASURED_SECONDS = 3.0
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -52,3 +61,42 @@ def choose_precision(precision: Precision, device: torch.device) -> Literal["flo
 
 def _processor_has(test: str) -> bool:
     return bool(getattr(torch.cpu, test, lambda: False)())
+
+
+@contextmanager
+def on_threads(count: int | None) -> Generator[None]:
+    """Compute on so many threads of the CPU, as before where it is None.
+
+    How a sum is split over threads changes its last bits.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def fastest_threads(step: Callable[[int], torch.Tensor]) -> int:
+    """One thread, or all where `step(number)` is measured to be much faster on all.
+
+    Threads wait for each other many times a step, and on a core that something else wants too,
+    that can take ten times as long as the work: so a short step gets one, however quiet it is now.
+    """
+    every = torch.get_num_threads()
+
+    def seconds(count: int, number: int) -> float:
+        with on_threads(count):
+            begun = time.perf_counter()
+            float(step(number))
+            return time.perf_counter() - begun
+
+    if min(seconds(1, number) for number in range(3)) < SHORT_SECONDS:
+        return 1
+    seconds(every, 3)
+    begun, pairs = time.perf_counter(), [(seconds(1, 4), seconds(every, 4))]
+    while len(pairs) < 3 and time.perf_counter() - begun < MEASURED_SECONDS:
+        number = 4 + len(pairs)
+        pairs.append((seconds(1, number), seconds(every, number)))
+    one, all_of_them = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return every if all_of_them < WORTH * one else 1

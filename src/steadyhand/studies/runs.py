@@ -161,7 +161,7 @@ def _start(folder: Path, threads: int) -> subprocess.Popen[bytes]:
         **os.environ,
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
-        "GOMP_SPINCOUNT": "10000",
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     with (folder / LOG).open("ab") as log:
         return subprocess.Popen(

@@ -6,6 +6,7 @@ one of the two whole.
 """
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import IO
 
 from torch import Tensor
 
+from steadyhand.disk import lock, write_text
 from steadyhand.errors import CheckpointError, UsageError, nothing_at
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.policy import Policy
-from steadyhand.policy.storage import Provenance, read_tensors, save_policy
+from steadyhand.policy.storage import Provenance, read_provenance, read_tensors, save_policy
 from steadyhand.training.config import TrainConfig
 
 STATE = "train_state"
 KEEP = 10
+FIGURES = {"score": -1.0, "validation_loss": 1.0}
+"""What checkpoints are judged by, the first where there are both; -1 where more is better."""
 
 
 class Run:
@@ -54,36 +58,34 @@ class Run:
                 f"{go_on if self.exists else 'Choose'} another --out."
             )
 
-    def create(self, config: TrainConfig) -> None:
-        """Make the folder. `UsageError` where it is in use, `CheckpointError` if it cannot be."""
-        self.require_free()
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            _write_text(self.path / "config.json", json.dumps(encode(config), indent=1) + "\n")
-        except OSError as error:
-            raise CheckpointError(
-                f"{self.path} cannot be made ({error}). Choose another --out."
-            ) from error
-
     def lock(self) -> IO[str] | None:
-        """Keep other processes out until it is closed, or this one ends. The folder must be there.
+        """Make the folder, and keep other processes out until it is closed, or this one ends.
 
-        None where the system has no such locks. Raises `UsageError` where another has it.
+        None where the system has no such locks. Raises `UsageError` where another has it, and
+        `CheckpointError` where it cannot be made.
         """
         try:
-            import fcntl
-        except ImportError:
-            return None
-        file = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
+            self.path.mkdir(parents=True, exist_ok=True)
+            return lock(self.path / ".lock")
+        except BlockingIOError:
             raise UsageError(
                 f"Another process is training in {self.path}. Wait for it, stop it, or choose "
                 "another --out."
             ) from None
-        return file
+        except OSError as error:
+            raise self._unmade(error) from error
+
+    def create(self, config: TrainConfig) -> None:
+        """Make the run; whoever does has the lock. Raises as `require_free` and `lock` do."""
+        self.require_free()
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_text(self.path / "config.json", json.dumps(encode(config), indent=1) + "\n")
+        except OSError as error:
+            raise self._unmade(error) from error
+
+    def _unmade(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"{self.path} cannot be made ({error}). Choose another --out.")
 
     def read_config(self) -> TrainConfig:
         """The configuration this run was started with, its number of steps fixed."""
@@ -123,23 +125,50 @@ class Run:
         """Write the checkpoint of `step`, point `last` to it and drop what is no longer kept."""
         folder = self.folder(step)
         save_policy(folder, policy, provenance, overwrite=True, extra={STATE: state})
-        try:
-            self._forget(step, folder)
-        except OSError as error:
-            raise CheckpointError(f"{self.path} cannot be written ({error}).") from error
+        self.tidy(step)
         return folder
 
-    def _forget(self, step: int, folder: Path) -> None:
-        """Point `last` to the newest checkpoint and drop what is no longer kept."""
-        self.link("last", folder)
-        best = self.resolve("best")
-        saved = self.steps_saved()
-        for old in saved:
-            if old == step:
-                continue
-            (self.folder(old) / f"{STATE}.safetensors").unlink(missing_ok=True)
-            if old not in saved[-KEEP:] and self.folder(old) != best:
-                shutil.rmtree(self.folder(old))
+    def tidy(self, newest: int) -> None:
+        """Point `last` to the checkpoint of that step and `best` to the best; drop the others.
+
+        All of it follows from the checkpoints that are there, so it can be done again whenever a
+        kill came in between.
+        """
+        saved, bests = self.steps_saved(), self.bests()
+        kept = {newest, *saved[-KEEP:], *bests.values()}
+        try:
+            self.link("last", self.folder(newest))
+            if bests:
+                self.link("best", self.folder(next(iter(bests.values()))))
+            for step in saved:
+                if step != newest:
+                    (self.folder(step) / f"{STATE}.safetensors").unlink(missing_ok=True)
+                if step not in kept:
+                    shutil.rmtree(self.folder(step))
+        except OSError as error:
+            raise CheckpointError(f"{self.path} cannot be written ({error}).") from error
+
+    def bests(self) -> dict[str, int]:
+        """The step of the best checkpoint by each figure that was taken: highest score, lowest
+        validation loss. First comes what the newest checkpoint with a figure was judged by.
+        """
+        judged = {step: self._figures(step) for step in self.steps_saved()}
+        newest = next((found for found in reversed(judged.values()) if found), {})
+        bests: dict[str, int] = {}
+        for name in sorted(FIGURES, key=lambda name: name not in newest):
+            ranks = {s: FIGURES[name] * found[name] for s, found in judged.items() if name in found}
+            if ranks:
+                bests[name] = min(ranks, key=lambda step: ranks[step])
+        return bests
+
+    def _figures(self, step: int) -> dict[str, float]:
+        """What the checkpoint of that step was judged by, as far as it is a number."""
+        try:
+            details = read_provenance(self.folder(step)).details
+            values = {name: float(details[name]) for name in FIGURES if name in details}
+        except (CheckpointError, TypeError, ValueError):
+            return {}
+        return {name: value for name, value in values.items() if math.isfinite(value)}
 
     def resumable(self) -> tuple[int, dict[str, Tensor], dict[str, Tensor]] | None:
         """(step, averaged weights, training state) of the newest whole checkpoint."""
@@ -203,12 +232,3 @@ def find_policy(path: str | Path) -> Path:
             else "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
         )
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -14,10 +14,16 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import SMALLEST_IMAGE, Chunking, fitted
 
+MOST_THREADS = 1024
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides how training goes. The same config and data give the same weights."""
+    """Everything that decides how training goes.
+
+    The same config and data give the same weights on the same device, in the same precision and on
+    the same number of threads; a run stores what it settled on.
+    """
 
     task: str | None = None
     """Task the policy is evaluated in; None where there is no simulator."""
@@ -76,6 +82,8 @@ class TrainConfig:
     """Steps between checkpoints; each also measures the validation loss."""
     device: str = "auto"
     """cpu, cuda, mps, or auto: the fastest there is."""
+    threads: int | None = None
+    """Of the CPU. Unless named, all where that is measured to be much faster, else one."""
 
     def __post_init__(self) -> None:
         for name in ("observations", "prepare"):
@@ -87,6 +95,10 @@ class TrainConfig:
         for name in ("demonstrations", "steps", "batch_size", "noises", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise ConfigurationError(
+                f"threads is {self.threads}; it must be from 1 to {MOST_THREADS}."
+            )
         for name in ("learning_rate", "clip_norm", "minutes"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):

@@ -2,9 +2,18 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from steadyhand.disk import write_text
+from steadyhand.errors import MissingExtraError
+from steadyhand.training.checkpoint import Run
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.session import StepResult
+
+LOG_EVERY = 50
 
 
 class Tracker(Protocol):
@@ -21,9 +30,7 @@ class JsonLines:
         if path.exists():
             lines = path.read_text().splitlines()
             kept = [line for line in lines if 0 <= _step(line) <= resume_step]
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_text("".join(f"{line}\n" for line in kept))
-            partial.replace(path)
+            write_text(path, "".join(f"{line}\n" for line in kept))
         self._file = path.open("a", buffering=1)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -43,12 +50,20 @@ def _step(line: str) -> int:
         return -1
 
 
+def summary_writer() -> Any:
+    """TensorBoard's own class. Raises `MissingExtraError` where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingExtraError("tensorboard", "train") from error
+    return SummaryWriter
+
+
 class TensorBoard:
     """TensorBoard events in the run's folder: `tensorboard --logdir RUN`."""
 
     def __init__(self, folder: Path, *, resume_step: int = 0) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
+        SummaryWriter = summary_writer()
         self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -59,15 +74,31 @@ class TensorBoard:
         self._writer.close()
 
 
-class Trackers:
-    """Several trackers as one."""
+class RunLog:
+    """The logs of a run: every `LOG_EVERY` steps, and where a checkpoint is due."""
 
-    def __init__(self, trackers: Sequence[Tracker]) -> None:
-        self._trackers = trackers
+    def __init__(self, run: Run, config: TrainConfig, start: int) -> None:
+        self._trackers: tuple[Tracker, ...] = (
+            JsonLines(run.log, resume_step=start),
+            TensorBoard(run.path, resume_step=start),
+        )
+        self._batch_size, self._start = config.batch_size, start
+        self._begun = time.perf_counter()
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
+    def __call__(self, result: StepResult, *, due: bool) -> None:
+        if not due and result.step % LOG_EVERY:
+            return
+        passed = time.perf_counter() - self._begun
+        values = {
+            "loss": result.loss,
+            "learning_rate": result.learning_rate,
+            "samples_per_second": (result.step - self._start) * self._batch_size / passed,
+            "waiting_for_data": result.waited / passed,
+        }
+        if result.validation_loss is not None:
+            values["validation_loss"] = result.validation_loss
         for tracker in self._trackers:
-            tracker.log(step, values)
+            tracker.log(result.step, values)
 
     def close(self) -> None:
         for tracker in self._trackers:

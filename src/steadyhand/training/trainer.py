@@ -1,6 +1,7 @@
 """The live weights, their average and the optimiser of one run: one step, saving and restoring."""
 
 import copy
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,6 @@ from steadyhand.policy.storage import (
     Provenance,
     load_weights,
     read_card,
-    read_provenance,
     read_statistics,
 )
 from steadyhand.training.checkpoint import Run
@@ -61,7 +61,6 @@ class Trainer:
         self.trained_on = episodes.subset(trained_on).fingerprints(key)
         self.data = self._loader(training)
         self.validation = self._loader(held_out) if held_out else None
-        self.best = float("inf")
         self.done = 0
         self.source = str(episodes.path) if episodes.path else None
 
@@ -145,28 +144,23 @@ class Trainer:
         validation: float | None,
         score: Callable[[Policy], float] | None,
     ) -> Path | None:
-        """Write a checkpoint, and the link to the best where this is it."""
+        """Write a checkpoint with the figures that it is judged by."""
         if run is None:
             return None
-        figure = validation if score is None else -score(self.average.module)
-        better = figure is not None and figure < self.best
-        if figure is not None and better:
-            self.best = figure
+        figures = {
+            "validation_loss": validation,
+            "score": None if score is None else float(score(self.average.module)),
+        }
+        known = {k: v for k, v in figures.items() if v is not None and math.isfinite(v)}
         provenance = Provenance(
             task=self.config.task,
             data=self.source,
             validation_episodes=self.held_out,
             seed=self.config.seed,
             step=step,
-            details={
-                "trained_on": self.trained_on,
-                **({"validation_loss": validation, "figure": figure} if validation else {}),
-            },
+            details={"trained_on": self.trained_on, **known},
         )
-        folder = run.save(step, self.average.module, provenance, self._state(step))
-        if better:
-            run.link("best", folder)
-        return folder
+        return run.save(step, self.average.module, provenance, self._state(step))
 
     def _state(self, step: int) -> dict[str, Tensor]:
         """What resuming needs beside the averaged weights."""
@@ -174,7 +168,6 @@ class Trainer:
         for name, parameter in self.policy.named_parameters():
             for key, value in self.optimiser.state[parameter].items():
                 state[f"{key}.{name}"] = torch.as_tensor(value)
-        state["best"] = torch.tensor(self.best, dtype=torch.float64)
         return state
 
     def _optimiser_state(self) -> dict[str, torch.device]:
@@ -201,12 +194,9 @@ class Trainer:
                     for key, place in self._optimiser_state().items()
                     if f"{key}.{name}" in state
                 }
-            self.best = float(state["best"])
         except KeyError as error:
             raise CheckpointError(f"{where} lacks {error}; it cannot be resumed.") from None
-        # A kill may have come between a checkpoint and the link to it as the best.
-        if read_provenance(where).details.get("figure") == self.best:
-            run.link("best", where)
+        run.tidy(self.done)
 
     def _check_data(self, where: Path) -> None:
         """Raise `CheckpointError` where the demonstrations are not those of the checkpoint."""
