@@ -258,7 +258,7 @@ MISTAKES: dict[str, list[Mistake]] = {
             lambda: save("blocks.npz", state=np.zeros((6, 30, 2), np.float32)),
             note="arrays of (episodes, steps, numbers)",
         ),
-        Mistake("train fork --data note.npz", lambda: save("note.npz", note="monday")),
+        Mistake("train fork --data note.npz", lambda: save("note.npz", note=7.0)),
         Mistake(
             "train fork --data wide.npz",
             lambda: save("wide.npz", state=np.zeros((200, 5), np.float32)),
@@ -478,7 +478,7 @@ MISTAKES: dict[str, list[Mistake]] = {
     ],
     "The machine": [
         Mistake("evaluate run --video 1", without="av", note="av is not installed"),
-        Mistake("inspect replay.zarr", replay, without="zarr", note="zarr is not installed"),
+        Mistake("inspect replay.zarr", replay, without="pyarrow", note="pyarrow is not installed"),
         Mistake(
             "record --episodes 2000 --out big.npz", limit=small_disk, note="the disk takes no more"
         ),

@@ -1,8 +1,11 @@
 """The plain format: one `.npz` with an array a feature, `episode_ends` and, if known, `rate_hz`."""
 
+import math
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.files import stamp
+from steadyhand.data.files import PIECE, stamp
+from steadyhand.data.formats.limits import (
+    NEEDED,
+    bytes_of,
+    require_name,
+    require_numbers,
+    require_stored,
+    whole_numbers,
+)
 from steadyhand.data.formats.stream import pieces
 from steadyhand.data.lazy import damage_told
-from steadyhand.errors import DataError
+from steadyhand.disk import regular
+from steadyhand.errors import DataError, plain
 
 NAME = "npz"
 Watch = Callable[[int], object]
 RESERVED = ("episode_ends", "rate_hz")
 """Names that no feature can have."""
+PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What the libraries say of a damaged archive."""
 LOOKS_LIKE = "an .npz file with time-first arrays and episode_ends"
 
 
@@ -27,44 +42,44 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
-    """Raises `DataError` where the file is damaged or has no episode ends. Never unpickles."""
+    """Raises `DataError` where the file is damaged or has no episode ends. Never unpickles.
+
+    An array that is not what may be (`limits.py`) is left out.
+    """
     try:
         members = _Members(path)
-        headers = {name: members.header(name) for name in members.names}
-        if "episode_ends" not in headers:
+        if "episode_ends" not in members.arrays and "episode_ends" not in members.left_out:
             raise DataError(
-                f"{path} has no 'episode_ends' (cumulative, one an episode); "
-                f"it holds: {', '.join(sorted(headers)) or 'nothing'}."
+                f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
+                f"{', '.join(sorted([*members.arrays, *members.left_out])) or 'nothing'}."
             )
-        if headers["episode_ends"][1].hasobject:
-            raise DataError(f"{path}: episode_ends hold objects. Save them as a list of integers.")
-        ends = members.load("episode_ends")
-        if headers.get("rate_hz", ((), None))[0] != ():
-            shape = headers["rate_hz"][0]
-            raise DataError(f"{path}: rate_hz is an array of shape {shape}; save one number.")
-        rate = float(members.load("rate_hz")) if "rate_hz" in headers else 10.0
+        for name in NEEDED:
+            if name in members.left_out:
+                raise DataError(f"{path}: '{name}' cannot be read: {members.left_out[name]}.")
+        needed = sum(member.needed for member in members.arrays.values())
+        require_stored(needed, regular(path))
+        ends = members.arrays.pop("episode_ends")[:]
+        said = members.arrays.pop("rate_hz", None)
+        if said is not None and (said.shape or said.dtype.kind == "b"):
+            what = f"an array of shape {said.shape}" if said.shape else "no number"
+            raise DataError(f"{path}: rate_hz is {what}; save one number.")
+        rate = 10.0 if said is None else float(said[()])
     except DataError:
         raise
-    except Exception as error:  # a damaged archive can raise nearly anything
+    except DAMAGE as error:
         raise DataError(
             f"{path} is not a whole .npz file ({error}). If it was cut short, "
             "copy or write it again."
         ) from error
-    arrays = {
-        name: _Member(members, name, *header)
-        for name, header in headers.items()
-        if name not in RESERVED
-    }
-    assumed = "rate_hz" not in headers
     return Episodes(
-        arrays,
+        members.arrays,
         ends,
         rate,
         path,
         format=NAME,
         version="1",
-        rate_assumed=assumed,
-        left_out=dict.fromkeys(members.others, "it is no array"),
+        rate_assumed=said is None,
+        left_out=members.left_out,
     )
 
 
@@ -95,46 +110,65 @@ def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> 
 
 
 class _Members:
-    """The arrays inside an `.npz`: headers at once, contents when asked for."""
+    """The arrays inside an `.npz`, and what in it is none or cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.arrays: dict[str, _Member] = {}
+        self.left_out: dict[str, str] = {}
         with zipfile.ZipFile(path) as archive:
-            inside = archive.namelist()
-        self.names = [name.removesuffix(".npy") for name in inside if name.endswith(".npy")]
-        self.others = [name for name in inside if not name.endswith(".npy")]
+            for info in archive.infolist():
+                name = info.filename.removesuffix(".npy")
+                try:
+                    if name == info.filename:
+                        raise ValueError("it is no array")
+                    require_name(name)
+                    self.arrays[name] = _Member(path, name, archive, info)
+                except Exception as error:  # a damaged header can raise nearly anything
+                    self.left_out[plain(name)] = str(error) or type(error).__name__
 
-    def header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as file:
+
+class _Member:
+    """One array of the file: its header at once, its numbers as a whole at their first use."""
+
+    def __init__(
+        self, path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo
+    ) -> None:
+        self._path, self._name, self._info = path, name, info
+        if info.compress_type not in PLAIN or info.flag_bits & 1:
+            raise ValueError("it is packed or locked in a way that numpy does not use")
+        with archive.open(info) as file:
             version = np.lib.format.read_magic(file)
             read_header = (
                 np.lib.format.read_array_header_1_0
                 if version == (1, 0)
                 else np.lib.format.read_array_header_2_0
             )
-            shape, _, dtype = read_header(file)
-            return shape, dtype
+            shape, self._turned, dtype = read_header(file)
+            self._start = file.tell()
+        require_numbers(dtype)
+        self.shape, self.dtype = whole_numbers(shape), dtype
+        self.needed = bytes_of(self.shape, dtype)
+        if self.needed != info.file_size - self._start:
+            raise ValueError(
+                f"its shape {self.shape} takes {self.needed} bytes, and "
+                f"{info.file_size - self._start} are in the file"
+            )
+        require_stored(self.needed, info.compress_size)
 
-    def load(self, name: str) -> NDArray[Any]:
-        with np.load(self.path, allow_pickle=False) as archive:
-            return archive[name]
-
-
-class _Member:
-    """One array of the file, loaded whole at its first use."""
-
-    def __init__(
-        self, members: _Members, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> None:
-        self._members, self._name = members, name
-        self.shape, self.dtype = shape, dtype
-        self._values: NDArray[Any] | None = None
+    @cached_property
+    def _values(self) -> NDArray[Any]:
+        with zipfile.ZipFile(self._path) as archive, archive.open(self._info) as file:
+            file.read(self._start)
+            flat = np.empty(math.prod(self.shape), self.dtype)
+            room, place = flat.view("u1"), 0
+            while piece := file.read(PIECE):  # up to its end, where the checksum is looked at
+                room[place : place + len(piece)] = np.frombuffer(piece, "u1")
+                place += len(piece)
+        return flat.reshape(self.shape, order="F" if self._turned else "C")
 
     def fingerprint(self) -> list[Any]:
-        return [stamp(self._members.path), self._name]
+        return [stamp(self._path), self._name]
 
     def __getitem__(self, key: Any) -> Any:
-        if self._values is None:
-            with damage_told(self._members.path, self._name):
-                self._values = self._members.load(self._name)
-        return self._values[key]
+        with damage_told(self._path, self._name):
+            return self._values[key]

@@ -1,10 +1,13 @@
-"""The replay buffer of the Diffusion Policy code: zarr v2, a folder or a `.zarr.zip`.
+"""The replay buffer of the Diffusion Policy code: zarr v2 (or v3), a folder or a `.zarr.zip`.
 
 `data/<key>` are arrays with time first and `meta/episode_ends` the cumulative ends. The format has
 no place for the rate: it is written as the attribute `rate_hz`, and 10 Hz where that is missing.
+Reading needs no zarr, and believes nothing that an array says of itself before it was checked.
 """
 
 import importlib
+import math
+import zipfile
 import zlib
 from collections.abc import Callable
 from functools import cached_property
@@ -15,10 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.files import stamp
+from steadyhand.data.formats.limits import (
+    FREE,
+    NEEDED,
+    bytes_of,
+    require_name,
+    require_stored,
+)
 from steadyhand.data.formats.stream import piece_steps, pieces
+from steadyhand.data.formats.zarr_layout import Layout, most_stored, read_layout
+from steadyhand.data.formats.zarr_store import Store, open_store, read_description
 from steadyhand.data.lazy import damage_told
-from steadyhand.errors import DataError, MissingExtraError
+from steadyhand.disk import regular
+from steadyhand.errors import DataError, MissingExtraError, plain
 
 NAME = "diffusion-policy-zarr"
 TOGETHER = 128
@@ -34,28 +46,87 @@ LOOKS_LIKE = "a folder or .zarr.zip with data/ and meta/episode_ends"
 def matches(path: Path) -> bool:
     if path.is_dir():
         return (path / ".zgroup").exists() or (path / "meta" / "episode_ends").is_dir()
-    return path.name.endswith(".zarr.zip")
+    return path.is_file() and path.name.endswith(".zarr.zip")
 
 
 def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
-    """Raises `DataError` where the buffer is damaged or has no episode ends."""
-    zarr = _zarr()
+    """Raises `DataError` where the buffer is damaged or has no episode ends.
+
+    An array that is not what may be (`limits.py`) or lies elsewhere is left out.
+    """
+    left_out: dict[str, str] = {}
     try:
-        store = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
-        root = zarr.open_group(store, mode="r")
-        arrays = {key: _WholeArray(array, path, key) for key, array in root["data"].arrays()}
-        ends = _WholeArray(root["meta"]["episode_ends"], path, "episode_ends")[:]
-        rate = float(root.attrs.get("rate_hz", 10.0))
-    except Exception as error:  # a damaged store can raise nearly anything
+        store = open_store(path)
+        root = read_description(store, "zarr.json")
+        described = root.get("attributes", {}) if root else read_description(store, ".zattrs")
+        arrays = _arrays(store, path, left_out)
+        ends = _array_at(store, path, "meta/episode_ends")
+        if ends is None:
+            raise ValueError("there is no array meta/episode_ends")
+        _require_stored_together(path, [*arrays.values(), ends])
+        rate = described.get("rate_hz") if isinstance(described, dict) else None
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
+            raise ValueError(f"its rate_hz is {repr(rate)[:40]!a}, which is no number")
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path} is not a whole replay buffer ({type(error).__name__}: {error}). It needs "
-            "arrays under data/ and meta/episode_ends; copy it again or check how it was written."
+            f"{path} is not a whole replay buffer ({error}). It needs arrays of numbers "
+            "under data/ and meta/episode_ends; check how it was written."
         ) from error
     if not arrays:
-        raise DataError(f"{path} has no arrays under data/.")
-    version = f"v{root.metadata.zarr_format}"
-    assumed = "rate_hz" not in root.attrs
-    return Episodes(arrays, ends, rate, path, format=NAME, version=version, rate_assumed=assumed)
+        said = "".join(f" '{name}' is left out: {why}." for name, why in left_out.items())
+        raise DataError(f"{path} has no arrays under data/.{said[:500]}")
+    return Episodes(
+        arrays,
+        ends[:],
+        10.0 if rate is None else float(rate),
+        path,
+        format=NAME,
+        version=f"v{3 if root else 2}",
+        rate_assumed=rate is None,
+        left_out=left_out,
+    )
+
+
+def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _WholeArray]":
+    """By name; what is none, or cannot be read, goes to `left_out`. Raises for what is needed."""
+    arrays = {}
+    for name in store.children("data"):
+        try:
+            require_name(name)
+            found = _array_at(store, path, f"data/{name}")
+        except (OSError, ValueError) as error:
+            if name in NEEDED:
+                raise ValueError(f"'{name}' cannot be read: {error}") from error
+            left_out[plain(name)] = str(error)
+            continue
+        if found is None:
+            left_out[name] = "it is no array; those directly under data/ are read"
+        else:
+            arrays[name] = found
+    return arrays
+
+
+def _array_at(store: Store, path: Path, key: str) -> "_WholeArray | None":
+    """None where there is no array. Raises `OSError`, `ValueError`."""
+    layout = read_layout(store, key)
+    if layout is None:
+        return None
+    larger = any(size > n for size, n in zip(layout.chunks, layout.shape, strict=True))
+    if layout.chunk_bytes > FREE and (larger or bytes_of(layout.shape, layout.dtype) <= FREE):
+        raise ValueError(f"a chunk of it has {layout.chunk_bytes} bytes, more than it can fill")
+    array = _WholeArray(store, layout, path, key)
+    if 8 * layout.shape[0] > FREE:  # what counting its steps takes
+        require_stored(8 * layout.shape[0], array.stored)
+    return array
+
+
+def _require_stored_together(path: Path, arrays: "list[_WholeArray]") -> None:
+    """All flat arrays are read whole: what they take together is held against what is there."""
+    flat = [array for array in arrays if len(array.shape) < 4]
+    stored = sum(array.stored for array in flat)
+    if path.is_file():
+        stored = min(stored, regular(path))
+    require_stored(sum(bytes_of(array.shape, array.dtype) for array in flat), stored)
 
 
 def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
@@ -113,44 +184,89 @@ def _zarr() -> Any:
 class _WholeArray:
     """A zarr array that does not pass a missing chunk off as zeros."""
 
-    def __init__(self, array: Any, path: Path, key: str) -> None:
-        self._array, self._path, self._key = array, path, key
-        self.shape, self.dtype = tuple(array.shape), array.dtype
+    def __init__(self, store: Store, layout: Layout, path: Path, key: str) -> None:
+        self._store, self._layout, self._path, self._place = store, layout, path, key
+        self._key = key.rpartition("/")[2]
+        self.shape, self.dtype = layout.shape, layout.dtype
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        return self._store.sizes(self._place)
+
+    @property
+    def stored(self) -> int:
+        """Bytes that are stored of it."""
+        return sum(self._sizes.values())
 
     @cached_property
     def _missing(self) -> int:
-        return self._array.nchunks - self._array.nchunks_initialized
+        chunks, known = math.prod(self._layout.grid), self._sizes
+        if chunks > len(known):  # a stranger can declare more chunks than could ever be counted
+            return chunks - sum(1 for key in known if key[-1:].isdecimal())
+        return sum(self._layout.key(place) not in known for place in np.ndindex(*self._layout.grid))
 
     @property
     def blocks(self) -> NDArray[np.int64]:
         """Where each stretch of time ends that is stored, and so read, in one piece."""
-        steps, chunk = self.shape[0], max(self._array.chunks[0], 1)
+        steps, chunk = self.shape[0], self._layout.chunks[0]
         stretch = chunk * -(-TOGETHER // chunk)
         return np.append(np.arange(stretch, steps, stretch), steps)
 
     def fingerprint(self) -> list[Any]:
         """Changes when what is stored does."""
-        if self._path.is_file():
-            return [stamp(self._path), self._key]
-        folder = self._path / "data" / self._key
-        return [[str(file.relative_to(folder)), *stamp(file)] for file in sorted(folder.rglob("*"))]
+        return self._store.fingerprint(self._place)
 
     def __getitem__(self, key: Any, /) -> Any:
         with damage_told(self._path, self._key):
             return self._read(key)
 
     def _read(self, key: Any) -> Any:
-        missing = self._missing
-        if missing:
+        if self._missing:
             raise DataError(
-                f"{missing} of {self._array.nchunks} chunks are not there, and would be read as "
-                f"{self._array.fill_value}; if that is what they hold, write empty chunks, too"
+                f"{self._missing} of {math.prod(self._layout.grid)} chunks are not there, and "
+                "would be read as zeros; if that is what they hold, write empty chunks, too"
             )
-        values = self._array.oindex[key] if isinstance(key, np.ndarray) else self._array[key]
-        expected = self._array.attrs.get(CHECKSUM)
+        if isinstance(key, slice):
+            wanted = np.arange(*key.indices(self.shape[0]))
+        else:
+            wanted = np.arange(self.shape[0])[key]
+        values = self._rows(np.atleast_1d(wanted).reshape(-1))
+        values = values.reshape(*np.shape(wanted), *self.shape[1:])
+        expected = self._layout.attributes.get(CHECKSUM)
         whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)
         if whole and expected is not None:
             found = _sum(values, _begin(self.shape, self.dtype))
             if found != expected:
                 raise DataError("its numbers are not those that were written")
         return values
+
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows of those numbers, in their order; each chunk is unpacked once."""
+        layout, size = self._layout, self._layout.chunks[0]
+        require_stored(bytes_of((len(rows), *self.shape[1:]), self.dtype), self.stored)
+        values = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for first in np.unique(rows // size):
+            here = np.flatnonzero(rows // size == first)
+            inside = _span(rows[here] - first * size)
+            for rest in np.ndindex(*layout.grid[1:]):
+                chunk = self._chunk((int(first), *rest))
+                spans = [
+                    slice(i * n, min((i + 1) * n, end))
+                    for i, n, end in zip(rest, layout.chunks[1:], self.shape[1:], strict=True)
+                ]
+                within = tuple(slice(0, span.stop - span.start) for span in spans)
+                values[(_span(here), *spans)] = chunk[(inside, *within)]
+        return values
+
+    def _chunk(self, place: tuple[int, ...]) -> NDArray[Any]:
+        key, most = self._layout.key(place), most_stored(self._layout.chunk_bytes)
+        require_stored(self._layout.chunk_bytes, self._sizes[key])
+        starts = (i * n for i, n in zip(place, self._layout.chunks, strict=True))
+        extent = tuple(end - start for end, start in zip(self.shape, starts, strict=True))
+        return self._layout.decode(self._store.read(f"{self._place}/{key}", most), extent)
+
+
+def _span(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """The same rows, as a slice where they follow one another: no copy of them is then made."""
+    start, count = int(rows[0]), len(rows)
+    return slice(start, start + count) if np.all(np.diff(rows) == 1) else rows

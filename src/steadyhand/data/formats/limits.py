@@ -1,0 +1,55 @@
+"""What a stranger's arrays may be: numbers, shapes, names, and bytes beside what is stored.
+
+What is not in a list here is refused with a `ValueError` whose text goes on from "it": the array is
+then left out, or the set refused where it cannot do without.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from steadyhand.disk import LARGEST_NUMBER
+
+FREE = 1 << 28
+"""Bytes of numbers that are always made room for."""
+RATIO = 1000
+"""Beyond those, numbers take at most so many times what is stored of them."""
+DIMENSIONS = 16
+NEEDED = ("action", "episode_ends", "rate_hz")
+"""Arrays whose refusal is that of the set."""
+
+
+def require_numbers(dtype: np.dtype[Any]) -> None:
+    """Refuse what is not bool, whole numbers or floats of at most 8 bytes."""
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise ValueError(
+            "it holds objects, which are never unpickled; store numbers"
+            if dtype.hasobject
+            else f"it holds {str(dtype)[:40]!a}, not numbers of at most 8 bytes; store those"
+        )
+
+
+def whole_numbers(values: Any, *, least: int = 0) -> tuple[int, ...]:
+    """A shape: a list of whole numbers, none below `least`."""
+    listed = isinstance(values, list | tuple) and len(values) <= DIMENSIONS
+    if not listed or not all(type(n) is int and least <= n < LARGEST_NUMBER for n in values):
+        raise ValueError(f"its shape or chunks are {repr(values)[:60]!a}, which cannot be")
+    return tuple(values)
+
+
+def bytes_of(shape: Iterable[int], dtype: np.dtype[Any]) -> int:
+    return math.prod(shape) * dtype.itemsize
+
+
+def require_stored(needed: int, stored: int) -> None:
+    """Refuse numbers that take far more bytes than what is stored of them could hold."""
+    if needed > max(FREE, RATIO * stored):
+        raise ValueError(f"it would take {needed} bytes, and {stored} are stored of it")
+
+
+def require_name(name: str) -> None:
+    """Refuse names that are paths out of the data, or cannot be shown."""
+    if not name.isprintable() or not all(part not in ("", ".", "..") for part in name.split("/")):
+        raise ValueError("it has a name that no feature can have; write it under another one")

@@ -1,0 +1,122 @@
+"""Where a zarr group lies: a folder or a zip archive, as keys with bytes of a known size.
+
+Nothing outside is opened, no pipe, and nothing larger than what is asked for.
+"""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from steadyhand.data.files import stamp
+from steadyhand.disk import LARGEST_TEXT, inside, parse_json, regular
+
+PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class Store(Protocol):
+    """Keys with parts joined by slashes, as `data/action/0.0`."""
+
+    def children(self, key: str) -> list[str]:
+        """The names of the groups and arrays in a group."""
+        ...
+
+    def sizes(self, key: str) -> dict[str, int]:
+        """The stored bytes of everything below a key, by the rest of its key."""
+        ...
+
+    def fingerprint(self, key: str) -> list[Any]:
+        """Changes when what is below a key does."""
+        ...
+
+    def read(self, key: str, at_most: int) -> bytes:
+        """Raises `FileNotFoundError`, `OSError`, `ValueError`."""
+        ...
+
+
+def open_store(path: Path) -> Store:
+    """Raises `OSError`, `ValueError` where the archive is none."""
+    return _Folder(path) if path.is_dir() else _Archive(path)
+
+
+def read_description(store: Store, key: str) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none."""
+    try:
+        found = parse_json(store.read(key, LARGEST_TEXT).decode())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"its {key.rpartition('/')[2]} cannot be read ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"its {key.rpartition('/')[2]} holds no object")
+    return found
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def children(self, key: str) -> list[str]:
+        return sorted(entry.name for entry in inside(self._path, key).iterdir() if entry.is_dir())
+
+    def sizes(self, key: str) -> dict[str, int]:
+        top, found = inside(self._path, key), {}
+        for folder, _, names in os.walk(top):
+            within = os.path.relpath(folder, top).replace(os.sep, "/")
+            for name in names:
+                size = stamp(Path(folder, name))[1]
+                found[name if within == "." else f"{within}/{name}"] = size
+        return found
+
+    def fingerprint(self, key: str) -> list[Any]:
+        top = inside(self._path, key)
+        return [[str(file.relative_to(top)), *stamp(file)] for file in sorted(top.rglob("*"))]
+
+    def read(self, key: str, at_most: int) -> bytes:
+        file = inside(self._path, key)
+        _require_size(regular(file), at_most)
+        return file.read_bytes()
+
+
+class _Archive:
+    def __init__(self, path: Path) -> None:
+        self._path, self._archive = path, zipfile.ZipFile(path)
+
+    def _below(self, key: str) -> Iterator[tuple[str, int]]:
+        start = f"{key}/"
+        for info in self._archive.infolist():
+            if info.filename.startswith(start):
+                yield info.filename.removeprefix(start), info.compress_size
+
+    def children(self, key: str) -> list[str]:
+        found = sorted({name.partition("/")[0] for name, _ in self._below(key) if "/" in name})
+        if not found:
+            raise FileNotFoundError(f"there is nothing in '{key}'")
+        return found
+
+    def sizes(self, key: str) -> dict[str, int]:
+        return dict(self._below(key))
+
+    def fingerprint(self, key: str) -> list[Any]:
+        return [stamp(self._path), key.rpartition("/")[2]]
+
+    def read(self, key: str, at_most: int) -> bytes:
+        try:
+            info = self._archive.getinfo(key)
+        except KeyError:
+            raise FileNotFoundError(f"there is no '{key}'") from None
+        _require_size(info.file_size, at_most)
+        if info.compress_type not in PLAIN or info.flag_bits & 1:
+            raise ValueError("it is packed or locked in a way that is not read here")
+        try:
+            with self._archive.open(info) as member:
+                return member.read(at_most)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise ValueError(f"its part of the archive is damaged ({error})") from error
+
+
+def _require_size(size: int, at_most: int) -> None:
+    if size > at_most:
+        raise ValueError(f"it has {size} bytes where {at_most} are the most that can be right")
