@@ -68,6 +68,9 @@ class TestGaussian:
         drawn = head(random(40_000, 2, 2), conditions(40_000))
         torch.testing.assert_close(drawn.mean(0), self.distribution().mean, atol=0.03, rtol=0)
         torch.testing.assert_close(drawn.std(0), self.distribution().stddev, atol=0.03, rtol=0)
+        cool = GaussianHead(Says(self.rows), clip=None, temperature=0.5)
+        drawn = cool(random(40_000, 2, 2), conditions(40_000))
+        torch.testing.assert_close(drawn.std(0), self.distribution().stddev / 2, atol=0.02, rtol=0)
         still = GaussianHead(Says(self.rows), temperature=0)(random(3, 2, 2), conditions(3))
         torch.testing.assert_close(still, self.rows[:, :2].expand(3, 2, 2))
 
@@ -101,6 +104,14 @@ class TestMixture:
         assert float(nearest.values.max()) < 1e-5, "each chunk is one component's mean, whole"
         shares = torch.bincount(nearest.indices, minlength=3) / 20_000
         torch.testing.assert_close(shares, wanted.mixture_distribution.probs, atol=0.01, rtol=0)
+
+    def test_temperature_scales_the_deviations_and_not_the_choice(self) -> None:
+        noise, choice = random(100, 2, 2), random(100, 1, 2, 2, seed=1)
+        still, cool, warm = (
+            self.head(temperature=t)(noise, conditions(100), choice) for t in (0, 0.5, 1)
+        )
+        assert not torch.allclose(still, warm)
+        torch.testing.assert_close(cool, (still + warm) / 2)
 
     def test_it_asks_for_the_noise_that_chooses(self) -> None:
         with pytest.raises(ConfigurationError, match="pass step_noise"):
@@ -151,6 +162,13 @@ class TestBins:
             torch.testing.assert_close(found, other, atol=0.03, rtol=0)
         within = (drawn[:, 0] + 1.5) / 0.5 % 1
         assert float(within.mean()) == pytest.approx(0.5, abs=0.01), "evenly over a bin"
+
+    def test_at_half_the_temperature_shares_are_squared(self) -> None:
+        head = self.head(temperature=0.5, clip=None)
+        drawn = head(random(40_000, 2, 1), conditions(40_000))[:, 0, 0]
+        found = torch.bincount(((drawn + 1.5) / 0.5).long().clamp(0, 5), minlength=6) / 40_000
+        squared = self.shares(head, 0)[0] ** 2
+        torch.testing.assert_close(found, squared / squared.sum(), atol=0.01, rtol=0)
 
     def test_at_temperature_zero_the_likeliest_is_drawn(self) -> None:
         head = self.head(temperature=0)
@@ -238,6 +256,13 @@ class TestShortcut:
             sampler = JumpSampler(exact, steps, clip=None)
             found = sampler(noise, conditions(200).double())
             torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+    def test_temperature_scales_the_noise(self) -> None:
+        noise, condition = random(9, 3, 2).double(), conditions(9).double()
+        cool = JumpSampler(ExactJumps(), 2, clip=None, temperature=0.5)(noise, condition)
+        warm = JumpSampler(ExactJumps(), 2, clip=None)
+        torch.testing.assert_close(cool, warm(0.5 * noise, condition))
+        assert not torch.allclose(cool, warm(noise, condition))
 
     def test_exact_jumps_agree_with_their_halves(self) -> None:
         """What the loss asks of a jump is what the exact network answers."""

@@ -266,3 +266,14 @@ def test_solvers_that_cannot_serve_regression_say_so() -> None:
 
     with pytest.raises(ConfigurationError, match=r"'ddim' for the others and Regression"):
         Sampler(Denoiser(), Regression(), solvers.dpmpp_2m, 1)
+
+
+def test_temperature_scales_the_noise_that_sampling_starts_from() -> None:
+    noise, _ = draws(5)
+    cool = Sampler(Denoiser(), Flow(), steps=5, clip=None, temperature=0.5)(noise, CONDITION)
+    torch.testing.assert_close(
+        cool, Sampler(Denoiser(), Flow(), steps=5, clip=None)(0.5 * noise, CONDITION)
+    )
+    assert not torch.allclose(
+        cool, Sampler(Denoiser(), Flow(), steps=5, clip=None)(noise, CONDITION)
+    )

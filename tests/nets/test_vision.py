@@ -118,6 +118,25 @@ def test_jitter_is_for_training_only() -> None:
     assert not torch.equal(encoder(seen), encoder(seen))
 
 
+def test_jitter_brightens_and_darkens_and_changes_contrast_both_ways() -> None:
+    encoder = replace(TINY, jitter=0.4, crop=1.0).build(spec_of(front=(24, 24, 3)))
+    seen = []
+    encoder.networks[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    striped = torch.full((1000, 2, 24, 24, 3), 0.1)
+    striped[:, :, ::2] = -0.1
+    with torch.no_grad():
+        encoder.train()({"front": striped, "state": torch.zeros(1000, 2, 3)})
+    found = seen[0].unflatten(0, (1000, 2))
+    assert torch.equal(found[:, 0], found[:, 1]), "the pictures of a window alike"
+    brightness = found[:, 0].mean((1, 2, 3))
+    contrast = found[:, 0, 0, 1, 0] - found[:, 0, 0, 0, 0]
+    for change, size in ((brightness, 0.4), (contrast / 0.2 - 1, 0.4)):
+        assert -size <= float(change.min()) < -0.98 * size
+        assert 0.98 * size < float(change.max()) <= size + 1e-6
+        assert abs(float(change.mean())) < 0.03
+    assert abs(float(torch.corrcoef(torch.stack([brightness, contrast]))[0, 1])) < 0.1
+
+
 def test_the_policy_resizes_as_the_store_does() -> None:
     from steadyhand.data.resize import resize_frames
 
@@ -158,6 +177,15 @@ def seeing(config):
         policy=replace(config.policy, encoder=replace(TINY, crop=1.0)),
         validation_share=0.25,
     )
+
+
+def test_black_is_minus_one_and_white_is_one(filmed, seeing) -> None:
+    policy = build_policy(seeing, filmed)
+    name = policy.spec.images[0].name
+    shades = torch.tensor([0, 51, 255], dtype=torch.uint8)
+    seen = policy.normaliser(name, shades.view(3, 1, 1, 1, 1).expand(3, 2, 8, 8, 3))
+    wanted = torch.tensor([-1, -0.6, 1.0]).view(3, 1, 1, 1, 1).expand_as(seen)
+    torch.testing.assert_close(seen, wanted, atol=1e-6, rtol=0)
 
 
 def test_a_policy_learns_to_see_where_a_square_is(filmed, seeing) -> None:

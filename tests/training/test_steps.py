@@ -1,0 +1,173 @@
+"""What a step of training does, looked at from inside: gradients, moments, decay, rate and noise.
+
+And what the validation loss is of.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from steadyhand.data import Episodes
+from steadyhand.nets.denoisers import UNetConfig
+from steadyhand.recipes.methods import METHODS
+from steadyhand.training.loader import split
+from steadyhand.training.train import build_policy
+from steadyhand.training.trainer import Trainer
+
+
+@pytest.fixture
+def trainer(config, episodes) -> Trainer:
+    return Trainer(build_policy(config, episodes), episodes, config)
+
+
+def norm(trainer: Trainer) -> float:
+    """Of the gradient that the last step used."""
+    parts = [p.grad.norm() for p in trainer.policy.parameters() if p.grad is not None]
+    return float(torch.stack(parts).norm())
+
+
+def test_the_gradient_is_clipped(config, episodes) -> None:
+    policy = build_policy(config, episodes)
+    free = Trainer(policy, episodes, replace(config, clip_norm=1e9))
+    free.step(0)
+    bound = norm(free) / 7
+    tight = Trainer(policy, episodes, replace(config, clip_norm=bound))
+    tight.step(0)
+    assert norm(tight) == pytest.approx(bound, rel=1e-3)
+    # What AdamW learned of it is what was clipped.
+    for parameter in tight.policy.parameters():
+        if parameter.grad is not None:
+            moments = tight.optimiser.state[parameter]
+            torch.testing.assert_close(moments["exp_avg"], 0.05 * parameter.grad)
+
+
+def test_each_moment_has_its_own_decay(config, episodes) -> None:
+    config = replace(config, betas=(0.75, 0.9))
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    trainer.step(0)
+    for parameter in trainer.policy.parameters():
+        if parameter.grad is not None:
+            moments = trainer.optimiser.state[parameter]
+            torch.testing.assert_close(moments["exp_avg"], 0.25 * parameter.grad)
+            torch.testing.assert_close(moments["exp_avg_sq"], 0.1 * parameter.grad.square())
+
+
+@pytest.mark.parametrize("method", ["flow", "bins"])
+def test_weight_decay_is_for_matrices(config, episodes, method) -> None:
+    network = UNetConfig(widths=(16, 32), step_width=16)
+    process, sampler = METHODS[method]
+    parts = replace(config.policy, denoiser=network, process=process, sampler=sampler)
+    config = replace(config, policy=parts, weight_decay=0.5)
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    before = {name: p.detach().clone() for name, p in trainer.policy.named_parameters()}
+    for parameter in trainer.policy.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    trainer.optimiser.step()
+    embeddings = {
+        f"{name}.weight"
+        for name, module in trainer.policy.named_modules()
+        if isinstance(module, torch.nn.Embedding)
+    }
+    assert bool(embeddings) == (method == "bins")
+    kept = 1 - 0.5 * config.learning_rate
+    for name, parameter in trainer.policy.named_parameters():
+        decayed = parameter.ndim >= 2 and name not in embeddings
+        torch.testing.assert_close(parameter.detach(), before[name] * (kept if decayed else 1))
+
+
+def test_the_learning_rate_is_that_of_the_step(config, episodes) -> None:
+    config = replace(config, steps=100, warmup_steps=10)
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    for number, share in ((0, 1 / 11), (9, 10 / 11), (10, 1.0), (55, 0.5)):
+        trainer.step(number)
+        rates = [group["lr"] for group in trainer.optimiser.param_groups]
+        assert rates == pytest.approx([share * config.learning_rate] * 2)
+
+
+def drawn(trainer: Trainer, number: int) -> tuple[torch.Tensor, np.ndarray]:
+    """The noise and the uniform numbers that a step handed to the loss."""
+    kept = []
+    trainer.policy.sampler.loss = lambda x0, eps, uniform, condition, *rest: (  # type: ignore[method-assign]
+        kept.append((eps.clone(), uniform)) or condition.sum() * 0 + trainer_sum(trainer)
+    )
+    trainer.step(number)
+    return kept[0]
+
+
+def trainer_sum(trainer: Trainer) -> torch.Tensor:
+    return sum((p.sum() for p in trainer.policy.parameters()), torch.zeros(()))
+
+
+def test_times_are_anywhere_in_their_stratum(trainer) -> None:
+    parts, places = [], []
+    for number in range(40):
+        _, uniform = drawn(trainer, number)
+        assert sorted((uniform * len(uniform)).astype(int)) == list(range(len(uniform)))
+        parts.append(uniform * len(uniform) % 1)
+        places.append(uniform[0])
+    inside = np.concatenate(parts)
+    assert np.quantile(inside, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.05)
+    assert np.std(places) > 0.2, "which window has which stratum is by chance too"
+
+
+def test_each_step_has_noise_of_its_own(trainer) -> None:
+    (first, times), (second, others) = drawn(trainer, 0), drawn(trainer, 1)
+    again, same = drawn(trainer, 0)
+    assert torch.equal(first, again)
+    assert np.array_equal(times, same)
+    assert not torch.allclose(first, second)
+    assert not np.allclose(times, others)
+    assert abs(float(first.mean())) < 0.2
+    assert float(first.std()) == pytest.approx(1, abs=0.15)
+
+
+def changed(episodes: Episodes, numbers) -> Episodes:
+    """The same with the actions of some episodes turned round in time: their numbers as before."""
+    action = episodes.read("action").copy()
+    for number in numbers:
+        rows = slice(episodes.starts[number], episodes.ends[number])
+        action[rows] = action[rows][::-1]
+    arrays = {key: episodes.read(key) for key in episodes.arrays}
+    return Episodes({**arrays, "action": action}, episodes.ends, rate_hz=episodes.rate_hz)
+
+
+def test_validation_is_on_the_held_out_windows(config, episodes) -> None:
+    policy = build_policy(config, episodes)
+    training, held_out = split(config, episodes)
+
+    def loss(numbers) -> float | None:
+        return Trainer(policy, changed(episodes, numbers), config).validation_loss()
+
+    assert loss([]) == loss(training)
+    assert loss([]) != loss(held_out)
+    none = replace(config, validation_share=0.0)
+    assert Trainer(policy, episodes, none).validation_loss() is None
+
+
+def test_validation_is_of_the_averaged_weights(trainer) -> None:
+    for number in range(3):
+        trainer.step(number)
+    before = trainer.validation_loss()
+    with torch.no_grad():
+        for parameter in trainer.policy.parameters():
+            parameter.add_(1)
+    assert trainer.validation_loss() == before
+    with torch.no_grad():
+        for parameter in trainer.average.module.parameters():
+            parameter.add_(1)
+    assert trainer.validation_loss() != before
+
+
+def test_validation_counts_every_window_once(config, episodes) -> None:
+    """Also where the last batch is smaller: the loss of each window counts the same."""
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    sizes = []
+    trainer.average.module.sampler.loss = lambda x0, *_: (  # type: ignore[method-assign]
+        sizes.append(len(x0)) or torch.tensor(float(len(sizes)))
+    )
+    found = trainer.validation_loss()
+    assert len(set(sizes)) == 2
+    assert sum(sizes) == len(trainer.validation)
+    assert found == pytest.approx(np.average(np.arange(1, len(sizes) + 1), weights=sizes))
