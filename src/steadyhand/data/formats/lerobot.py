@@ -101,7 +101,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             arrays[key] = made
     for key in tables[found[0].table].columns:
         if key not in features:
-            left_out[key] = "it is not declared in meta/info.json"
+            left_out[told(key)] = "it is not declared in meta/info.json"
     return Episodes(
         arrays,
         np.cumsum([episode.steps for episode in found]),

@@ -4,7 +4,6 @@ An index is a stranger's: its numbers count something, its paths stay in the fol
 of paths is filled in with the words known here and nothing else.
 """
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -59,9 +58,10 @@ def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], 
     found = []
     for where, line in lines:
         number, steps = _count(where, line, "episode_index"), _count(where, line, "length")
-        usual = path / "data" / f"chunk-{number // 1000:03d}" / f"episode_{number:06d}.parquet"
+        usual = f"data/chunk-{number // 1000:03d}/episode_{number:06d}.parquet"
+        table = tables.get(number) or within(path, usual)
         clips = {key: (files[number], 0.0) for key, files in videos.items() if number in files}
-        found.append(IndexedEpisode(number, steps, tables.get(number, usual), videos=clips))
+        found.append(IndexedEpisode(number, steps, table, videos=clips))
     there = (path / "meta" / "tasks.jsonl").exists()
     return _sorted(path, found), _tasks(_lines(path, "meta/tasks.jsonl") if there else [])
 
@@ -69,7 +69,7 @@ def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], 
 def _by_number(path: Path, folder: str, pattern: str, part: str | None = None) -> dict[int, Path]:
     """The files by the number in their names; of two of one number, the first by path."""
     found: dict[int, Path] = {}
-    for file in sorted((path / folder).rglob(pattern), reverse=True):
+    for file in sorted(within(path, folder).rglob(pattern), reverse=True):
         number = file.stem.removeprefix("episode_")
         inner = file.relative_to(path)
         if number.isdecimal() and (part is None or part in inner.parts[1:]):
@@ -81,7 +81,7 @@ def index_v3(
     path: Path, info: dict[str, Any], cameras: Sequence[str]
 ) -> tuple[list[IndexedEpisode], tuple[str, ...]]:
     """Many episodes a file; an index in parquet says where each begins."""
-    files = sorted((path / "meta" / "episodes").rglob("*.parquet"))
+    files = sorted(within(path, "meta/episodes").rglob("*.parquet"))
     if not files:
         raise DataError(f"{path} has no meta/episodes/*/*.parquet, its index. Copy it again.")
     templates = info.get("data_path", DATA_PATH), info.get("video_path", VIDEO_PATH)
@@ -158,7 +158,7 @@ def _filled(
 def _count(where: str | Path, line: dict[str, Any], key: str) -> int:
     """A number that counts something."""
     value = line.get(key)
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+    if isinstance(value, float) and abs(value) < MOST and value == int(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MOST:
         raise DataError(f"{where}: {key} is {told(repr(value))}, where a count belongs. Mend it.")

@@ -135,7 +135,7 @@ class Table:
     def _listed(self, name: str, column: Any) -> list[Any]:
         if not hasattr(column.type, "index_type"):
             if str(column.type) not in NUMBERS:
-                raise self.damaged(f"'{name}' holds {told(column.type)}", way="")
+                raise self.damaged(f"'{name}' holds {told(column.type)}, not numbers", way="")
             return column.to_pylist()
         values: list[Any] = []
         for chunk in column.chunks:

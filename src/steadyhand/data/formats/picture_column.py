@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.files import LEAVE, stamp, told
+from steadyhand.data.files import AGAIN, LEAVE, require_whole, stamp, told
+from steadyhand.data.formats.lerobot_index import within
 from steadyhand.data.formats.parquet import Table
-from steadyhand.disk import inside, regular
 from steadyhand.errors import DataError, MissingExtraError
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -71,13 +71,17 @@ class Images:
         _, rows, cells = self._held
         library = picture_library()
         try:
-            with library.open(
-                self._source(cells[row - rows.start].as_py()), formats=FORMATS
-            ) as picture:
+            source = self._source(cells[row - rows.start].as_py(), episode)
+            with library.open(source, formats=FORMATS) as picture:
                 return self._decoded(picture)
+        except DataError:
+            raise
+        except library.UnidentifiedImageError as error:
+            why, way, cause = f"it is no {', '.join(FORMATS)}", LEAVE, error
         except Exception as error:  # a damaged picture can raise nearly anything
-            why = f"the picture '{self._name}' of its row {row} ({told(error)})"
-            raise table.damaged(why, episode, LEAVE) from error
+            why, way, cause = told(error), AGAIN if isinstance(error, OSError) else LEAVE, error
+        why = f"the picture '{self._name}' of its row {row} ({why})"
+        raise table.damaged(why, episode, way) from cause
 
     def measures(self) -> str | None:
         """What the first picture holds instead of colour, by its header."""
@@ -97,15 +101,15 @@ class Images:
         except DataError as error:
             raise DataError(str(error), episode=episode, file=error.file) from error
 
-    def _source(self, cell: Any) -> Any:
+    def _source(self, cell: Any, episode: int) -> Any:
         """What Pillow opens: bytes in memory, or a file of the data set."""
         data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, "")
         if isinstance(data, bytes) and data:
             return io.BytesIO(data)
         if not isinstance(path, str) or not path:
             raise ValueError("the cell is empty")
-        file = inside(self._root, path)
-        regular(file)
+        file = within(self._root, path)
+        require_whole(f"The picture {file} of episode {episode}", file, None, episode)
         return file
 
     def _decoded(self, picture: Any) -> NDArray[np.uint8]:
