@@ -85,8 +85,9 @@ class Images:
 
     def measures(self) -> str | None:
         """What the first picture holds instead of colour, by its header."""
+        table, _, _, episode = self._spans[0]
         try:
-            source = self._source(self._spans[0][0].first(self._name))
+            source = self._source(table.first(self._name), episode)
             with source.open("rb") if isinstance(source, Path) else source as content:
                 if content.read(4) in MEASURED:
                     return "in TIFF or EXR"
