@@ -47,19 +47,23 @@ def main() -> None:
         return
     episodes = open_episodes(DATA)
     feature = Feature.select(CAMERA, episodes.shapes, SIZE)
-    seen = make_windows(episodes, Chunking(obs_steps=2)).observation
+    seen = make_windows(episodes, Chunking(obs_steps=2))
     raw = episodes.arrays[CAMERA]
     frames = with_frames(episodes, [feature]).arrays[CAMERA]
     count = len(seen)
     found = {
         "frame store, batches of 64": rate(
-            lambda windows: torch.from_numpy(frames[seen[windows]]), count, 64
+            lambda windows: torch.from_numpy(frames[seen.observation(windows)]), count, 64
         ),
         "frame store, one at a time": rate(
-            lambda windows: torch.from_numpy(frames[seen[windows]]), count, 1
+            lambda windows: torch.from_numpy(frames[seen.observation(windows)]), count, 1
         ),
         "decoded from the mp4 each time": rate(
-            lambda windows: torch.from_numpy(resize_frames(raw[seen[windows[0]]], SIZE)), count, 1
+            lambda windows: torch.from_numpy(
+                resize_frames(raw[seen.observation(windows)[0]], SIZE)
+            ),
+            count,
+            1,
         ),
     }
     if python := os.environ.get("LEROBOT_PYTHON"):

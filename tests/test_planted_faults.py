@@ -102,9 +102,9 @@ FAULTS = [
     ),
     Fault(
         "a constant dimension blown up",
-        "policy/normaliser.py",
-        "SMALLEST_RANGE = 1e-4",
-        "SMALLEST_RANGE = 1e-12",
+        "data/statistics.py",
+        "ROUNDINGS = 8",
+        "ROUNDINGS = 0",
         "policy/test_policy.py -k constant",
     ),
     Fault(
@@ -477,6 +477,48 @@ FAULTS = [
         "(2 * torch.rand(shape, device=pictures.device) - 1) * most",
         "-torch.rand(shape, device=pictures.device) * most",
         "nets/test_vision.py -k brightens",
+    ),
+    Fault(
+        "offsets far from zero taken in float32",
+        "policy/normaliser.py",
+        "kind = np.float64 if far else np.float32",
+        "kind = np.float32",
+        "policy/test_normaliser.py -k robot_is_told",
+    ),
+    Fault(
+        "relative actions subtracted in float32",
+        "training/loader.py",
+        "self._actions = (actions - offset).float().to(device)",
+        "self._actions = (actions.float() - offset.float()).to(device)",
+        "policy/test_normaliser.py -k trained_on",
+    ),
+    Fault(
+        "a normaliser without bounds",
+        "policy/normaliser.py",
+        "size = np.maximum(size, rare / BOUNDS[normalisation])",
+        "pass",
+        "policy/test_normaliser.py -k bounded",
+    ),
+    Fault(
+        "samples held within one deviation",
+        "policy/config.py",
+        'return reach if self.clip == "recorded" else self.clip',
+        'return 1.0 if self.clip == "recorded" else self.clip',
+        "policy/test_normaliser.py -k demonstrations_went",
+    ),
+    Fault(
+        "a batch whose last rows are computed otherwise",
+        "policy/predictor.py",
+        "EVALUATION_BATCH = 64",
+        "EVALUATION_BATCH = 50",
+        "policy/test_alone_or_among_others.py -k unet",
+    ),
+    Fault(
+        "statistics of chunks that cross into the next episode",
+        "data/statistics.py",
+        "[owner[meant] == owner[asked]]",
+        "[owner[meant] >= owner[asked]]",
+        "policy/test_normaliser.py -k all_their_rows",
     ),
 ]
 

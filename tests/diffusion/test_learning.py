@@ -15,7 +15,7 @@ def train_on_two_modes(process, solver, steps: int) -> torch.Tensor:
     """Chunks that are all +0.7 or all -0.7; 400 samples after a short training."""
     torch.manual_seed(0)
     network = ResidualMLP(horizon=4, action_size=1, condition_shape=(1, 1), width=64, blocks=2)
-    sampler = Sampler(network, process, solver, steps)
+    sampler = Sampler(network, process, solver, steps, clip=1.0)
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
     random = np.random.default_rng(0)
     condition = torch.zeros(256, 1, 1)

@@ -1,5 +1,7 @@
 """Heads, MIP, shortcut and consistency models: each against what it must be on paper."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -401,3 +403,40 @@ def test_a_mask_for_a_network_that_takes_none_is_refused() -> None:
     sampler = Sampler(Says(torch.zeros(4, 2)), Flow(), ddim, 2)
     with pytest.raises(ConfigurationError, match=r"Says takes no mask.*DiTConfig"):
         sampler(random(3, 4, 2), conditions(3), mask=torch.ones(3, 1).bool())
+
+
+@pytest.mark.parametrize("process", [Flow(), DDPM(prediction="v"), Regression()])
+def test_actions_that_are_not_normalised_are_left_as_they_are(process) -> None:
+    """On plain tensors nobody knows how large actions are: what is not said is not cut."""
+    aim = torch.full((1, 4, 2), 3.0)
+
+    class Knows(nn.Module):
+        """Answers as a network would that has learned that every action is `aim`."""
+
+        def forward(self, x, t, condition):
+            t = t[:1].double().numpy() / (1 if isinstance(process, DDPM) else 100)
+            (alpha, sigma), (p, q) = process.path(t), process.target(t)
+            eps = (x - float(alpha[0]) * aim) / max(float(sigma[0]), 1e-9)
+            return float(p[0]) * aim + float(q[0]) * eps
+
+    steps = 1 if isinstance(process, Regression) else 5
+    sampler = Sampler(Knows(), process, ddim, steps)
+    assert sampler.clip is None
+    torch.testing.assert_close(sampler(random(2, 4, 2), conditions(2)), aim.expand(2, 4, 2))
+    bounded = Sampler(Knows(), process, ddim, steps, clip=1.0)
+    assert float(bounded(random(2, 4, 2), conditions(2)).max()) == 1.0
+
+
+def test_errors_that_grow_without_a_bound_are_told() -> None:
+    with pytest.warns(UserWarning, match=r"20\d\d times as large.*clip=, the size of the largest"):
+        Sampler(nn.Identity(), DDPM())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Sampler(nn.Identity(), DDPM(), clip=1.0)
+        Sampler(nn.Identity(), DDPM(prediction="sample"))
+
+
+def test_actions_beyond_all_bins_are_told() -> None:
+    head = BinsHead(Says(random(2, 8)), (2, 1), bins=6, bound=1.5, width=8)
+    with pytest.warns(UserWarning, match=r"50% of the actions lie beyond the bins.*±1.5"):
+        head.loss(torch.tensor([[[3.0], [1.0]]]), random(1, 2, 1), np.zeros(1), conditions(1))

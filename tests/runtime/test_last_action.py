@@ -45,8 +45,9 @@ def test_the_controller_tells_what_training_windows_show(episodes) -> None:
         assert (request is not None) == (tick % 2 == 0)
         if request is not None:
             told = request.observation[LAST_ACTION]
-            np.testing.assert_array_equal(told, shown[windows.observation[tick]])
-            controller.accept(actions[windows.action[tick]])
+            step = np.array([tick])
+            np.testing.assert_array_equal(told, shown[windows.observation(step)[0]])
+            controller.accept(actions[windows.action(step)[0]])
         np.testing.assert_array_equal(controller.action(), actions[tick])
 
 

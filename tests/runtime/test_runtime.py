@@ -65,13 +65,15 @@ def test_training_windows_tell_the_same_time(chunking) -> None:
     episodes = Episodes({"time": time, "action": time}, np.cumsum(lengths))
     windows = make_windows(episodes, chunking)
     assert len(windows) == lengths.sum(), "every step of every episode is now, once"
-    now = time[:, 0]
+    now, steps = time[:, 0], np.arange(len(windows))
     last = np.repeat(lengths - 1, lengths)
     meant = now[:, None] + chunking.action_offsets
-    np.testing.assert_array_equal(windows.padded, (meant < 0) | (meant > last[:, None]))
-    np.testing.assert_array_equal(time[windows.action][..., 0], np.clip(meant, 0, last[:, None]))
+    np.testing.assert_array_equal(windows.padded(steps), (meant < 0) | (meant > last[:, None]))
+    np.testing.assert_array_equal(
+        time[windows.action(steps)][..., 0], np.clip(meant, 0, last[:, None])
+    )
     seen = np.maximum(now[:, None] + chunking.observation_offsets, 0)
-    np.testing.assert_array_equal(time[windows.observation][..., 0], seen)
+    np.testing.assert_array_equal(time[windows.observation(steps)][..., 0], seen)
 
 
 def test_execute_can_be_changed_but_not_beyond_the_chunk() -> None:

@@ -199,7 +199,7 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     sound = ready_frames(episodes, policy.spec.images, skip_broken=skip)
     if len(sound) < len(episodes):
         episodes, policy = sound, build_policy(config, sound)
-    warn_of_problems(episodes, policy.spec)
+    warn_of_problems(episodes, policy.spec, policy.normaliser.normalisation)
     if config.task:
         task = make_task(config.task)
         config = replace(config, task=task.name)

@@ -1,18 +1,26 @@
-"""What the numbers of a feature look like: the basis of every normaliser."""
+"""What the numbers of a feature look like: the basis of every normaliser.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+Figures are made one dimension at a time, so that not even the chunks of a large data set are ever
+held as a whole.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.actions import to_relative
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.windows import make_windows
 from steadyhand.spec import Feature, PolicySpec
 
 Numbers = NDArray[np.float64]
+RARE = 1000
+"""Of so many numbers, the highest and the lowest may be accidents."""
+ENOUGH = 100
+"""With fewer numbers than this, none is taken for one."""
+ROUNDINGS = 8
+"""A range of so many steps between neighbouring floating numbers is rounding and no motion."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +35,54 @@ class Statistics:
     """The 1 % quantile."""
     high: Numbers
     """The 99 % quantile."""
+    rare_low: Numbers | None = None
+    """The lowest number, the lowest thousandth left out; None in policies of before."""
+    rare_high: Numbers | None = None
+    """The highest, the highest thousandth left out."""
+    rounding: Numbers | None = None
+    """Ranges up to this are the rounding of the recorded numbers; None in policies of before."""
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> "Statistics":
         """The statistics of values (count, …) over the first axis."""
-        values = values.astype(np.float64)
-        low, high = np.quantile(values, [0.01, 0.99], axis=0)
-        return cls(values.min(0), values.max(0), values.mean(0), values.std(0), low, high)
+        return _assembled(((v, rounding_of(v)) for v in _columns(values)), values.shape[1:])
+
+    def agrees(self, other: "Statistics") -> bool:
+        """Whether both are of the same numbers: sums may be rounded in another order.
+
+        What one of them, of before, does not know is left aside.
+        """
+        summed = {"mean", "deviation"}
+        for name, mine in vars(self).items():
+            theirs = getattr(other, name)
+            if mine is None or theirs is None:
+                continue
+            if mine.shape != theirs.shape or not np.allclose(
+                mine, theirs, rtol=1e-9 * (name in summed), atol=0
+            ):
+                return False
+        return True
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """The dimensions in which nothing moves, as far as their numbers can tell."""
+        extent = self.maximum - self.minimum
+        # In policies of before, a range below 1e-4 was none in any unit, as in the paper's code.
+        return extent < 1e-4 if self.rounding is None else extent <= self.rounding
+
+
+def rounding_of(values: NDArray[Any]) -> float:
+    """The range of one dimension's numbers that rounding alone could make.
+
+    They are as exact as the narrowest of their own kind and float32 that holds all of them.
+    """
+    if values.dtype.kind != "f":
+        return 0.0
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    kind = narrow.dtype if np.array_equal(narrow, values) else values.dtype
+    exact = max(float(np.finfo(kind).eps), float(np.finfo(values.dtype).eps))
+    return ROUNDINGS * exact * float(np.abs(values).max())
 
 
 def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Statistics]:
@@ -47,10 +96,46 @@ def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Sta
 
 def policy_statistics(episodes: Episodes, spec: PolicySpec) -> dict[str, Statistics]:
     """What a policy's normaliser needs; relative actions are seen as the chunks they come in."""
-    found = statistics(episodes, spec.features)
-    if spec.reference is not None:
-        windows = make_windows(episodes, spec.chunking)
-        now = episodes.read(spec.reference)[windows.observation[:, -1:]]
-        chunks = to_relative(episodes.read(spec.action)[windows.action], now)
-        found[spec.action.name] = Statistics.of(chunks[~windows.padded])
-    return found
+    if spec.reference is None:
+        return statistics(episodes, spec.features)
+    found = statistics(episodes, spec.observations)
+    chunks = _relative_columns(episodes, spec, spec.reference)
+    return {**found, spec.action.name: _assembled(chunks, spec.action.shape)}
+
+
+def _columns(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    flat = values.reshape(len(values), -1)
+    return (flat[:, column] for column in range(flat.shape[1]))
+
+
+def _relative_columns(
+    episodes: Episodes, spec: PolicySpec, reference: Feature
+) -> Iterator[tuple[NDArray[Any], float]]:
+    """Each dimension of all rows of all chunks that lie in their episode, and its rounding."""
+    owner = np.repeat(np.arange(len(episodes), dtype=np.int32), episodes.lengths)
+    pair = (_columns(episodes.read(feature)) for feature in (spec.action, reference))
+    for action, now in zip(*pair, strict=True):
+        rows = []
+        for offset in spec.chunking.action_offsets.tolist():
+            meant = slice(max(offset, 0), len(owner) + min(offset, 0))
+            asked = slice(max(-offset, 0), len(owner) - max(offset, 0))
+            rows.append((action[meant] - now[asked])[owner[meant] == owner[asked]])
+        yield np.concatenate(rows), rounding_of(action) + rounding_of(now)
+
+
+def _assembled(columns: Iterable[tuple[NDArray[Any], float]], shape: tuple[int, ...]) -> Statistics:
+    figures = np.array([_figures(values, rounding) for values, rounding in columns])
+    names = [field.name for field in fields(Statistics)]
+    by_name = figures.reshape(-1, len(names)).T
+    return Statistics(**{n: v.reshape(shape) for n, v in zip(names, by_name, strict=True)})
+
+
+def _figures(values: NDArray[Any], rounding: float) -> tuple[float, ...]:
+    """The figures of one dimension, in the order of the fields."""
+    values = values.astype(np.float64)
+    mean, deviation = values.mean(), values.std()
+    low, high = np.quantile(values, [0.01, 0.99], overwrite_input=True)
+    rare = -(-len(values) // RARE) if len(values) >= ENOUGH else 0
+    values.partition([rare, len(values) - 1 - rare])
+    ends = values.min(), values.max()
+    return (*ends, mean, deviation, low, high, values[rare], values[-1 - rare], rounding)

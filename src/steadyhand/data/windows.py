@@ -1,4 +1,4 @@
-"""Windows: which recorded steps make one training example. Pure index arithmetic, no data."""
+"""Windows: which recorded steps make one training example. Pure arithmetic on indices, no data."""
 
 from dataclasses import dataclass
 
@@ -8,35 +8,44 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.spec import Chunking
 
+Steps = NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Windows:
     """One window for every step of every episode, that step being "now".
 
-    Steps outside the episode repeat its edge; `padded` marks the actions that do.
+    Steps outside the episode repeat its edge. Nothing is kept of a window: each is worked out
+    when it is asked for, from the ends of the episodes.
     """
 
-    observation: NDArray[np.int64]
-    """Shape (windows, obs_steps): the recorded step of each observation."""
-    action: NDArray[np.int64]
-    """Shape (windows, horizon): the recorded step of each action."""
-    padded: NDArray[np.bool_]
-    """Shape (windows, horizon): True where an action lies outside its episode."""
+    ends: Steps
+    """Shape (episodes,): the step after the last one of each episode."""
+    chunking: Chunking
 
     def __len__(self) -> int:
-        return len(self.observation)
+        return int(self.ends[-1])
+
+    def observation(self, now: Steps) -> Steps:
+        """The recorded step of each observation, (windows,) → (windows, obs_steps)."""
+        return np.clip(now[:, None] + self.chunking.observation_offsets, *self._edges(now))
+
+    def action(self, now: Steps) -> Steps:
+        """The recorded step of each action, (windows,) → (windows, horizon)."""
+        return np.clip(now[:, None] + self.chunking.action_offsets, *self._edges(now))
+
+    def padded(self, now: Steps) -> NDArray[np.bool_]:
+        """Where an action lies outside its episode, (windows,) → (windows, horizon)."""
+        meant, (first, last) = now[:, None] + self.chunking.action_offsets, self._edges(now)
+        return (meant < first) | (meant > last)
+
+    def _edges(self, now: Steps) -> tuple[Steps, Steps]:
+        """First and last step of the episode that each window lies in, (windows, 1) each."""
+        episode = np.searchsorted(self.ends, now, side="right")
+        first = np.concatenate([[0], self.ends[:-1]])[episode]
+        return first[:, None], self.ends[episode][:, None] - 1
 
 
 def make_windows(episodes: Episodes, chunking: Chunking) -> Windows:
-    """The windows of all episodes, step by step."""
-    now = np.arange(episodes.steps)
-    lengths = episodes.lengths
-    first = np.repeat(episodes.starts, lengths)[:, None]
-    last = np.repeat(episodes.ends - 1, lengths)[:, None]
-    observation = now[:, None] + chunking.observation_offsets
-    action = now[:, None] + chunking.action_offsets
-    return Windows(
-        observation=np.clip(observation, first, last),
-        action=np.clip(action, first, last),
-        padded=(action < first) | (action > last),
-    )
+    """The windows of all episodes; the number of a window is the step that is its "now"."""
+    return Windows(episodes.ends, chunking)

@@ -1,5 +1,7 @@
 """A discretised head: each number of the chunk is drawn from bins, given the numbers before it."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -8,6 +10,9 @@ from torch import Tensor, nn
 from steadyhand.diffusion.denoiser import mean_of_rows
 from steadyhand.diffusion.likelihood import ask_once, clipped, cumulative, require_no_previous
 from steadyhand.diffusion.process import Array
+
+MANY = 0.01
+"""Share of actions beyond the bins that is worth a word."""
 
 
 class BinsHead(nn.Module):
@@ -29,7 +34,7 @@ class BinsHead(nn.Module):
         bins: int = 128,
         bound: float = 2.0,
         width: int = 128,
-        clip: float | None = 1.0,
+        clip: float | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -42,6 +47,7 @@ class BinsHead(nn.Module):
         self.before = nn.Embedding(max(numbers - 1, 1) * bins, width)
         nn.init.normal_(self.before.weight, std=0.1)
         self.mix = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self._looked = False
         self.leave = nn.Parameter(torch.randn(numbers, width, bins) * width**-0.5)
         self.bias = nn.Parameter(torch.zeros(numbers, bins))
 
@@ -83,7 +89,19 @@ class BinsHead(nn.Module):
         weight: Float[Tensor, "batch horizon"] | None = None,
         mask: Bool[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Cross-entropy of each number's bin, given the true ones before it; nothing is noised."""
+        """Cross-entropy of each number's bin, given the true ones before it; nothing is noised.
+
+        Warns, at its first call, where many actions lie beyond the outermost bins.
+        """
+        if not self._looked:
+            self._looked, beyond = True, float((x0.abs() > self.bound).float().mean())
+            if beyond > MANY:
+                warnings.warn(
+                    f"{beyond:.0%} of the actions lie beyond the bins, which end at "
+                    f"±{self.bound:g}: they are learned as if they were there. Normalise the "
+                    "actions, or give a larger bound.",
+                    stacklevel=2,
+                )
         place = (x0 + self.bound) * (self.bins / (2 * self.bound))
         bins = place.flatten(1).long().clamp(0, self.bins - 1)
         known = torch.zeros_like(features := self._features(x0, condition, mask))

@@ -42,7 +42,7 @@ class JumpSampler(nn.Module):
         *,
         share: float = 0.5,
         levels: int = 5,
-        clip: float | None = 1.0,
+        clip: float | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()

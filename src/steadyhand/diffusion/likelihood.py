@@ -28,7 +28,7 @@ class GaussianHead(nn.Module):
         denoiser: nn.Module,
         *,
         smallest_deviation: float = 0.01,
-        clip: float | None = 1.0,
+        clip: float | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class MixtureHead(nn.Module):
         *,
         components: int = 8,
         smallest_deviation: float = 0.01,
-        clip: float | None = 1.0,
+        clip: float | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ step are computed once, when it is built, and enter the graph as constants.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,6 +19,8 @@ from steadyhand.diffusion.solvers import Solver, ddim
 from steadyhand.diffusion.spacing import Spacing, trailing
 from steadyhand.errors import ConfigurationError
 
+LARGEST_GAIN = 100.0
+"""Errors that become larger by more than this have to be bounded."""
 Objective = Callable[..., Tensor]
 """`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
 
@@ -25,7 +28,8 @@ Objective = Callable[..., Tensor]
 class Sampler(nn.Module):
     """Noise (B, H, A) and a condition (B, N, D) in, clean normalised actions (B, H, A) out.
 
-    `clip` bounds x0 in every step (min-max normalised actions lie in ±1); None leaves it free.
+    `clip` bounds x0 in every step: the size of the largest action, 1 where they are normalised to
+    ±1; None leaves it free.
     `temperature` scales the noise that sampling starts from: below 1 the chunks are nearer to the
     likeliest ones and less diverse. `objective` replaces the denoising loss.
     Raises `ConfigurationError` for more steps than the process was trained on, and for a
@@ -40,7 +44,7 @@ class Sampler(nn.Module):
         steps: int = 10,
         *,
         spacing: Spacing = trailing,
-        clip: float | None = 1.0,
+        clip: float | None = None,
         temperature: float = 1.0,
         objective: Objective | None = None,
     ) -> None:
@@ -66,6 +70,14 @@ class Sampler(nn.Module):
         self._inversion: Sequence[Sequence[float]] = invert(process, times).tolist()
         self._embedded: Sequence[float] = process.embedded(times).tolist()
         warn_if_signal_remains(process, float(times[0]))
+        gain = abs(self._inversion[0][1])
+        if clip is None and gain > LARGEST_GAIN:
+            warnings.warn(
+                f"Where sampling begins, an error of the network is {gain:.0f} times as large in "
+                "the actions. Bound them with clip=, the size of the largest, or use prediction "
+                "'sample' or 'v'.",
+                stacklevel=2,
+            )
         self._starts_at_zeros = float(process.path(times[:1])[1][0]) == 0.0
         if self._starts_at_zeros and temperature != 1:
             raise ConfigurationError(

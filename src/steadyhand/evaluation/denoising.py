@@ -15,7 +15,7 @@ from steadyhand.policy.policy import Policy
 @torch.inference_mode()
 def denoising(
     policy: Policy, observation: Mapping[str, NDArray[Any]], noise: NDArray[np.float32]
-) -> NDArray[np.float32]:
+) -> NDArray[np.floating]:
     """The chunk before each network call and after the last one, (S + 1, B, H, A), robot units.
 
     `observation` holds what was recorded, each (B, obs_steps, …), and `noise` is (B, H, A). For
@@ -38,4 +38,4 @@ def denoising(
     frames = [policy.normaliser.inverse(policy.spec.action.name, x) for x in passed]
     if reference is not None:
         frames = [to_absolute(frame, reference) for frame in frames]
-    return torch.stack([*frames, chunk]).float().cpu().numpy()
+    return torch.stack([*frames, chunk]).cpu().numpy()

@@ -90,18 +90,24 @@ class HeldOut:
         self.policy, self.episodes = policy, episodes
         self._device = next(iter((*policy.parameters(), *policy.buffers()))).device
         stored = with_frames(episodes, spec.images)
+        kinds = {True: np.float64, False: np.float32}
         self._arrays = {
             feature.name: stored.arrays[feature.key]
             if feature.kind == "image"
-            else episodes.read(feature).astype(np.float32)
+            else episodes.read(feature).astype(kinds[policy.normaliser.far(feature.name)])
             for feature in spec.observations
         }
-        windows = make_windows(episodes, spec.chunking)
-        rows = slice(spec.chunking.past_rows, None)
-        self.actions = episodes.read(spec.action).astype(np.float32)
-        self.seen = windows.observation
-        self.rows = windows.action[:, rows]
-        self.counts = ~windows.padded[:, rows]
+        self._windows = make_windows(episodes, spec.chunking)
+        self._ahead = slice(spec.chunking.past_rows, None)
+        self.actions = episodes.read(spec.action).astype(np.float64)
+
+    def done(self, steps: NDArray[np.int64]) -> Numbers:
+        """What was done from each step on, (windows, rows from now on, action_size)."""
+        return self.actions[self._windows.action(steps)[:, self._ahead]]
+
+    def counts(self, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows of the chunks of those steps lie in their episode, (windows, rows)."""
+        return ~self._windows.padded(steps)[:, self._ahead]
 
     def usable(self) -> NDArray[np.int64]:
         """The steps with an action before them, evenly spread where there are very many."""
@@ -116,7 +122,7 @@ class HeldOut:
         steps: NDArray[np.int64],
         samples: int,
         watch: Callable[[int], object] = lambda windows: None,
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.floating]:
         """Chunks (samples, windows, rows from now on, action_size) in robot units."""
         policy = self.policy
         device = self._device
@@ -125,9 +131,8 @@ class HeldOut:
         found = []
         for start in range(0, len(steps), BATCH):
             here = steps[start : start + BATCH]
-            raw = {
-                k: torch.from_numpy(v[self.seen[here]]).to(device) for k, v in self._arrays.items()
-            }
+            seen = self._windows.observation(here)
+            raw = {k: torch.from_numpy(v[seen]).to(device) for k, v in self._arrays.items()}
             condition = policy.condition({k: policy.normaliser(k, v) for k, v in raw.items()})
             named = policy.spec.action_relative_to
             reference = None if named is None else raw[named][:, -1:]
@@ -137,17 +142,16 @@ class HeldOut:
                 drawn = np.stack([chunk_noise(int(step), sample, shape) for step in here])
                 noise = torch.from_numpy(drawn).to(device)
                 more = noise[:, 1:] if stochastic else None
-                chunks.append(policy.decode(condition, noise[:, 0], reference, more).float().cpu())
+                chunks.append(policy.decode(condition, noise[:, 0], reference, more).cpu())
             found.append(torch.stack(chunks))
             watch(len(here))
-        rows = slice(policy.spec.chunking.past_rows, None)
-        return torch.cat(found, 1)[:, :, rows].numpy()
+        return torch.cat(found, 1)[:, :, self._ahead].numpy()
 
     def features(self, steps: NDArray[np.int64]) -> NDArray[np.float32]:
         """What was seen at those steps, each observation of equal weight, (windows, numbers)."""
         parts = []
         for feature in self.policy.spec.observations:
-            values = self._arrays[feature.name][self.seen[steps]]
+            values = self._arrays[feature.name][self._windows.observation(steps)]
             if feature.kind == "image":
                 values = np.stack([resize_frames(f, THUMBNAIL) for f in values[:, -1]]) / 127.5 - 1
             else:
@@ -157,7 +161,7 @@ class HeldOut:
             parts.append(flat / np.sqrt(flat.shape[1]))
         return np.concatenate(parts, 1).astype(np.float32)
 
-    def reference(self, steps: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    def reference(self, steps: NDArray[np.int64]) -> NDArray[np.floating] | None:
         """What chunks of those steps are relative to, (windows, 1, action_size)."""
         named = self.policy.spec.action_relative_to
         return None if named is None else np.asarray(self._arrays[named][steps])[:, None]
@@ -205,7 +209,7 @@ def judge(
     steps = data.usable()
     if not len(steps):
         raise DataError("The held-out episodes have one step each; there is nothing to predict.")
-    truth, counts = data.actions[data.rows[steps]], data.counts[steps]
+    truth, counts = data.done(steps), data.counts(steps)
     predicted = data.predict(steps, samples, watch)
     errors = np.abs(predicted - truth)
     owners = np.searchsorted(held_out.ends, steps, side="right")
@@ -243,7 +247,7 @@ def judge(
     )
 
 
-def _nearest(data: HeldOut, steps: NDArray[np.int64], library: HeldOut) -> NDArray[np.float32]:
+def _nearest(data: HeldOut, steps: NDArray[np.int64], library: HeldOut) -> Numbers:
     """The chunks done at the nearest moments, moved along where chunks are relative."""
     known = library.usable()
     there = np.concatenate([library.features(part) for part in _batches(known)])
@@ -253,11 +257,11 @@ def _nearest(data: HeldOut, steps: NDArray[np.int64], library: HeldOut) -> NDArr
         distance = (there**2).sum(1) - 2 * here @ there.T
         places.append(known[distance.argmin(1)])
     found = np.concatenate(places)
-    chunks = library.actions[library.rows[found]]
+    chunks = library.done(found)
     then, now = library.reference(found), data.reference(steps)
     if then is None or now is None:
         return chunks
-    return to_absolute(to_relative(chunks, then), now)
+    return to_absolute(to_relative(chunks, then.astype(np.float64)), now.astype(np.float64))
 
 
 def _batches(steps: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

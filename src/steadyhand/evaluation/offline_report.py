@@ -81,9 +81,9 @@ def _trajectories(policy: Policy, episodes: Episodes, number: int, names: Sequen
     data = HeldOut(policy, episodes.subset([number]))
     steps, execute = len(data.actions), policy.spec.chunking.execute
     starts = np.arange(1, steps, execute)
-    chunks = data.predict(starts, 1)[0]
+    chunks, counts = data.predict(starts, 1)[0], data.counts(np.arange(steps))
     charts = [
-        chart(_lines(data.actions[:, i], starts, chunks[:, :, i], execute, data.counts), name)
+        chart(_lines(data.actions[:, i], starts, chunks[:, :, i], execute, counts), name)
         for i, name in enumerate(names)
     ]
     seconds = steps / policy.spec.rate_hz

@@ -37,7 +37,7 @@ class Episode:
     scores: Scores
     states: NDArray[np.float64]
     """(ticks + 1, numbers): where the world stood, at the start and after each tick."""
-    actions: NDArray[np.float32]
+    actions: NDArray[np.floating]
     """(ticks, action_size), as executed, in robot units."""
     boundaries: tuple[int, ...]
     """The ticks at which a new chunk began, after the first."""
@@ -115,7 +115,7 @@ class _Lane:
         self._observation: Observation = self._environment.reset(seed)
         self._states = [np.array(self._environment.state(), dtype=np.float64)]
         self._controller = self._make_controller(seed=seed)
-        self._actions: list[NDArray[np.float32]] = []
+        self._actions: list[NDArray[np.floating]] = []
         self._boundaries: list[int] = []
         self._frames = [np.array(self._environment.render())] if seed in self._film else []
         return True
@@ -123,7 +123,7 @@ class _Lane:
     def request(self) -> ChunkRequest | None:
         return self._controller.request(self._observation)
 
-    def accept(self, chunk: NDArray[np.float32]) -> None:
+    def accept(self, chunk: NDArray[np.floating]) -> None:
         self._controller.accept(chunk)
         self._boundaries.append(len(self._actions))
 

@@ -10,9 +10,9 @@ from steadyhand.spec import Feature
 def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.ExportedProgram:
     """`torch.export` of `policy`, called as `program.module()(observation, noise[, step_noise])`.
 
-    The batch is dynamic unless given. Observations are (B, obs_steps, …) by key,
-    float32, and uint8 where they are images; noise is
-    (B, horizon, action); step noise, for stochastic solvers, (B, steps, horizon, action).
+    The batch is dynamic unless given. Observations are (B, obs_steps, …) by key: uint8 where they
+    are images, float64 where their numbers lie far from zero for their range, and float32; noise
+    is (B, horizon, action); step noise, for stochastic solvers, (B, steps, horizon, action).
     """
     policy = policy.eval()
     example = example_inputs(policy, batch or 2)
@@ -34,10 +34,14 @@ def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tupl
 
     def seen(feature: Feature, steps: int) -> Tensor:
         if feature.kind == "state":
-            return random(steps, *feature.recorded_shape)
+            return random(steps, *feature.recorded_shape).to(kinds[feature.key])
         shape = (batch, steps, *feature.recorded_shape)
         return torch.randint(256, shape, generator=generator).to(device, torch.uint8)
 
+    kinds: dict[str, torch.dtype] = {}
+    for f in spec.observations:  # features may pick columns of one key
+        kind = policy.normaliser.dtype(f.name)
+        kinds[f.key] = torch.promote_types(kind, kinds.get(f.key, kind))
     steps = spec.chunking.obs_steps
     observation = {f.key: seen(f, steps) for f in spec.observations}
     noise = random(*spec.chunk_shape)

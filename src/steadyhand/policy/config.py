@@ -45,8 +45,8 @@ class SamplerConfig:
     """Fresh noise in DDIM: 0 is deterministic, 1 has the variance of DDPM."""
     spacing: Literal["trailing", "leading"] = "trailing"
     """Which noise levels are visited; `leading` agrees with the paper."""
-    clip: float | None = 1.0
-    """Bound on the normalised actions in each step; None leaves them free."""
+    clip: float | Literal["recorded"] | None = "recorded"
+    """Bound on the normalised actions in each step: that of the recorded ones; None for none."""
     temperature: float = 1.0
     """Scale of the first noise; below 1 chunks are likelier and less diverse."""
 
@@ -62,21 +62,29 @@ class SamplerConfig:
             )
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
             raise ConfigurationError(f"temperature is {self.temperature}; it must be 0 or above.")
-        if self.clip is not None and self.clip <= 0:
-            raise ConfigurationError(f"clip is {self.clip}; it must be positive, or None.")
+        if isinstance(self.clip, int | float) and not self.clip > 0:
+            raise ConfigurationError(
+                f"clip is {self.clip}; it must be positive, 'recorded', or None."
+            )
 
     def build(
-        self, denoiser: nn.Module, process: Process, chunk_shape: tuple[int, int] | None = None
+        self,
+        denoiser: nn.Module,
+        process: Process,
+        chunk_shape: tuple[int, int] | None = None,
+        *,
+        reach: float = 1.0,
     ) -> nn.Module:
         """The sampler that drives `denoiser` down `process`; heads need to know the chunk's shape.
 
-        Raises `ConfigurationError` for a setting that the process would have to ignore.
+        `reach` is the largest size of a recorded action when it is normalised. Raises
+        `ConfigurationError` for a setting that the process would have to ignore.
         """
         from steadyhand.diffusion.distillation import consistency_loss
         from steadyhand.diffusion.sampler import Sampler
 
         if isinstance(process, Head):
-            return self._head(denoiser, process, chunk_shape)
+            return self._head(denoiser, process, chunk_shape, reach)
         if isinstance(process, Consistency) and self.solver != "renoise":
             raise ConfigurationError(
                 f"A consistency model jumps to the clean end in each call: solver 'renoise', not "
@@ -89,13 +97,16 @@ class SamplerConfig:
             solver,
             self.steps,
             spacing=SPACINGS[self.spacing],
-            clip=self.clip,
+            clip=self._bound(reach),
             temperature=self.temperature,
             objective=consistency_loss if isinstance(process, Consistency) else None,
         )
 
+    def _bound(self, reach: float) -> float | None:
+        return reach if self.clip == "recorded" else self.clip
+
     def _head(
-        self, denoiser: nn.Module, head: Head, chunk_shape: tuple[int, int] | None
+        self, denoiser: nn.Module, head: Head, chunk_shape: tuple[int, int] | None, reach: float
     ) -> nn.Module:
         kept = {"solver": "ddim", "spacing": "trailing", "eta": 0.0}
         changed = [name for name, value in kept.items() if getattr(self, name) != value]
@@ -109,7 +120,7 @@ class SamplerConfig:
             denoiser,
             chunk_shape,
             steps=self.steps,
-            clip=self.clip,
+            clip=self._bound(reach),
             temperature=self.temperature,
         )
 
@@ -123,7 +134,8 @@ class PolicyConfig:
     process: Process = field(default_factory=Flow)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     normalisation: Literal["min_max", "mean_std", "quantile"] = "min_max"
-    """Recorded range to ±1, its 1 to 99 % to ±1, or zero mean and unit deviation."""
+    """Recorded range to ±1, its 1 to 99 % to ±1 and the rest within ±3, or zero mean and unit
+    deviation within ±10; what is rarer than one in a thousand is cut there."""
 
     def build(self, spec: PolicySpec, statistics: Mapping[str, Statistics]) -> Policy:
         """An untrained policy for `spec`; its weights come from torch's global generator.
@@ -140,6 +152,7 @@ class PolicyConfig:
             shape = self.process.condition_shape(shape)
             outputs = self.process.outputs(outputs)
         denoiser = self.denoiser.build(spec, shape, outputs)
-        sampler = self.sampler.build(denoiser, self.process, spec.chunk_shape)
         normaliser = Normaliser(spec.features, statistics, self.normalisation)
+        reach = normaliser.reach(spec.action.name)
+        sampler = self.sampler.build(denoiser, self.process, spec.chunk_shape, reach=reach)
         return Policy(spec, encoder, sampler, normaliser, config=self)

@@ -1,27 +1,35 @@
 """Normalisers: robot units to numbers of size one, and back. One scale and offset a dimension."""
 
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from steadyhand.data.statistics import Statistics
-from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.data.statistics import Numbers, Statistics
+from steadyhand.errors import ConfigurationError, DeviceError, unknown
 from steadyhand.spec import Feature
 
 Normalisation = Literal["min_max", "mean_std", "quantile"]
-SMALLEST_RANGE = 1e-4
-"""A dimension that varies by less is centred and not scaled, as in the paper's code."""
+BOUNDS = {"quantile": 3.0, "mean_std": 10.0}
+"""Normalised numbers never lie beyond: what is rarer than one in a thousand is cut there."""
+FAR = 1024.0
+"""Normalised numbers whose zero is so far away are offset in float64; float32 would round them."""
+FAR_CONSTANT = 2.0**16
+"""So are those that never change, in robot units."""
 
 
 class Normaliser(nn.Module):
     """`y = x·scale + offset` for each feature, and its inverse; images (uint8) map to ±1.
 
-    `min_max` maps the recorded range to ±1, `quantile` its 1 to 99 % (so that a few far values do
-    not squeeze the rest), `mean_std` to zero mean and unit deviation. Raises
-    `ConfigurationError` for a feature whose statistics are missing or of another shape.
+    `min_max` maps the recorded range to ±1. `quantile` maps its 1 to 99 % to ±1, so that a few
+    far values do not squeeze the rest, and `mean_std` has zero mean and unit deviation; but no
+    dimension is scaled up so far that all but the rarest thousandth of its numbers would leave ±3
+    (`quantile`) or ±10 (`mean_std`), and what lies beyond is cut. A dimension that does not move
+    is centred and not scaled. Raises `ConfigurationError` for a feature whose statistics are
+    missing or of another shape.
     """
 
     def __init__(
@@ -34,35 +42,92 @@ class Normaliser(nn.Module):
         self.normalisation: Normalisation = normalisation
         self.statistics = dict(statistics)
         self._index: dict[str, int] = {}
+        self._bounds: dict[str, float] = {}
         for number, feature in enumerate(features):
-            scale, offset = _scale_and_offset(feature, self.statistics, normalisation)
+            scale, centre = _scale_and_centre(feature, self.statistics, normalisation)
             self._index[feature.name] = number
-            for kind, values in (("scale", scale), ("offset", offset)):
-                tensor = torch.from_numpy(np.asarray(values, dtype=np.float32))
-                self.register_buffer(f"{kind}_{number}", tensor, persistent=False)
+            found = self.statistics.get(feature.name)
+            if feature.kind == "state" and found is not None and found.rare_low is not None:
+                self._bounds[feature.name] = BOUNDS.get(normalisation, float("inf"))
+            far = feature.kind == "state" and _is_far(found, scale, centre)
+            kind = np.float64 if far else np.float32
+            pair = (scale, centre if far else -scale * centre)
+            for name, values in zip(("scale", "shift"), pair, strict=True):
+                tensor = torch.from_numpy(np.asarray(values, dtype=kind))
+                self.register_buffer(f"{name}_{number}", tensor, persistent=False)
 
     def forward(self, name: str, values: Tensor) -> Tensor:
         """Normalise feature `name`, shape (…, *feature.shape), in float32."""
-        scale, offset = self._numbers(name)
-        return values.to(scale.dtype) * scale + offset
+        scale, shift = self._numbers(name)
+        wide = values.to(scale.dtype)
+        # Far from zero the offset is taken first, in float64; elsewhere one product does.
+        normal = ((wide - shift) * scale).float() if self.far(name) else wide * scale + shift
+        bound = self._bounds.get(name, float("inf"))
+        return normal if bound == float("inf") else normal.clamp(-bound, bound)
 
     def inverse(self, name: str, values: Tensor) -> Tensor:
-        """Back to robot units; the exact inverse up to rounding."""
-        scale, offset = self._numbers(name)
-        return (values.to(scale.dtype) - offset) / scale
+        """Back to robot units, the exact inverse up to rounding; float64 where they are `far`."""
+        scale, shift = self._numbers(name)
+        wide = values.to(scale.dtype)
+        return wide / scale + shift if self.far(name) else (wide - shift) / scale
+
+    def far(self, name: str) -> bool:
+        """Whether the feature lies so far from zero that it is read and given in float64."""
+        return self._numbers(name)[0].dtype == torch.float64
+
+    def dtype(self, name: str) -> torch.dtype:
+        """What the feature's numbers are in robot units: float64 where they are far from zero."""
+        return torch.float64 if self.far(name) else torch.float32
+
+    def reach(self, name: str) -> float:
+        """The largest size that a recorded number has when it is normalised; 1 for `min_max`."""
+        if self.normalisation == "min_max":
+            return 1.0
+        found = self.statistics[name]
+        device = self._numbers(name)[0].device
+        ends = torch.from_numpy(np.stack([found.minimum, found.maximum])).to(self.dtype(name))
+        moving = torch.from_numpy(~found.constant).to(device)
+        return float(torch.where(moving, self(name, ends.to(device)).abs(), 0.0).max())
+
+    def equals(self, other: "Normaliser") -> bool:
+        """Whether both turn the same numbers into the same numbers."""
+        pairs = zip(self.buffers(), other.buffers(), strict=True)
+        same = all(a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in pairs)
+        states = self._index.keys() & self.statistics.keys()
+        return same and all(self.reach(name) == other.reach(name) for name in states)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Normaliser":
+        """Moves to another device, never to another precision."""
+        for name, buffer in self._buffers.items():
+            if buffer is None:
+                continue
+            device = fn(torch.zeros(0, device=buffer.device)).device
+            if device.type == "mps" and buffer.dtype == torch.float64:
+                raise DeviceError(
+                    "This policy's numbers lie so far from zero that they need float64, which MPS "
+                    "has not. Use the CPU, or record them less an offset."
+                )
+            self._buffers[name] = buffer.to(device)
+        return self
 
     def _numbers(self, name: str) -> tuple[Tensor, Tensor]:
         if name not in self._index:
             raise ConfigurationError(unknown("normalised feature", name, self._index))
         number = self._index[name]
-        return self.get_buffer(f"scale_{number}"), self.get_buffer(f"offset_{number}")
+        return self.get_buffer(f"scale_{number}"), self.get_buffer(f"shift_{number}")
 
 
-def _scale_and_offset(
+def _is_far(found: Statistics | None, scale: Numbers, centre: Numbers) -> bool:
+    assert found is not None, "a state has statistics, or was refused"
+    limit = np.where(found.constant, FAR_CONSTANT, FAR)
+    return bool(np.any(np.abs(centre) * scale > limit))
+
+
+def _scale_and_centre(
     feature: Feature, statistics: Mapping[str, Statistics], normalisation: str
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     if feature.kind == "image":
-        return np.array(1 / 127.5), np.array(-1.0)
+        return np.array(1 / 127.5), np.array(127.5)
     if feature.name not in statistics:
         raise ConfigurationError(
             f"There are no statistics for '{feature.name}', so it cannot be normalised. "
@@ -74,20 +139,22 @@ def _scale_and_offset(
             f"The statistics of '{feature.name}' have shape {found.minimum.shape}, "
             f"the feature has {feature.shape}."
         )
-    extent = found.maximum - found.minimum
-    constant = extent < SMALLEST_RANGE
-    if normalisation == "min_max":
-        scale = 2 / np.where(constant, 2, extent)
-        return scale, -scale * (found.maximum + found.minimum) / 2
+    middle, half = (found.maximum + found.minimum) / 2, (found.maximum - found.minimum) / 2
     if normalisation == "mean_std":
-        scale = 1 / np.where(constant | (found.deviation == 0), 1, found.deviation)
-        return scale, -scale * found.mean
-    if normalisation == "quantile":
-        # Where nearly everything is one value, its quantiles say nothing and its range has to do.
-        narrow = found.high - found.low < SMALLEST_RANGE
-        low = np.where(narrow, found.minimum, found.low)
-        high = np.where(narrow, found.maximum, found.high)
-        scale = 2 / np.where(constant, 2, high - low)
-        return scale, -scale * (high + low) / 2
-    known = ["min_max", "mean_std", "quantile"]
-    raise ConfigurationError(unknown("normalisation", normalisation, known))
+        centre, size = found.mean, found.deviation
+    elif normalisation == "quantile":
+        centre, size = (found.high + found.low) / 2, (found.high - found.low) / 2
+    elif normalisation == "min_max":
+        centre, size = middle, half
+    else:
+        raise ConfigurationError(unknown("normalisation", normalisation, ["min_max", *BOUNDS]))
+    if found.rare_low is not None and found.rare_high is not None and normalisation in BOUNDS:
+        rare = np.maximum(found.rare_high - centre, centre - found.rare_low)
+        size = np.maximum(size, rare / BOUNDS[normalisation])
+    least = found.rounding
+    if least is None:  # a policy of before
+        least = np.nextafter(1e-4, 0) if normalisation == "quantile" else 0.0
+    # Where nearly everything is one value, all else says nothing and the range has to do.
+    narrow = 2 * size <= least
+    centre, size = np.where(narrow, middle, centre), np.where(narrow, half, size)
+    return 1 / np.where(found.constant, 1, size), centre

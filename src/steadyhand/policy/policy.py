@@ -63,6 +63,7 @@ class Policy(nn.Module):
 
         `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic
         solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
+        Numbers that lie far from zero for their range are float64, in and out; others float32.
         """
         condition = self.condition(self.normalise(observation))
         return self.decode(condition, noise, self.reference(observation), step_noise, previous)
@@ -87,7 +88,9 @@ class Policy(nn.Module):
     def reference(self, observation: Mapping[str, Tensor]) -> Tensor | None:
         """What chunks are relative to, (B, 1, A) in robot units; None where they are absolute."""
         feature = self.spec.reference
-        return None if feature is None else _pick(observation, feature)[:, -1:].float()
+        if feature is None:
+            return None
+        return _pick(observation, feature)[:, -1:].to(self.normaliser.dtype(feature.name))
 
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""

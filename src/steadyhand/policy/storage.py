@@ -72,7 +72,7 @@ def save_policy(
         "config": None if policy.config is None else encode(policy.config),
         "normalisation": policy.normaliser.normalisation,
         "statistics": {
-            name: {key: value.tolist() for key, value in vars(found).items()}
+            name: {key: value.tolist() for key, value in vars(found).items() if value is not None}
             for name, found in policy.normaliser.statistics.items()
         },
         "provenance": {k: v for k, v in encode(provenance or Provenance()).items() if k != "type"},
@@ -156,9 +156,9 @@ def load_policy(
         from steadyhand.policy.normaliser import Normaliser
 
         encoder, module = parts(spec)
-        if sampler is not None:
-            module = _resampled(module, sampler)
         normaliser = Normaliser(spec.features, statistics, card["normalisation"])
+        if sampler is not None:
+            module = _resampled(module, sampler, normaliser.reach(spec.action.name))
         policy = Policy(spec, encoder, module, normaliser)
     else:
         config = read_config(folder, card)
@@ -169,14 +169,14 @@ def load_policy(
     return policy.to(device).eval()
 
 
-def _resampled(module: nn.Module, sampler: SamplerConfig) -> nn.Module:
+def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> nn.Module:
     """A user's own sampler, driven as `sampler` says."""
     if not isinstance(module, Sampler):
         raise ConfigurationError(
             f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as you want "
             "it, and leave sampler= out."
         )
-    return sampler.build(module.denoiser, module.process)  # type: ignore[arg-type]
+    return sampler.build(module.denoiser, module.process, reach=reach)  # type: ignore[arg-type]
 
 
 def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:

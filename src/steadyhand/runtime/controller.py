@@ -22,8 +22,8 @@ class ChunkController(Protocol):
     """One tick is: `request` with what is seen, `accept` if it asked, then `action`."""
 
     def request(self, observation: Observation) -> ChunkRequest | None: ...
-    def accept(self, chunk: NDArray[np.float32]) -> None: ...
-    def action(self) -> NDArray[np.float32]: ...
+    def accept(self, chunk: NDArray[np.floating]) -> None: ...
+    def action(self) -> NDArray[np.floating]: ...
 
 
 class RecedingHorizon:
@@ -52,10 +52,10 @@ class RecedingHorizon:
         self.chunks = 0
         self._keys = tuple(dict.fromkeys(feature.key for feature in spec.observations))
         self._history: deque[dict[str, NDArray[Any]]] = deque(maxlen=self.chunking.obs_steps)
-        self._chunk: NDArray[np.float32] | None = None
+        self._chunk: NDArray[np.floating] | None = None
         self._row = 0
         self._begun = False
-        self._told: NDArray[np.float32] | None = None
+        self._told: NDArray[np.floating] | None = None
 
     def replan(self) -> None:
         """Drop the rest of the chunk: for after a pause in which `request` was not called."""
@@ -102,7 +102,7 @@ class RecedingHorizon:
                 )
         return {key: np.array(observation[key]) for key in self._keys}
 
-    def accept(self, chunk: NDArray[np.float32]) -> None:
+    def accept(self, chunk: NDArray[np.floating]) -> None:
         """Take the chunk that was asked for, (horizon, action_size)."""
         check_array("The predictor's answer", chunk)
         if chunk.shape != self.spec.chunk_shape:
@@ -119,7 +119,7 @@ class RecedingHorizon:
         self._row = self.chunking.executed_rows.start
         self.chunks += 1
 
-    def action(self) -> NDArray[np.float32]:
+    def action(self) -> NDArray[np.floating]:
         """The action of this tick, (action_size,); each call moves on by one tick."""
         if self._chunk is None or self._row >= self.chunking.executed_rows.stop:
             raise ConfigurationError(

@@ -28,7 +28,7 @@ class ChunkRequest:
     """The episode's seed: with `number` it fixes the noise of this chunk."""
     number: int = 0
     """How many chunks of this episode came before."""
-    previous: NDArray[np.float32] | None = None
+    previous: NDArray[np.floating] | None = None
     """The unexecuted rest of the last chunk, for methods that continue it."""
 
 
@@ -38,8 +38,11 @@ class Predictor(Protocol):
     @property
     def spec(self) -> PolicySpec: ...
 
-    def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.float32]:
-        """Chunks (requests, horizon, action_size) in robot units, in the order of the requests."""
+    def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
+        """Chunks (requests, horizon, action_size) in robot units, in the order of the requests.
+
+        They are float32, or float64 where the robot's numbers lie far from zero for their range.
+        """
         ...
 
 

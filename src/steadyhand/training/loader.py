@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from torch import Tensor
 from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows, split_episodes
 from steadyhand.data.lazy import take
+from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
-from steadyhand.spec import LAST_ACTION, parse_name
+from steadyhand.spec import LAST_ACTION, Feature, parse_name
 from steadyhand.tasks import prepare_episodes
 from steadyhand.training.config import TrainConfig
 
@@ -53,52 +55,55 @@ class WindowLoader:
         device: torch.device,
     ) -> None:
         spec, normaliser = policy.spec, policy.normaliser.to(device)
-        windows = make_windows(episodes, spec.chunking)
-        raw = {
-            feature.name: torch.from_numpy(episodes.read(feature).astype(np.float32)).to(device)
-            for feature in spec.features
-            if feature.kind == "state"
-        }
-        self._data = {
-            feature.name: normaliser(feature.name, raw[feature.name])
-            for feature in spec.observations
-            if feature.kind == "state"
-        }
+        self._windows = make_windows(episodes, spec.chunking)
+        self._device = device
+
+        def normalised(feature: Feature) -> Tensor:
+            return normaliser(feature.name, _exact(normaliser, episodes, feature).to(device))
+
+        states = [feature for feature in spec.observations if feature.kind == "state"]
+        self._data = {feature.name: normalised(feature) for feature in states}
         self._frames = {f.name: episodes.arrays[f.key] for f in spec.images}
-        self._seen = windows.observation
         self._normaliser = normaliser
         self._ahead: tuple[NDArray[np.int64], Future[Pictures]] | None = None
         self._worker = ThreadPoolExecutor(1) if self._frames else None
         self.waited = 0.0
         """Seconds in which nothing but the gathering of pictures went on."""
         # Chunks are made relative, if they are, when they are gathered: only then is now known.
-        self._actions = raw[spec.action.name]
-        self._reference = None if spec.reference is None else raw[spec.reference.name]
-        self._normalise = partial(normaliser, spec.action.name)
-        self._observation = torch.from_numpy(windows.observation).to(device)
-        self._action = torch.from_numpy(windows.action).to(device)
-        weight = torch.from_numpy(~windows.padded).float().to(device)
-        self._weight = weight if mask_padding else None
+        self._action, self._reference = spec.action.name, None
+        if spec.reference is None:
+            self._actions = normalised(spec.action)
+        else:
+            actions, there = (
+                _exact(normaliser, episodes, feature, like=spec.reference)
+                for feature in (spec.action, spec.reference)
+            )
+            # Far from zero both are moved nearer first, so that float32 holds what differs.
+            far = normaliser.far(spec.reference.name)
+            offset = there.mean(0) if far else torch.zeros((), dtype=there.dtype)
+            self._actions = (actions - offset).float().to(device)
+            self._reference = (there - offset).float().to(device)
+        self._mask_padding = mask_padding
 
     def __len__(self) -> int:
-        return len(self._observation)
+        return len(self._windows)
 
     def batch(self, windows: NDArray[np.int64]) -> Batch:
         """The windows of those numbers."""
-        chosen = torch.from_numpy(windows).to(self._observation.device, non_blocking=True)
-        seen = self._observation[chosen]
+        seen = self._there(self._windows.observation(windows))
         observation = {name: values[seen] for name, values in self._data.items()}
         for name, pictures in self._pictures(windows).items():
-            there = torch.from_numpy(pictures).to(seen.device, non_blocking=True)
-            observation[name] = self._normaliser(name, there)
-        actions = self._actions[self._action[chosen]]
+            observation[name] = self._normaliser(name, self._there(pictures))
+        actions = self._actions[self._there(self._windows.action(windows))]
         if self._reference is not None:
-            actions = to_relative(actions, self._reference[seen[:, -1:]])
-        return Batch(
-            observation=observation,
-            action=self._normalise(actions),
-            weight=None if self._weight is None else self._weight[chosen],
-        )
+            relative = to_relative(actions, self._reference[seen[:, -1:]])
+            actions = self._normaliser(self._action, relative)
+        counts = ~self._windows.padded(windows) if self._mask_padding else None
+        weight = None if counts is None else self._there(counts.astype(np.float32))
+        return Batch(observation=observation, action=actions, weight=weight)
+
+    def _there(self, values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(self._device, non_blocking=True)
 
     def prepare(self, windows: NDArray[np.int64]) -> None:
         """Gather the pictures of a batch that will be asked for, while something else goes on."""
@@ -118,7 +123,7 @@ class WindowLoader:
         return found
 
     def _gather(self, windows: NDArray[np.int64]) -> "Pictures":
-        rows = self._seen[windows]
+        rows = self._windows.observation(windows)
         return {
             name: take(frames, rows.reshape(-1)).reshape(*rows.shape, *frames.shape[1:])
             for name, frames in self._frames.items()
@@ -129,6 +134,14 @@ class WindowLoader:
         chosen = np.unique(np.linspace(0, len(self) - 1, min(at_most, len(self))).astype(np.int64))
         for number, start in enumerate(range(0, len(chosen), batch_size)):
             yield number, self.batch(chosen[start : start + batch_size])
+
+
+def _exact(
+    normaliser: Normaliser, episodes: Episodes, feature: Feature, *, like: Feature | None = None
+) -> Tensor:
+    """What was recorded, as exact as the numbers of `feature` (or of `like`) need to be."""
+    kind = np.float64 if normaliser.far((like or feature).name) else np.float32
+    return torch.from_numpy(episodes.read(feature).astype(kind))
 
 
 def shares(config: TrainConfig, episodes: Episodes) -> tuple[Episodes, Episodes | None]:

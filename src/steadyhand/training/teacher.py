@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from steadyhand.diffusion.consistency import Consistency, plain
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
@@ -66,9 +64,14 @@ def teacher_of(run: Path, student: Policy) -> Policy:
         )
     ours = student.normaliser.statistics
     for name, found in teacher.normaliser.statistics.items():
-        if any(not np.array_equal(v, vars(ours[name])[key]) for key, v in vars(found).items()):
+        if not found.agrees(ours[name]):
             raise ConfigurationError(
                 f"The numbers of '{name}' are not those that {run} was trained on. Name its own "
                 "demonstrations with --data."
             )
+    if not student.normaliser.equals(teacher.normaliser):
+        raise ConfigurationError(
+            f"{run} was trained by an older version, which normalised some of its numbers "
+            "otherwise. Train it again, and distil that."
+        )
     return teacher

@@ -17,6 +17,7 @@ from steadyhand.diffusion.distillation import consistency_loss
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import (
     Provenance,
@@ -201,16 +202,20 @@ class Trainer:
     def _check_data(self, where: Path) -> None:
         """Raise `CheckpointError` where the demonstrations are not those of the checkpoint."""
         trained_on = read_statistics(where, read_card(where))
-        now = self.policy.normaliser.statistics
-        for name, found in now.items():
-            if name not in trained_on or any(
-                not np.array_equal(value, vars(trained_on[name])[key])
-                for key, value in vars(found).items()
-            ):
+        ours = self.policy.normaliser
+        for name, found in ours.statistics.items():
+            if name not in trained_on or not found.agrees(trained_on[name]):
                 raise CheckpointError(
                     f"The numbers of '{name}' in {self.source} are not those that {where} was "
                     "trained on. Resume with the same data, or start a new run."
                 )
+        before = Normaliser(self.policy.spec.features, trained_on, ours.normalisation)
+        if not ours.equals(before):
+            raise CheckpointError(
+                f"{where} was trained by an older version, which normalised some of its numbers "
+                "otherwise: it can be evaluated, and not resumed. Start a new run with another "
+                "--out."
+            )
 
 
 def _optimiser(

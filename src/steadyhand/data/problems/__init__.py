@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.problems import numbers, pictures, time
+from steadyhand.data.problems import numbers, outliers, pictures, time
 from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
 from steadyhand.spec import kind_of
@@ -27,11 +27,13 @@ def inspect_episodes(
     *,
     horizon: int = 0,
     look: bool = True,
+    normalisation: str = "min_max",
 ) -> list[Problem]:
     """Every problem found, those of the whole set first.
 
     `watch` is given each feature, None where it cannot be read; pictures are looked at by samples,
-    and not at all without `look`. Episodes shorter than `horizon` are reported.
+    and not at all without `look`. Episodes shorter than `horizon` are reported. What is advised
+    is for numbers that are normalised as `normalisation` says.
     """
     file = str(episodes.path) if episodes.path else None
     problems = [
@@ -66,6 +68,7 @@ def inspect_episodes(
             flat[key] = values
             if values.ndim == 2:
                 problems += numbers.inspect(episodes, key, values, file)
+                problems += outliers.inspect(episodes, key, values, file, normalisation)
     problems += time.inspect(episodes, flat, file)
     return [*problems, *numbers.compare(episodes, flat, file)]
 

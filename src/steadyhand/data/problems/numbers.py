@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.problems.problem import Problem
 
-FAR = 3
-"""Numbers so many times the 1 to 99 % range away from it are reported."""
 FEW = 12
 """A column with no more different numbers than this is a switch, and is at its ends by right."""
 AT_END = 0.2
@@ -33,18 +31,6 @@ def inspect(
         )
         yield Problem("constant", None, file, message)
     yield from _saturated(key, values, file)
-    low, high = np.quantile(values, [0.01, 0.99], axis=0)
-    beyond = np.maximum(low - values, values - high) / np.maximum(high - low, 1e-9)
-    far = np.where(high > low, beyond, 0) > FAR
-    if far.any():
-        step = int(np.argmax(far.any(axis=1)))
-        episode = int(np.searchsorted(episodes.ends, step, side="right"))
-        message = (
-            f"'{key}' has {int(far.sum())} numbers that lie {FAR} times its usual range away, the "
-            f"first at step {step - int(episodes.starts[episode])} of episode {episode}. Repair "
-            "them, or train with --normalisation quantile: otherwise they squeeze all others."
-        )
-        yield Problem("outliers", episode, file, message)
 
 
 def _saturated(key: str, values: NDArray[Any], file: str | None) -> Iterator[Problem]:

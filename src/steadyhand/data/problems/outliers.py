@@ -1,0 +1,67 @@
+"""Numbers that lie far from all others, and motion that their own rounding hides."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.problems.problem import Problem
+from steadyhand.data.statistics import RARE, Statistics
+
+FAR = 3
+"""Numbers so many times the 1 to 99 % range away from it are reported."""
+MEANT = (
+    f"They are too many for accidents (more than one in {RARE}) and set its scale. All is well if "
+    "they are meant; if not, repair them."
+)
+
+
+def inspect(
+    episodes: Episodes, key: str, values: NDArray[Any], file: str | None, normalisation: str
+) -> Iterator[Problem]:
+    """What lies far off in one feature (steps, columns); `normalisation` is what it is used with.
+
+    What is rarer than one in a thousand may be an accident; what is not sets the scale by right.
+    """
+    found = Statistics.of(values)
+    assert found.rare_low is not None
+    assert found.rare_high is not None
+    hidden = np.flatnonzero(found.constant & (found.maximum > found.minimum)).tolist()
+    if hidden:
+        message = (
+            f"'{key}' moves in columns {hidden} by no more than its numbers are rounded to; they "
+            "are taken for constant. If that motion is meant, record it in float64, or less an "
+            "offset."
+        )
+        yield Problem("rounding", None, file, message)
+    range_ = found.high - found.low
+    beyond = np.maximum(found.low - values, values - found.high)
+    far = (beyond > FAR * np.maximum(range_, 1e-300)) & (range_ > 0) & ~found.constant
+    if not far.any():
+        return
+    rare = far & ((values < found.rare_low) | (values > found.rare_high))
+    accidents = rare.any(0) & ~(far & ~rare).any(0)
+    for kind, columns in (("outliers", accidents), ("seldom", far.any(0) & ~accidents)):
+        here = far & columns
+        if not here.any():
+            continue
+        step = int(np.argmax(here.any(axis=1)))
+        episode = int(np.searchsorted(episodes.ends, step, side="right"))
+        first = f"the first at step {step - int(episodes.starts[episode])} of episode {episode}"
+        message = f"'{key}' has {int(here.sum())} numbers that lie {FAR} times its usual range away"
+        said = _accidents(normalisation) if kind == "outliers" else MEANT
+        yield Problem(kind, episode, file, f"{message}, {first}. {said}")
+
+
+def _accidents(normalisation: str) -> str:
+    if normalisation in ("quantile", "mean_std"):
+        return (
+            f"--normalisation {normalisation} cuts them off. If they are meant, take "
+            "--normalisation min_max."
+        )
+    return (
+        "If they are accidents, repair them or train with --normalisation quantile, which cuts "
+        "them off: otherwise they squeeze all others. If they are meant, leave all as it is."
+    )

@@ -1,0 +1,73 @@
+"""The same chunk alone, first or last among others: with every network, at evaluation's batch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from steadyhand.data import Episodes
+from steadyhand.diffusion.heads import Bins, Mixture
+from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
+from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
+from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.runtime import ChunkRequest
+from steadyhand.spec import Chunking
+from steadyhand.training.train import build_policy
+
+SMALL = [name for name in NETWORKS if not name.endswith("-paper")]
+WAYS = {
+    **{f"{name}, flow": (NETWORKS[name], METHODS["flow"][0], 2) for name in SMALL},
+    "mlp, mixture": (NETWORKS["mlp"], Mixture(), 1),
+    "unet, bins": (NETWORKS["unet"], Bins(), 1),
+}
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Episodes:
+    random = np.random.default_rng(0)
+    arrays = {
+        "state": random.normal(size=(120, 20)).astype(np.float32),
+        "camera": random.integers(0, 256, (120, 64, 64, 3), np.uint8),
+        "action": random.normal(size=(120, 7)).astype(np.float32),
+    }
+    return Episodes(arrays, np.array([60, 120]))
+
+
+@pytest.mark.parametrize("way", [*WAYS, "pictures"])
+def test_a_row_does_not_depend_on_the_others_or_on_its_place(config, recorded, way) -> None:
+    pictures = way == "pictures"
+    denoiser, process, steps = WAYS["mlp, flow" if pictures else way]
+    encoder = ImageEncoderConfig(network=ResNetConfig(width=16)) if pictures else None
+    config = replace(
+        config,
+        observations=("camera", "state") if pictures else ("state",),
+        chunking=Chunking(obs_steps=2, horizon=16, execute=8),
+        policy=replace(
+            config.policy,
+            denoiser=denoiser,
+            process=process,
+            sampler=SamplerConfig(steps=steps),
+            **({} if encoder is None else {"encoder": encoder}),
+        ),
+    )
+    policy = build_policy(config, recorded)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in policy.parameters():  # what begins at zero would hide what is under it
+        if not parameter.any():
+            parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
+    predictor = TorchPredictor(policy, batch=EVALUATION_BATCH)
+    keys = [feature.key for feature in policy.spec.observations]
+    asked = [
+        ChunkRequest(observation={k: recorded.read(k, i, i + 2) for k in keys}, seed=i)
+        for i in range(EVALUATION_BATCH)
+    ]
+    together = predictor.predict(asked)
+    for shift in (1, EVALUATION_BATCH // 2 + 1):
+        moved = predictor.predict([*asked[shift:], *asked[:shift]])
+        np.testing.assert_array_equal(np.roll(moved, shift, axis=0), together)
+    for number in (0, EVALUATION_BATCH - 1):
+        np.testing.assert_array_equal(
+            predictor.predict(asked[number : number + 1])[0], together[number]
+        )
