@@ -5,6 +5,7 @@ import os
 import pytest
 
 from steadyhand.disk import (
+    NotTheFileError,
     inside,
     lock,
     parse_json,
@@ -105,3 +106,12 @@ def test_a_lock_is_one_processs(tmp_path):
     again = lock(tmp_path / ".lock")
     assert again is not None
     again.close()
+
+
+def test_a_pointer_of_git_lfs_is_not_the_file(tmp_path):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:f2d2\nsize 1890\n"
+    (tmp_path / "short.json").write_text(text)
+    with pytest.raises(NotTheFileError, match="run `git lfs pull`"):
+        read_json(tmp_path / "short.json")
+    (tmp_path / "long").write_text(text.ljust(1024))  # a text about Git LFS, perhaps
+    assert regular(tmp_path / "long") == 1024

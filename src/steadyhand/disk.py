@@ -22,18 +22,22 @@ POINTER = b"version https://git-lfs.github.com/spec/"
 """What Git LFS leaves where a file should be begins so, and is shorter than 1 kB."""
 
 
+class NotTheFileError(OSError):
+    """Something else is where a file should be; to copy it again would not help."""
+
+
 def regular(path: Path) -> int:
     """The size in bytes of a regular file, links followed.
 
-    Raises `OSError` where there is none, for pipes, devices, sockets and folders, and for what
-    Git LFS left in its place.
+    Raises `OSError` where there is none, and `NotTheFileError` for pipes, devices, sockets and
+    folders, and for what Git LFS left in its place.
     """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise OSError("it is no regular file")
+        raise NotTheFileError("it is no regular file")
     if len(POINTER) < found.st_size < 1024 and is_pointer(path):
-        raise OSError(
-            "it is a Git LFS pointer, not the file: run `git lfs pull` in the folder of the data"
+        raise NotTheFileError(
+            "it is a Git LFS pointer, not the file: run `git lfs pull` in the folder it is from"
         )
     return found.st_size
 

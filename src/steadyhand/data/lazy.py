@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.disk import NotTheFileError
 from steadyhand.errors import DataError, MissingExtraError
 
 DENSE = 4
@@ -35,8 +36,11 @@ def damage_told(path: Path, key: str, episode: int | None = None) -> Iterator[No
     except Exception as error:
         if isinstance(error, MissingExtraError) or getattr(error, "file", None) is not None:
             raise
-        said = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
         of = "" if episode is None else f" of episode {episode}"
+        if isinstance(error, NotTheFileError):
+            what = f"{path}: '{key}'{of} cannot be read: {error}."
+            raise DataError(what, episode=episode, file=path) from error
+        said = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
         raise DataError(
             f"{path}: '{key}'{of} cannot be read, a part of it is missing or damaged ({said}). "
             "Copy the data again.",

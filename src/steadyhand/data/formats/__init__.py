@@ -11,6 +11,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, robomimic
 from steadyhand.data.meaning import understood
+from steadyhand.disk import regular
 from steadyhand.errors import DataError, UsageError, nothing_at, unknown
 
 ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
@@ -35,6 +36,11 @@ def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Ep
     path = Path(path)
     if not path.exists():
         raise DataError(nothing_at("data", path))
+    if not path.is_dir():
+        try:
+            regular(path)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     for adapter in ADAPTERS:
         if adapter.matches(path):
             return without_broken(path, adapter) if skip_broken_episodes else _read(path, adapter)

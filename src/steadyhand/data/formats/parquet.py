@@ -78,29 +78,34 @@ class Table:
         Checksums are verified, if it has them. Words and bytes are dictionaries: each value is
         there once, however often it is meant.
         """
+        metadata, leaves = self._described[1:3]
+        groups = list(range(metadata.num_row_groups)) if group is None else [group]
+        wanted = self._leaves(names, groups)
+        folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
+
+        def load(library: Any) -> Any:
+            with library.ParquetFile(
+                self.file, page_checksum_verification=True, read_dictionary=folded
+            ) as file:
+                found = file.read_row_groups(groups, columns=list(names))
+            if found.num_rows != sum(metadata.row_group(i).num_rows for i in groups):
+                raise ValueError(f"its '{names[0]}' has {found.num_rows} rows, not those counted")
+            return found
+
+        return self._try(load)
+
+    def _leaves(self, names: Sequence[str], groups: Sequence[int]) -> list[int]:
+        """The numbers of what lies under some columns, which may be read of those row groups."""
         _, metadata, leaves, most = self._described
         if missing := [name for name in names if name not in self.columns]:
             raise self.damaged(f"it has no column '{missing[0]}'", way=LEAVE)
         prefixes = tuple(f"{name}." for name in names)
         wanted = [i for i, (path, _) in enumerate(leaves) if f"{path}.".startswith(prefixes)]
-        folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
-
-        def load(library: Any) -> Any:
-            numbers = range(metadata.num_row_groups) if group is None else [group]
-            groups = [metadata.row_group(i) for i in numbers]
-            pieces = [found.column(i) for found in groups for i in wanted]
-            claimed = sum(max(8 * p.num_values, p.total_uncompressed_size) for p in pieces)
-            if not 0 <= claimed <= most:
-                raise ValueError(f"'{names[0]}' would unfold to {claimed} bytes")
-            with library.ParquetFile(
-                self.file, page_checksum_verification=True, read_dictionary=folded
-            ) as file:
-                found = file.read_row_groups(list(numbers), columns=list(names))
-            if found.num_rows != sum(group.num_rows for group in groups):
-                raise ValueError(f"its '{names[0]}' has {found.num_rows} rows, not those counted")
-            return found
-
-        return self._try(load)
+        pieces = [metadata.row_group(group).column(i) for group in groups for i in wanted]
+        claimed = sum(max(8 * p.num_values, p.total_uncompressed_size) for p in pieces)
+        if not 0 <= claimed <= most:
+            raise self.damaged(f"'{names[0]}' would unfold to {claimed} bytes")
+        return wanted
 
     def cells(self, name: str, row: int) -> tuple[range, Any]:
         """(numbers of the rows, arrow column) of the row group in which a row is."""
@@ -114,6 +119,7 @@ class Table:
 
     def first(self, name: str) -> Any:
         """The first cell of a column, without the rest of it."""
+        self._leaves([name], range(self._described[1].num_row_groups))
 
         def load(library: Any) -> Any:
             with library.ParquetFile(self.file, buffer_size=1 << 16) as file:
