@@ -75,8 +75,8 @@ FAULTS = [
     Fault(
         "a normaliser without its inverse",
         "policy/normaliser.py",
-        "return (values.to(scale.dtype) - offset) / scale",
-        "return values.to(scale.dtype)",
+        "return wide / scale + shift if self.far(name) else (wide - shift) / scale",
+        "return wide",
         "policy/test_policy.py",
     ),
     Fault(
@@ -481,7 +481,7 @@ FAULTS = [
     Fault(
         "offsets far from zero taken in float32",
         "policy/normaliser.py",
-        "kind = np.float64 if far else np.float32",
+        "kind = np.float64 if wide else np.float32",
         "kind = np.float32",
         "policy/test_normaliser.py -k robot_is_told",
     ),

@@ -22,6 +22,11 @@ ENOUGH = 100
 ROUNDINGS = 8
 """A range of so many steps between neighbouring floating numbers is rounding and no motion."""
 
+FAR = 1024.0
+"""Float32 is too coarse for numbers that lie so many times half their range from zero."""
+FAR_CONSTANT = 2.0**16
+"""And for those that never move and lie so far, in robot units."""
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -83,6 +88,23 @@ def rounding_of(values: NDArray[Any]) -> float:
     kind = narrow.dtype if np.array_equal(narrow, values) else values.dtype
     exact = max(float(np.finfo(kind).eps), float(np.finfo(values.dtype).eps))
     return ROUNDINGS * exact * float(np.abs(values).max())
+
+
+def far(middle: Numbers, half: Numbers) -> NDArray[np.bool_]:
+    """Where numbers from `middle - half` to `middle + half` are too far from zero for float32.
+
+    It would round them by more than some ten-thousandth of how they move; numbers that never move
+    (`half` of 0) by more than some thousandth of a unit.
+    """
+    return np.abs(middle) > np.where(half > 0, FAR * half, FAR_CONSTANT)
+
+
+def narrowed(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers (count, …) in float32, where it holds how they move; all others as they are."""
+    if values.dtype != np.float64 or not len(values):
+        return values
+    low, high = values.min(0), values.max(0)
+    return values if far((low + high) / 2, (high - low) / 2).any() else values.astype(np.float32)
 
 
 def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Statistics]:

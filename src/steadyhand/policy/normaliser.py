@@ -8,17 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from steadyhand.data.statistics import Numbers, Statistics
+from steadyhand.data.statistics import Statistics, far
 from steadyhand.errors import ConfigurationError, DeviceError, unknown
 from steadyhand.spec import Feature
 
 Normalisation = Literal["min_max", "mean_std", "quantile"]
 BOUNDS = {"quantile": 3.0, "mean_std": 10.0}
 """Normalised numbers never lie beyond: what is rarer than one in a thousand is cut there."""
-FAR = 1024.0
-"""Normalised numbers whose zero is so far away are offset in float64; float32 would round them."""
-FAR_CONSTANT = 2.0**16
-"""So are those that never change, in robot units."""
 
 
 class Normaliser(nn.Module):
@@ -49,9 +45,11 @@ class Normaliser(nn.Module):
             found = self.statistics.get(feature.name)
             if feature.kind == "state" and found is not None and found.rare_low is not None:
                 self._bounds[feature.name] = BOUNDS.get(normalisation, float("inf"))
-            far = feature.kind == "state" and _is_far(found, scale, centre)
-            kind = np.float64 if far else np.float32
-            pair = (scale, centre if far else -scale * centre)
+            wide = False
+            if feature.kind == "state" and found is not None:
+                wide = bool(far(centre, np.where(found.constant, 0, 1 / scale)).any())
+            kind = np.float64 if wide else np.float32
+            pair = (scale, centre if wide else -scale * centre)
             for name, values in zip(("scale", "shift"), pair, strict=True):
                 tensor = torch.from_numpy(np.asarray(values, dtype=kind))
                 self.register_buffer(f"{name}_{number}", tensor, persistent=False)
@@ -115,12 +113,6 @@ class Normaliser(nn.Module):
             raise ConfigurationError(unknown("normalised feature", name, self._index))
         number = self._index[name]
         return self.get_buffer(f"scale_{number}"), self.get_buffer(f"shift_{number}")
-
-
-def _is_far(found: Statistics | None, scale: Numbers, centre: Numbers) -> bool:
-    assert found is not None, "a state has statistics, or was refused"
-    limit = np.where(found.constant, FAR_CONSTANT, FAR)
-    return bool(np.any(np.abs(centre) * scale > limit))
 
 
 def _scale_and_centre(

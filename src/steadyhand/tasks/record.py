@@ -1,11 +1,13 @@
 """An expert's demonstrations, as episodes to train on."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
+from steadyhand.data.statistics import narrowed
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.catalogue import make_task
@@ -22,10 +24,11 @@ def record_episodes(
     first_seed: int = 0,
     watch: Callable[[Scores], object] = lambda scores: None,
 ) -> Episodes:
-    """`episodes` demonstrations of the task's own expert, seeds `first_seed`…, in float32.
+    """`episodes` demonstrations of the task's own expert, seeds `first_seed`….
 
-    They hold every feature that the task observes, and `action`. `watch` is given the scores of
-    each as it ends. Raises `ConfigurationError` where the task has no expert.
+    Numbers are kept in float32 where it holds how they move, pictures as they come. They hold
+    every feature that the task observes, and `action`. `watch` is given the scores of each as it
+    ends. Raises `ConfigurationError` where the task has no expert.
     """
     task = usable(make_task(task) if isinstance(task, str) else task)
     if not isinstance(task, Demonstrated):
@@ -37,7 +40,7 @@ def record_episodes(
     seeds = range(seed("first_seed", first_seed), first_seed + episodes)
     seed("The last seed", seeds[-1])
     world = world_of(task, but=("state", "render"))
-    columns: dict[str, list[NDArray[np.float32]]] = {}
+    columns: dict[str, list[NDArray[Any]]] = {}
     ends: list[int] = []
     steps = 0
     for number in seeds:
@@ -47,12 +50,12 @@ def record_episodes(
             for key, value in {**observation, "action": action}.items():
                 if key == LAST_ACTION:
                     continue  # it follows from the actions
-                columns.setdefault(key, []).append(np.array(value, dtype=np.float32))
+                columns.setdefault(key, []).append(np.array(value))
             observation, over = stepped(world, action)
             steps += 1
             if over:
                 break
         ends.append(steps)
         watch(world.scores())
-    arrays = {key: np.stack(values) for key, values in columns.items()}
+    arrays = {key: narrowed(np.stack(values)) for key, values in columns.items()}
     return Episodes(arrays, np.array(ends), task.rate_hz)
