@@ -8,6 +8,7 @@ import inspect
 import itertools
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,11 +40,24 @@ from steadyhand.training.checkpoint import find_policy
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "pictures"
-LEFT, RIGHT, SOFT = "#1f6fb4", "#d9772b", "#7a8088"
+LEFT, RIGHT, THIRD, SOFT, BAND = "#1f6fb4", "#d9772b", "#2f8540", "#7a8088", "#d0d3d8"
+NAMED = {
+    LEFT: "left",
+    RIGHT: "right",
+    THIRD: "third",
+    BAND: "band",
+    "#000000": "ink",
+    "#ffffff": "card",
+}
+"""The colours of plots, and what they are called in the pages' light and dark settings."""
 STYLE = f"""svg {{ {LIGHT} }}
 @media (prefers-color-scheme: dark) {{ svg {{ {DARK} }} }}
-.back {{ fill: var(--card); }} text {{ fill: var(--ink); font-family: system-ui, sans-serif; }}
+.back {{ fill: var(--card); }}
 {SHAPES}"""
+PLOT_STYLE = f"""svg {{ {LIGHT} --band: #d0d3d8; fill: var(--ink); }}
+@media (prefers-color-scheme: dark) {{ svg {{ {DARK} --band: #464c54; }}
+  g[id^="axes"] > image {{ filter: brightness(1.7); }} }}
+"""
 
 
 def load_demo(path: Path) -> Demo:
@@ -60,23 +74,36 @@ def load_demo(path: Path) -> Demo:
 
 
 def side_by_side(panels: list[tuple[str, str]], size: tuple[float, float]) -> str:
-    """Panels of (picture, title under it) in a row; `size` is a panel's, in metres."""
+    """Panels of (picture, title under it), three in a row; `size` is a panel's, in metres."""
     width, height = round(UNITS * size[0]), round(UNITS * size[1])
     gap = width // 16
+    across = min(len(panels), 3) * (width + gap) - gap
+    letters = round(across / 35)  # ten pixels on a phone
+    words = [textwrap.wrap(title, int((width + gap) / (0.6 * letters))) for _, title in panels]
+    below = round(1.3 * letters * max(map(len, words)) + gap)
     parts = []
-    for number, (picture, title) in enumerate(panels):
-        x = number * (width + gap)
-        placed = picture.replace("<svg ", f'<svg x="{x}" width="{width}" height="{height}" ', 1)
-        parts.append(
-            f'<rect class="back" x="{x}" width="{width}" height="{height}" rx="40"/>{placed}'
-            f'<text x="{x + width / 2}" y="{height + 1.4 * gap}" text-anchor="middle" '
-            f'font-size="{gap}">{title}</text>'
-        )
-    whole = f"0 0 {len(panels) * (width + gap) - gap} {height + 2 * gap}"
+    for number, ((picture, _), lines) in enumerate(zip(panels, words, strict=True)):
+        x, y = number % 3 * (width + gap), number // 3 * (height + below)
+        place = f'x="{x}" y="{y}" width="{width}" height="{height}"'
+        placed = picture.replace("<svg ", f"<svg {place} ", 1)
+        parts.append(f'<rect class="back" {place} rx="40"/>{placed}')
+        for line, word in enumerate(lines, 1):
+            parts.append(
+                f'<text x="{x + width / 2}" y="{y + height + round(1.3 * line * letters)}" '
+                f'style="text-anchor: middle; font-size: {letters}px">{word}</text>'
+            )
+    whole = f"0 0 {across} {-(-len(panels) // 3) * (height + below)}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{whole}"><style>{STYLE}</style>'
         f"{''.join(parts)}</svg>\n"
     )
+
+
+def themed(plot: str) -> str:
+    """A plot of matplotlib in the reader's light or dark setting: its colours by name."""
+    for colour, name in NAMED.items():
+        plot = plot.replace(colour, f"var(--{name})")
+    return plot.replace('<style type="text/css">', f'<style type="text/css">{PLOT_STYLE}', 1)
 
 
 def overview(demo: Demo) -> str:
@@ -118,7 +145,7 @@ def histogram(demo: Demo) -> None:
     titles = {"demonstrated": shown, **answers}
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.3), sharex=True)
     for axis, (title, values) in zip(axes, titles.items(), strict=True):
-        axis.axvspan(-0.12, 0.12, color="#d0d3d8", lw=0)
+        axis.axvspan(-0.12, 0.12, color=BAND, lw=0)
         axis.hist(values, bins=np.linspace(-0.3, 0.3, 61), color=LEFT, density=True)
         axis.set_title(title, fontsize=10)
         axis.set_yticks([])
@@ -136,7 +163,7 @@ def schedules(_: Demo) -> None:
     scaled = sh.DDPM(schedule="linear").path(times)[0] ** 2
     for name, kept, colour in (
         ("squared cosine", cosine, LEFT),
-        ("linear, scaled to 100 steps", scaled, "#3f9b57"),
+        ("linear, scaled to 100 steps", scaled, THIRD),
         ("flow", flow, SOFT),
         ("linear 1e-4…0.02, taken literally", literal, RIGHT),
     ):
@@ -288,6 +315,7 @@ def main() -> None:
         place = PICTURES / f"{name}.svg"
         plt.savefig(place, metadata={"Date": None}, facecolor="white", dpi=200)
         plt.close()
+        place.write_text(themed(place.read_text()))
 
 
 if __name__ == "__main__":
