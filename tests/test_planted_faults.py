@@ -278,8 +278,8 @@ FAULTS = [
     Fault(
         "a difference told the wrong way round",
         "evaluation/offline.py",
-        'metrics.paired_difference(scores["policy"], values)',
-        'metrics.paired_difference(values, scores["policy"])',
+        'metrics.paired_difference(scores["policy"], values',
+        'metrics.paired_difference(values, scores["policy"]',
         "evaluation/test_offline.py -k arithmetic",
     ),
     Fault(
@@ -519,6 +519,27 @@ FAULTS = [
         "[owner[meant] == owner[asked]]",
         "[owner[meant] >= owner[asked]]",
         "policy/test_normaliser.py -k all_their_rows",
+    ),
+    Fault(
+        "noise drawn as large as motion",
+        "evaluation/chart.py",
+        "return LEAST * float",
+        "return 0.0 * float",
+        "evaluation/test_pages.py -k noise",
+    ),
+    Fault(
+        "trajectories over steps called seconds",
+        "evaluation/offline_report.py",
+        'Line(np.arange(len(done)) / rate_hz, done, "shown")',
+        'Line(np.arange(len(done)), done, "shown")',
+        "evaluation/test_pages.py -k seconds",
+    ),
+    Fault(
+        "the action of the moment itself drawn as held",
+        "evaluation/offline_report.py",
+        "done[start - 1]",
+        "done[start]",
+        "evaluation/test_pages.py -k seconds",
     ),
 ]
 

@@ -61,7 +61,7 @@ def _data(options: Options) -> dict[str, Any]:
     written = _write(options.report, lambda: data_page(episodes, problems, features))
     table = Table(title=f"{path} ({episodes.format} {episodes.version})", title_justify="left")
     for column in ("feature", "shape", "dtype", "kind", "range"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for key, feature in features.items():
         words = (str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
         table.add_row(key, *words, ranges.get(key, ""))

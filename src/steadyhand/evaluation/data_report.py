@@ -14,8 +14,8 @@ from steadyhand.data.formats.picture_column import picture_library
 from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import SteadyhandError
-from steadyhand.evaluation.chart import Line, chart
-from steadyhand.evaluation.report import figure, page, section, table
+from steadyhand.evaluation.chart import Line, chart, least_span, scale_words
+from steadyhand.evaluation.report import figure, page, prose, section, table
 from steadyhand.spec import fitted, kind_of
 
 OVERLAID = 24
@@ -24,8 +24,8 @@ COLUMNS = 64
 """Features with more numbers than this are not drawn."""
 POINTS = 200
 """Of one line: more are not seen."""
-ROWS, TIMES = 8, 6
-"""Of the contact sheet: episodes, and moments of each."""
+SHEETS, TIMES = 8, 6
+"""Episodes of which pictures are shown, and moments of each."""
 THUMBNAIL = 112
 """Pixels of the shorter side."""
 
@@ -54,7 +54,7 @@ def data_page(
 def _problems(problems: Sequence[Problem]) -> str:
     if not problems:
         return section("Problems", "<p>None was found.</p>")
-    rows = [[escape(p.kind), escape(p.message)] for p in problems]
+    rows = [[escape(p.kind), prose(p.message)] for p in problems]
     return section(f"Problems: {len(problems)}", table(["kind", "what, and what to do"], rows))
 
 
@@ -80,6 +80,7 @@ def _trajectories(episodes: Episodes, key: str) -> str:
         return section(key, f"<p>{escape(str(error))}</p>")
     chosen = np.unique(np.linspace(0, len(episodes) - 1, OVERLAID).astype(int))
     names = episodes.names.get(key) or [f"{key}[{i}]" for i in range(values.shape[1])]
+    span = least_span(values)
     charts = []
     for column, name in enumerate(names):
         lines = []
@@ -87,20 +88,21 @@ def _trajectories(episodes: Episodes, key: str) -> str:
             path = values[episodes.starts[number] : episodes.ends[number], column]
             picks = np.unique(np.linspace(0, len(path) - 1, POINTS).astype(int))
             lines.append(Line(picks / episodes.rate_hz, path[picks], "one faint"))
-        charts.append(chart(lines, name, x_label="s"))
+        charts.append(chart(lines, name, x_label="s", span=span))
     return section(
         key,
-        f'<p class="soft">Episodes over one another, {len(chosen)} of {len(episodes)}.</p>',
+        f'<p class="soft">Episodes over one another, {len(chosen)} of {len(episodes)}. '
+        f"{scale_words(span)}</p>",
         f'<div class="grid">{"".join(f"<div>{one}</div>" for one in charts)}</div>',
     )
 
 
 def _frames(episodes: Episodes, key: str, bad: set[str]) -> str:
-    """A contact sheet: an episode a row, from its first picture to its last."""
+    """Contact sheets: one an episode, in two rows from its first picture to its last."""
     array = episodes.arrays[key]
     height, width = fitted((array.shape[1], array.shape[2]), (THUMBNAIL,))
     rows, scale = [], None
-    for number in np.unique(np.linspace(0, len(episodes) - 1, ROWS).astype(int)):
+    for number in np.unique(np.linspace(0, len(episodes) - 1, SHEETS).astype(int)):
         start, end = int(episodes.starts[number]), int(episodes.ends[number])
         try:
             scale = picture_scale(array) if scale is None else scale
@@ -112,10 +114,16 @@ def _frames(episodes: Episodes, key: str, bad: set[str]) -> str:
             if str(error) not in bad:
                 rows.append(f"<p>{escape(str(error))}</p>")
             continue
-        strip = np.concatenate([resize_frames(p, (height, width)) for p in picked], axis=1)
+        small = np.stack([resize_frames(p, (height, width)) for p in picked])
+        sheet = small.reshape(2, -1, *small.shape[1:])  # (rows, columns, height, width, channels)
+        sheet = np.concatenate(np.concatenate(sheet, axis=1), axis=1)
         caption = f"Episode {number}, {(end - start) / episodes.rate_hz:.1f} s"
-        rows.append(figure(_image(strip, caption), caption))
-    return section(key, *rows)
+        rows.append(figure(_image(sheet, caption), caption))
+    return section(
+        key,
+        '<p class="soft">An episode a picture, row by row from its first moment to its last.</p>',
+        f'<div class="grid">{"".join(rows)}</div>',
+    )
 
 
 def _image(pixels: NDArray[np.uint8], alt: str) -> str:
@@ -123,7 +131,7 @@ def _image(pixels: NDArray[np.uint8], alt: str) -> str:
     picture = picture_library().fromarray(pixels.squeeze())
     picture.convert("RGB").save(encoded, format="JPEG", quality=85)
     text = base64.b64encode(encoded.getvalue()).decode()
-    return f'<img class="strip-image" alt="{escape(alt)}" src="data:image/jpeg;base64,{text}">'
+    return f'<img class="sheet" alt="{escape(alt)}" src="data:image/jpeg;base64,{text}">'
 
 
 def feature_table(episodes: Episodes) -> dict[str, dict[str, Any]]:

@@ -226,13 +226,16 @@ def judge(
 
     scores = {name: by_episode(part) for name, part in parts.items()}
     overall = {name: metrics.mean(values, share=False) for name, values in scores.items()}
-    size = policy.spec.action_size
-    words = held_out.names.get(policy.spec.action.key, ())[policy.spec.action.columns]
+    action = policy.spec.action
+    width = int(np.prod(action.recorded_shape))
+    words = held_out.names.get(action.key, ())
+    if len(words) != width:
+        words = tuple(f"{action.key}[{i}]" for i in range(width))
     return Judgement(
         episodes=tuple(int(number) for number in numbers),
         windows=len(steps),
         samples=samples,
-        names=words if len(words) == size else tuple(str(i) for i in range(size)),
+        names=words[action.columns],
         error=overall["policy"],
         best=metrics.mean(by_episode(best), share=False),
         spread=float(predicted.std(0)[counts].mean()) if samples > 1 else 0.0,

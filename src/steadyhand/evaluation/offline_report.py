@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
-from steadyhand.evaluation.chart import Line, chart
+from steadyhand.evaluation.chart import Line, chart, least_span, scale_words
 from steadyhand.evaluation.offline import HeldOut, Judgement
-from steadyhand.evaluation.report import figure, page, section, table
+from steadyhand.evaluation.report import figure, page, prose, section, table
 from steadyhand.evaluation.verdict import verdict
 from steadyhand.policy.policy import Policy
 
@@ -36,8 +36,8 @@ def offline_page(
     """
     return page(
         title,
-        f'<p class="lead">{escape(verdict(judgement))}</p>',
-        f"<p>{escape(then)}</p>" if then else "",
+        f'<p class="lead">{prose(verdict(judgement))}</p>',
+        f"<p>{prose(then)}</p>" if then else "",
         f"<p>{escape(summary(judgement))}</p>",
         _ahead(judgement, policy.spec.rate_hz),
         *(_trajectories(policy, episodes, number, judgement.names) for number in shown),
@@ -72,43 +72,47 @@ def _ahead(found: Judgement, rate_hz: float) -> str:
     return section(
         "How far ahead",
         _legend({WORDS[name]: COLOURS[name] for name in found.parts}),
-        f'<div class="half">{figure(picture, "Mean absolute error over all dimensions.")}</div>',
+        f'<div class="narrow">{figure(picture, "Mean absolute error over all dimensions.")}</div>',
     )
 
 
 def _trajectories(policy: Policy, episodes: Episodes, number: int, names: Sequence[str]) -> str:
     """Every dimension of one episode: what was done, and the chunks predicted on the way."""
     data = HeldOut(policy, episodes.subset([number]))
-    steps, execute = len(data.actions), policy.spec.chunking.execute
-    starts = np.arange(1, steps, execute)
-    chunks, counts = data.predict(starts, 1)[0], data.counts(np.arange(steps))
+    rate_hz, execute = policy.spec.rate_hz, policy.spec.chunking.execute
+    starts = np.arange(1, len(data.actions), execute)
+    chunks = data.predict(starts, 1)[0]
+    span = least_span(data.actions)
     charts = [
-        chart(_lines(data.actions[:, i], starts, chunks[:, :, i], execute, counts), name)
-        for i, name in enumerate(names)
+        chart(_lines(data, starts, chunks, column, rate_hz), name, x_label="s", span=span)
+        for column, name in enumerate(names)
     ]
-    seconds = steps / policy.spec.rate_hz
     return section(
-        f"Episode {number}, {seconds:.1f} s",
-        _legend({"demonstrated": "shown", "predicted": "one"}),
+        f"Episode {number}, {len(data.actions) / rate_hz:.1f} s",
+        _legend({"demonstrated": "shown", "predicted": "one", WORDS["hold"]: "two"}),
+        f'<p class="soft">{scale_words(span)} A chunk is predicted every {execute / rate_hz:.2g} '
+        "s, from what was seen then; strong what would be executed, faint the rest.</p>",
         f'<div class="grid">{"".join(f"<div>{one}</div>" for one in charts)}</div>',
-        f'<p class="soft">A chunk is predicted every {execute} steps, from what was seen then; '
-        "strong what would be executed, faint the rest.</p>",
     )
 
 
 def _lines(
-    done: NDArray[np.floating],
+    data: HeldOut,
     starts: NDArray[np.int64],
     chunks: NDArray[np.floating],
-    execute: int,
-    counts: NDArray[np.bool_],
+    column: int,
+    rate_hz: float,
 ) -> list[Line]:
-    lines = [Line(np.arange(len(done)), done, "shown")]
-    for start, chunk in zip(starts, chunks, strict=True):
-        inside = int(counts[start].sum())
-        x = start + np.arange(inside)
-        lines.append(Line(x, chunk[:inside], "one faint"))
-        lines.append(Line(x[:execute], chunk[: min(execute, inside)], "one"))
+    """One dimension: what was done; at each of `starts` what is predicted, and the last action."""
+    done, execute = data.actions[:, column], data.policy.spec.chunking.execute
+    lines = [Line(np.arange(len(done)) / rate_hz, done, "shown")]
+    inside = data.counts(starts).sum(1)
+    for start, chunk, rows in zip(starts, chunks[:, :, column], inside, strict=True):
+        seconds = (start + np.arange(rows)) / rate_hz
+        first = seconds[:execute]
+        lines.append(Line(first, np.full(len(first), done[start - 1]), "two"))
+        lines.append(Line(seconds, chunk[: len(seconds)], "one faint"))
+        lines.append(Line(first, chunk[: len(first)], "one"))
     return lines
 
 

@@ -77,7 +77,7 @@ def screen_table(task: str, rows: Sequence[Row]) -> Table:
     shown = [number for number, name in enumerate(names) if name not in alike]
     for number in shown:
         name = {"parameters": "size", "training": "train"}.get(names[number], names[number])
-        found.add_column(name, no_wrap=True)
+        found.add_column(name, overflow="fold")
     for row in rows:
         line = cells(row, digits=2)
         found.add_row(*(line[number] for number in shown))
@@ -124,11 +124,13 @@ def page(task: str, rows: Sequence[Row], options: Mapping[str, Any]) -> str:
         f'<p class="lead">{escape(_summary(rows))}</p>',
         section(
             "Score against time",
+            '<div class="half">',
             figure(
                 picture(task, rows),
                 "Points are means, lines their 95 % intervals. Blue answers in one network call, "
                 "orange in several.",
             ),
+            "</div>",
         ),
         section(
             "All rows",
