@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from steadyhand.data import Episodes
-from steadyhand.nets.denoisers import UNetConfig
+from steadyhand.nets.denoisers import MLPConfig, UNetConfig
 from steadyhand.recipes.methods import METHODS
 from steadyhand.training.loader import split
 from steadyhand.training.train import build_policy
@@ -71,6 +71,8 @@ def test_weight_decay_is_for_matrices(config, episodes, method) -> None:
         if isinstance(module, torch.nn.Embedding)
     }
     assert bool(embeddings) == (method == "bins")
+    in_groups = [p for group in trainer.optimiser.param_groups for p in group["params"]]
+    assert {*in_groups} == {*trainer.policy.parameters()}
     kept = 1 - 0.5 * config.learning_rate
     for name, parameter in trainer.policy.named_parameters():
         decayed = parameter.ndim >= 2 and name not in embeddings
@@ -84,6 +86,8 @@ def test_the_learning_rate_is_that_of_the_step(config, episodes) -> None:
         trainer.step(number)
         rates = [group["lr"] for group in trainer.optimiser.param_groups]
         assert rates == pytest.approx([share * config.learning_rate] * 2)
+    short = replace(config, steps=40, warmup_steps=500)
+    assert short.learning_rate_at(3) < short.learning_rate_at(4) == config.learning_rate
 
 
 def drawn(trainer: Trainer, number: int) -> tuple[torch.Tensor, np.ndarray]:
@@ -121,6 +125,51 @@ def test_each_step_has_noise_of_its_own(trainer) -> None:
     assert not np.allclose(times, others)
     assert abs(float(first.mean())) < 0.2
     assert float(first.std()) == pytest.approx(1, abs=0.15)
+
+
+def test_each_seed_has_noise_of_its_own(config, episodes) -> None:
+    policy = build_policy(config, episodes)
+    seeds = [Trainer(policy, episodes, replace(config, seed=seed)) for seed in (0, 1)]
+    (first, times), (second, others) = (drawn(trainer, 5) for trainer in seeds)
+    assert not torch.allclose(first, second)
+    assert not np.allclose(times, others)
+
+
+def test_several_noises_of_each_window(config, episodes) -> None:
+    config = replace(config, noises=3)
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    kept, encoded = [], []
+    trainer.policy.encoder.register_forward_hook(lambda _, __, seen: encoded.append(len(seen)))
+    honest = trainer.policy.sampler.loss
+    trainer.policy.sampler.loss = lambda *given: kept.append(given) or honest(*given)  # type: ignore[method-assign]
+    trainer.step(0)
+    x0, eps, uniform, condition, weight = kept[0]
+    assert encoded == [16], "what is seen is encoded once"
+    assert len(eps) == len(uniform) == 48
+    for part in (x0, condition, weight):
+        assert torch.equal(part[:16], part[16:32])
+        assert torch.equal(part[:16], part[32:])
+    assert not torch.allclose(eps[:16], eps[16:32])
+
+
+def test_what_is_for_training_only_is_on_in_steps_alone(config, episodes) -> None:
+    parts = replace(config.policy, denoiser=MLPConfig(width=16, blocks=1, dropout=0.5))
+    config = replace(config, policy=parts)
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    seen = []
+    for policy in (trainer.policy, trainer.average.module):
+        for module in policy.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.register_forward_hook(
+                    lambda _, given, found: seen.append(not torch.equal(given[0], found))
+                )
+    trainer.step(0)
+    assert seen == [True]
+    trainer.validation_loss()
+    trainer.step(1)
+    assert seen[0] is seen[-1] is True
+    assert len(seen) > 2
+    assert not any(seen[1:-1])
 
 
 def changed(episodes: Episodes, numbers) -> Episodes:
