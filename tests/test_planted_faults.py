@@ -89,8 +89,8 @@ FAULTS = [
     Fault(
         "padding that counts",
         "training/loader.py",
-        "torch.from_numpy(~windows.padded)",
-        "torch.ones(windows.padded.shape) + torch.from_numpy(0 * windows.padded)",
+        "~self._windows.padded(windows)",
+        "np.ones_like(self._windows.padded(windows))",
         "training/test_train.py -k padded",
     ),
     Fault(
@@ -540,6 +540,20 @@ FAULTS = [
         "done[start - 1]",
         "done[start]",
         "evaluation/test_pages.py -k seconds",
+    ),
+    Fault(
+        "dropout and crops left off in training",
+        "training/trainer.py",
+        "self.policy.train()",
+        "self.policy.eval()",
+        "training/test_steps.py -k training_only",
+    ),
+    Fault(
+        "the same noise whatever the seed",
+        "training/trainer.py",
+        "np.random.default_rng([*key, 0x71AE])",
+        "np.random.default_rng([key[1], 0x71AE])",
+        "training/test_steps.py -k each_seed",
     ),
 ]
 
