@@ -555,6 +555,13 @@ FAULTS = [
         "np.random.default_rng([key[1], 0x71AE])",
         "training/test_steps.py -k each_seed",
     ),
+    Fault(
+        "names that steer the terminal",
+        "cli/screen.py",
+        "return super().render_str(in_a_line(text), **options)",
+        "return super().render_str(text, **options)",
+        "cli/test_screen.py -k lines",
+    ),
 ]
 
 

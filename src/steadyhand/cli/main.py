@@ -78,13 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in EXTRAS:
             raise
         return _fail(MissingExtraError(package, EXTRAS[package]), as_json)
-    except (MemoryError, RuntimeError) as error:
-        # torch says so in words: its own class is for CUDA only.
-        said = str(error)
-        if isinstance(error, RuntimeError) and not re.search("(allocate|out of) memory", said):
+    except (MemoryError, OverflowError, RecursionError, RuntimeError, ValueError) as error:
+        message = _too_large(error)
+        if message is None:
             raise
-        reason = said or "none is left"
-        message = f"There is not enough memory ({reason}). Take a smaller --batch-size or network."
         return _fail(ConfigurationError(message), as_json)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
@@ -120,11 +117,27 @@ def _run(arguments: list[str]) -> dict[str, Any] | None:
     return module.run(arguments[1:])
 
 
+def _too_large(error: Exception) -> str | None:
+    """What is said of an error that means too much was asked for; None for any other."""
+    said = str(error)
+    if isinstance(error, RecursionError):
+        return "Something that was read is nested too deep. Look at it with another program."
+    # torch says so in words: its own class is for CUDA only. Numpy says so for some sizes.
+    memory = "(allocate|out of) memory|array is too big|Maximum allowed dim|calculation overflowed"
+    if isinstance(error, MemoryError) or re.search(memory, said):
+        reason = said or "none is left"
+        return f"There is not enough memory ({reason}). Take a smaller --batch-size or network."
+    if isinstance(error, OverflowError):
+        return f"A number is too large ({said}). Give a smaller one."
+    return None
+
+
 def _fail(error: SteadyhandError, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"error": {"kind": error.kind, "message": str(error)}}))
     else:
-        print(f"steadyhand: {error}", file=sys.stderr)
+        said = str(error).replace("\n", "\\n")  # a name with a line end could pose as a message
+        print(f"steadyhand: {said}", file=sys.stderr)
     return 2
 
 

@@ -15,22 +15,39 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from steadyhand.data import Episodes
+from steadyhand.errors import plain
 from steadyhand.evaluation.metrics import Interval
 
 EVERY_SECONDS = 15.0
 """Between lines of progress where the output is no terminal."""
 
 
-def console() -> Console:
+class Screen(Console):
+    """Where text is only text: what a name holds neither steers, nor colours, nor breaks a line."""
+
+    def __init__(self, *, stderr: bool) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(in_a_line(text), **options)
+
+
+def in_a_line(text: str) -> str:
+    """A text as it is shown: control and format characters, line ends among them, written out."""
+    return plain(text).replace("\n", "\\n")
+
+
+def console() -> Screen:
     """Standard error: what happens on the way."""
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    return Screen(stderr=True)
 
 
-def results(*, as_json: bool) -> Console:
+def results(*, as_json: bool) -> Screen:
     """Where what was asked for is printed: standard output, unless --json has it to itself."""
-    return console() if as_json else Console(highlight=False, soft_wrap=False)
+    return Screen(stderr=as_json)
 
 
 class Advance(Protocol):
@@ -47,22 +64,22 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         yield _Lines(screen, title, total, start)
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=screen,
     )
     with bar:
-        task = bar.add_task(title, total=total, completed=start, note="")
+        task = bar.add_task(in_a_line(title), total=total, completed=start, note="")
 
         def advance(done: int, note: str = "") -> None:
             bar.advance(task, done)
             if note:
-                bar.update(task, note=note)
+                bar.update(task, note=in_a_line(note))
 
         yield advance
 
@@ -74,7 +91,7 @@ def waiting(what: str, *, quiet: bool = False) -> Iterator[None]:
     if quiet or not screen.is_terminal:
         yield
         return
-    with screen.status(f"{what} …"):
+    with screen.status(Text(in_a_line(f"{what} …"))):
         yield
 
 
@@ -132,4 +149,4 @@ def tell_left_out(episodes: Episodes) -> None:
 def show(screen: Console, *lines: Any) -> None:
     """Print each line; a table is a line too. Text is not cut, so that commands can be copied."""
     for line in lines:
-        screen.print(line, soft_wrap=isinstance(line, str), markup=False)
+        screen.print(line, soft_wrap=isinstance(line, str))
