@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.values import check_array, checked, positive, whole
+from steadyhand.values import check_array, checked, positive, taken, whole
 
 Kind = Literal["state", "image"]
 LAST_ACTION = "last_action"
@@ -98,6 +98,7 @@ class Feature:
     """Height and width of the camera, where its images are resized to `shape`."""
 
     @classmethod
+    @checked
     def select(
         cls,
         name: str,
@@ -115,7 +116,7 @@ class Feature:
                 f"{unknown('feature', key, recorded)} What a policy sees is named with "
                 "--observations NAME NAME …, what it does with --action NAME."
             )
-        shape = tuple(recorded[key])
+        shape: tuple[int, ...] = taken(f"The shape of '{key}'", recorded[key], tuple[int, ...])
         kind = kind_of(shape)
         if len(shape) == 3 and kind == "state" and kind_of((*shape[1:], shape[0])) == "image":
             raise ConfigurationError(
@@ -238,6 +239,7 @@ class PolicySpec:
         positive("rate_hz", self.rate_hz)
 
     @classmethod
+    @checked
     def select(
         cls,
         recorded: Mapping[str, tuple[int, ...]],

@@ -7,9 +7,10 @@ Python's, a list where a tuple belongs, a text where a path does.
 import functools
 import inspect
 import math
+import os
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,13 +22,24 @@ from steadyhand.errors import ConfigurationError, unknown
 LARGEST = 2**63 - 1
 """Whole numbers beyond are no counts and no seeds."""
 C = TypeVar("C", bound=Callable[..., Any])
+PLAIN = {
+    int,
+    float,
+    bool,
+    str,
+    Path,
+    types.NoneType,
+    tuple[str, ...],
+    tuple[int, ...],
+    Iterable[str],
+}
 _REFUSED: Any = object()
 
 
 def shown(value: object) -> str:
     """A value in a message: in one line, cut where it is long."""
     if isinstance(value, int) and value.bit_length() > 200:
-        return f"a number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+        return f"a number of some {round(value.bit_length() * math.log10(2))} digits"
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:59]}…"
 
@@ -106,19 +118,26 @@ def _lacking(name: str, part: object, protocol: type, but: Collection[str]) -> s
 
 
 def checked(called: C) -> C:
-    """A dataclass or function that looks at what it is given before anything else.
+    """A class or function that looks at what it is given before anything else.
 
-    A name that it does not have, an argument without its name, one that is lacking and a value of
-    another kind than is declared raise `ConfigurationError`. Numbers are finite and below 2**63.
-    Protocols, arrays and functions are left to whoever uses them.
+    As `named`, and values of another kind than is declared raise `ConfigurationError`, too: all
+    those of a dataclass, and the numbers, texts and paths of a function. Numbers are finite and
+    below 2**63. Protocols, arrays and functions are left to whoever uses them.
     """
-    if isinstance(called, type):
-        called.__init__ = _looking(called.__init__, called)
-        return typing.cast(C, called)
-    return typing.cast(C, _looking(called, called))
+    return _looking(called, _kinds)
 
 
-def _looking(function: Callable[..., Any], owner: Any) -> Callable[..., Any]:
+def named(called: C) -> C:
+    """A class or function whose arguments are looked at by name only.
+
+    A name that it does not have, an argument without its name and one that is lacking raise
+    `ConfigurationError`.
+    """
+    return _looking(called, lambda owner: {})
+
+
+def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, Any]]) -> C:
+    function: Callable[..., Any] = owner.__init__ if isinstance(owner, type) else owner
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -127,18 +146,24 @@ def _looking(function: Callable[..., Any], owner: Any) -> Callable[..., Any]:
             bound = signature.bind(*values, **named)
         except TypeError:
             raise ConfigurationError(_mismatch(owner, signature, values, named)) from None
-        kinds = _kinds(owner)
-        for name, value in bound.arguments.items():
-            if name in kinds:
-                bound.arguments[name] = taken(name, value, kinds[name])
+        kinds = kinds_of(owner)
+        for name in bound.arguments.keys() & kinds.keys():
+            bound.arguments[name] = taken(name, bound.arguments[name], kinds[name])
         return function(*bound.args, **bound.kwargs)
 
-    return looked
+    if not isinstance(owner, type):
+        return typing.cast(C, looked)
+    owner.__init__ = looked
+    return typing.cast(C, owner)
 
 
 @functools.cache
 def _kinds(owner: Any) -> dict[str, Any]:
-    return typing.get_type_hints(owner)
+    """The kinds of arguments that are looked at, by name."""
+    hints = typing.get_type_hints(owner)
+    if isinstance(owner, type):
+        return hints
+    return {name: kind for name, kind in hints.items() if set(_options(kind)) <= PLAIN}
 
 
 def _mismatch(
@@ -146,13 +171,14 @@ def _mismatch(
 ) -> str:
     """What is wrong with a call that its function does not take."""
     name, is_class = owner.__name__, isinstance(owner, type)
-    parameters = list(signature.parameters.values())[is_class:]
+    parameters = list(signature.parameters.values())
+    unseen = parameters[0].name in ("self", "cls") if parameters else False
+    parameters, values = parameters[unseen:], values[unseen:]
     known = [parameter.name for parameter in parameters]
     strange = [key for key in named if key not in known]
     if strange:
         return unknown(f"{'field' if is_class else 'argument'} of {name}:", strange[0], known)
     placed = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    values = values[is_class:]
     if len(values) > len(placed):
         rest = ", ".join(f"{key}=…" for key in known if key not in placed)
         extra = shown(values[len(placed)])
@@ -177,7 +203,9 @@ def taken(name: str, value: Any, kind: Any) -> Any:
         raise ConfigurationError(f"{name} is {value}; it must be finite.")
     if type(value) is int and abs(value) > LARGEST:
         raise ConfigurationError(f"{name} is {shown(value)}; it must be below 2**63.")
-    if isinstance(value, str) and any(typing.get_origin(p) is tuple for p in _options(kind)):
+    if isinstance(value, str) and any(
+        typing.get_origin(p) in (tuple, Iterable) for p in _options(kind)
+    ):
         raise ConfigurationError(
             f"{name} is the text {shown(value)}; give a tuple of names, as ({shown(value)},)."
         )
@@ -207,8 +235,8 @@ def _as(value: Any, kind: Any) -> Any:
             return _REFUSED
         items = tuple(_as(item, part) for item, part in zip(value, kinds, strict=True))
         return _REFUSED if any(item is _REFUSED for item in items) else items
-    if kind is Path and isinstance(value, str):
-        return Path(value)
+    if kind is Path and isinstance(value, str | os.PathLike):
+        return Path(value)  # pyright: ignore[reportUnknownArgumentType]
     if not _fits(value, kind):
         return _REFUSED
     return float(value) if kind is float else value
@@ -221,6 +249,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return abs(value) <= LARGEST
     if kind in (int, float):
         return type(value) is kind and math.isfinite(value)
+    if kind == Iterable[str]:
+        return isinstance(value, Iterable) and not isinstance(value, str)
     if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind)
@@ -241,6 +271,7 @@ def _word(kind: Any) -> str:
         int: "a whole number",
         float: "a number",
         bool: "True or False",
+        Iterable[str]: "names",
         str: "a text",
         Path: "a path",
         types.NoneType: "None",
@@ -251,4 +282,4 @@ def _word(kind: Any) -> str:
         inner = [part for part in typing.get_args(kind) if part is not Ellipsis]
         names = {int: "whole numbers", float: "numbers", str: "names"}
         return f"a tuple of {names.get(inner[0], 'values')}"
-    return words.get(kind) or getattr(kind, "__name__", str(kind))
+    return words.get(kind) or kind.__name__

@@ -62,7 +62,9 @@ def test_names_in_a_data_set(tmp_path, capsys) -> None:
     assert r"\x9b1m" in said.out
     assert "[bold red]" in said.out
     assert main(["inspect", str(path), "--json"]) == 0
-    assert NAME in json.loads(capsys.readouterr().out)["features"], "JSON keeps the exact text"
+    printed = capsys.readouterr().out
+    assert printed.isascii(), "JSON escapes what it holds"
+    assert json.loads(printed)["steps"] == 30
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
 from steadyhand.spec import LAST_ACTION, Feature, parse_name
+from steadyhand.values import named, shown
+from steadyhand.values import seed as a_seed
 
 SKIP = "--skip-broken-episodes"
 """The flag that goes on without what cannot be read."""
 
 
+@named
 @dataclass(frozen=True)
 class Episodes:
     """A set of demonstrations: `arrays[key]` is (steps, …), `ends` are cumulative episode ends.
@@ -60,7 +63,14 @@ class Episodes:
         object.__setattr__(self, "ends", ends.astype(np.int64))
         if not (np.isfinite(self.rate_hz) and self.rate_hz > 0):
             raise DataError(f"{where}rate_hz is {self.rate_hz}; it must be a positive number.")
+        if not isinstance(self.arrays, Mapping):
+            raise DataError(f"{where}arrays is {shown(self.arrays)}; it maps names to arrays.")
         for key, array in self.arrays.items():
+            if not hasattr(array, "shape"):
+                raise DataError(
+                    f"{where}'{key}' is a {type(array).__name__}; numpy arrays are taken here: "
+                    "np.asarray(…)."
+                )
             steps = array.shape[0] if array.shape else 0
             if not array.shape:
                 raise DataError(
@@ -195,6 +205,7 @@ def split_episodes(
         raise ConfigurationError(
             f"validation_share is {validation_share}; it must be in [0, 1), as 0.05."
         )
+    a_seed("seed", seed)
     held_out = round(count * validation_share)
     if validation_share > 0:
         held_out = min(max(held_out, 2 if count >= 8 else 1), count - 1)

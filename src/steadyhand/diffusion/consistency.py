@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from steadyhand.diffusion.process import DDPM, Array, Flow
 from steadyhand.errors import ConfigurationError
+from steadyhand.values import checked
 
 
 def plain(process: Flow | DDPM) -> Flow | DDPM:
@@ -16,6 +17,7 @@ def plain(process: Flow | DDPM) -> Flow | DDPM:
     return replace(process, weighting="uniform")
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Consistency:
     """A process whose network answers with the end of the path that the noise lies on.

@@ -9,8 +9,10 @@ import numpy as np
 
 from steadyhand.diffusion.process import Array, prediction_target
 from steadyhand.errors import ConfigurationError
+from steadyhand.values import checked
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Regression:
     """Behaviour cloning as the degenerate one-step process: input zeros, target x0.
@@ -47,6 +49,7 @@ class Regression:
         return np.ones_like(t)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class MIP:
     """The minimal iterative policy (Pan et al. 2025, arXiv 2512.01809): regression, corrected once.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.values import checked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,6 +49,7 @@ def one_call(head: Head, steps: int) -> None:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Gaussian:
     """One normal distribution over the chunk: a mean and a deviation for each of its numbers."""
@@ -84,6 +86,7 @@ class Gaussian:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
     """A mixture of normal distributions over the whole chunk, so that a way is kept to its end."""
@@ -126,6 +129,7 @@ class Mixture:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Bins:
     """Each number of the chunk as one of some bins, drawn one after the other.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.values import checked
 
 Array = NDArray[np.float64]
 Prediction = Literal["epsilon", "sample", "v", "velocity"]
@@ -108,6 +109,7 @@ def linear_betas(train_steps: int) -> Array:
 SCHEDULES = {"squared_cosine": squared_cosine_betas, "linear": linear_betas}
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class DDPM:
     """Discrete variance-preserving diffusion (Ho et al. 2020) over `train_steps` noise levels."""
@@ -184,6 +186,7 @@ TIME_SAMPLINGS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """The straight path `x_t = (1 - t)·x0 + t·eps` (flow matching, rectified flow); 1 is noise."""

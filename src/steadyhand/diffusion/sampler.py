@@ -18,6 +18,7 @@ from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_
 from steadyhand.diffusion.solvers import Solver, ddim
 from steadyhand.diffusion.spacing import Spacing, trailing
 from steadyhand.errors import ConfigurationError
+from steadyhand.values import named
 
 LARGEST_GAIN = 100.0
 """Errors that become larger by more than this have to be bounded."""
@@ -25,6 +26,7 @@ Objective = Callable[..., Tensor]
 """`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
 
 
+@named
 class Sampler(nn.Module):
     """Noise (B, H, A) and a condition (B, N, D) in, clean normalised actions (B, H, A) out.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.values import checked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,6 +18,7 @@ JUMP_FEATURES = 20
 """Numbers that tell the network where a jump leads, beside each token of the condition."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
     """A one-step policy without a teacher, on the straight path of flow.

@@ -11,8 +11,10 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.evaluate import Evaluation
 from steadyhand.tasks.task import SHARES
+from steadyhand.values import named
 
 
+@named
 def compare(
     evaluations: Mapping[str, Evaluation],
 ) -> dict[tuple[str, str, str], metrics.Difference]:
@@ -22,7 +24,8 @@ def compare(
 
     Raises `ConfigurationError` where the episodes are not the same, or fewer than two policies.
     """
-    if not isinstance(evaluations, Mapping):
+    named = isinstance(evaluations, Mapping)
+    if not named or not all(isinstance(e, Evaluation) for e in evaluations.values()):
         raise ConfigurationError('Name what is compared: compare({"flow": found, "ddpm": other}).')
     if len(evaluations) < 2:
         raise ConfigurationError("A comparison needs at least two policies.")

@@ -21,8 +21,8 @@ from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.tasks import Task, make_task
 from steadyhand.tasks.task import SHARES, usable
+from steadyhand.values import checked, whole
 from steadyhand.values import seed as a_seed
-from steadyhand.values import whole
 
 MOST_EPISODES = 1_000_000
 
@@ -120,6 +120,7 @@ class EpisodesFile:
             ) from error
 
 
+@checked
 def evaluate(
     policy: Policy | Predictor,
     task: str | Task,

@@ -20,8 +20,8 @@ from steadyhand.runtime import (
 )
 from steadyhand.tasks import Scores, Task
 from steadyhand.tasks.task import stepped, world_of
+from steadyhand.values import checked, whole
 from steadyhand.values import seed as a_seed
-from steadyhand.values import whole
 
 MOST_TOGETHER = 10_000
 """Environments that are stepped together."""
@@ -50,6 +50,7 @@ class Episode:
         return self.states[0].tolist()
 
 
+@checked
 def rollout(
     predictor: Predictor,
     task: Task,

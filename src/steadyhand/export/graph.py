@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
-from steadyhand.policy.policy import Policy
+from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.spec import Feature
+from steadyhand.values import checked
 
 
+@checked
 def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.ExportedProgram:
     """`torch.export` of `policy`, called as `program.module()(observation, noise[, step_noise])`.
 
@@ -14,6 +16,7 @@ def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.E
     are images, float64 where their numbers lie far from zero for their range, and float32; noise
     is (B, horizon, action); step noise, for stochastic solvers, (B, steps, horizon, action).
     """
+    require_policy("An export", policy)
     policy = policy.eval()
     example = example_inputs(policy, batch or 2)
     axis = None if batch is not None else torch.export.Dim("batch", min=1)

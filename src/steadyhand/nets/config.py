@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import PolicySpec
+from steadyhand.values import checked
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class StateEncoderConfig:
     """Joins the states; learns nothing."""
@@ -30,6 +32,7 @@ class StateEncoderConfig:
         return StateEncoder(spec)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class ResNetConfig:
     """ResNet-18 with group norms, trained from scratch, as in the paper."""
@@ -53,6 +56,7 @@ class ResNetConfig:
         return ResNet(channels, width=self.width, blocks=self.blocks)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
     """A vision backbone of `transformers`: DINOv2, SigLIP, ConvNeXt and others."""
@@ -97,6 +101,7 @@ class BackboneConfig:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class ImageEncoderConfig:
     """Cameras through a network each, their features joined with the states."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import PolicySpec
+from steadyhand.values import checked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +26,7 @@ def _check(config: Any, *positive: str) -> None:
         raise ConfigurationError(f"dropout is {config.dropout}; it must be in [0, 1).")
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig:
     """A residual perceptron over the flattened chunk: small and fast, for states."""
@@ -65,6 +67,7 @@ class MLPConfig:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class UNetConfig:
     """The paper's 1-D U-Net over time; the defaults are a small one, about 4 M parameters."""
@@ -102,6 +105,7 @@ class UNetConfig:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class TransformerConfig:
     """The paper's Transformer; the defaults are half as deep as it, about 5 M parameters."""
@@ -149,6 +153,7 @@ class TransformerConfig:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class DiTConfig:
     """A diffusion transformer with adaptive layer norm, about 7 M parameters."""

@@ -18,6 +18,7 @@ from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.nets.config import ImageEncoderConfig, StateEncoderConfig
 from steadyhand.nets.denoisers import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
 from steadyhand.spec import PolicySpec
+from steadyhand.values import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ Process = DDPM | Flow | Regression | MIP | Consistency | Gaussian | Mixture | Bi
 DenoiserConfig = MLPConfig | UNetConfig | TransformerConfig | DiTConfig
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class SamplerConfig:
     """How noise becomes actions. It can be changed after training, without training again."""
@@ -125,6 +127,7 @@ class SamplerConfig:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
     """The parts of a policy."""

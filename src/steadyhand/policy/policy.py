@@ -16,11 +16,13 @@ from steadyhand.data.resize import resize_matrix, resized
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
+from steadyhand.values import named
 
 if TYPE_CHECKING:
     from steadyhand.policy.config import PolicyConfig
 
 
+@named
 class Policy(nn.Module):
     """Resize and normalise, encode, sample, un-normalise.
 
@@ -104,6 +106,14 @@ class Policy(nn.Module):
         """(condition,) or (condition, mask), whichever the encoder gives."""
         encoded = self.encoder(normalised)
         return encoded if isinstance(encoded, tuple) else (encoded,)
+
+
+def require_policy(who: str, given: object) -> None:
+    """Raise `ConfigurationError` where a policy is needed and something else is given."""
+    if not isinstance(given, Policy):
+        raise ConfigurationError(
+            f"{who} needs a policy, not a {type(given).__name__}: load_policy('RUN')."
+        )
 
 
 class Resize(nn.Module):

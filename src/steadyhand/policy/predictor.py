@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError
-from steadyhand.policy.policy import Policy
+from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
 from steadyhand.spec import PolicySpec
+from steadyhand.values import named, whole
 
 EVALUATION_BATCH = 64
 """Every network answers each row of so many alike; of 50, the last rows have other last bits."""
 
 
+@named
 class TorchPredictor:
     """Answers requests with a policy. The noise of a chunk depends on its request alone.
 
@@ -27,12 +28,9 @@ class TorchPredictor:
     """
 
     def __init__(self, policy: Policy, *, batch: int = 1) -> None:
-        if not isinstance(policy, Policy):
-            raise ConfigurationError(
-                f"A predictor needs a policy, not a {type(policy).__name__}: load_policy('RUN')."
-            )
+        require_policy("A predictor", policy)
+        self.batch = whole("batch", batch)
         self.policy = policy.eval()
-        self.batch = batch
         self._device = next(
             (tensor.device for tensor in (*policy.parameters(), *policy.buffers())),
             torch.device("cpu"),

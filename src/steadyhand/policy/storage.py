@@ -24,8 +24,9 @@ from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
-from steadyhand.policy.policy import Policy
+from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.spec import PolicySpec
+from steadyhand.values import checked
 
 FORMAT = "steadyhand-policy"
 VERSION = 1
@@ -44,6 +45,7 @@ class Provenance:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@checked
 def save_policy(
     folder: str | Path,
     policy: Policy,
@@ -59,6 +61,7 @@ def save_policy(
     files of tensors to write beside it. Raises `CheckpointError` where the folder is in use or
     cannot be written.
     """
+    require_policy("A policy's folder", policy)
     if not overwrite and (Path(folder) / "policy.json").exists():
         raise CheckpointError(
             f"{folder} holds a policy already, and is left as it is. Name a new folder, or pass "
@@ -133,6 +136,7 @@ def _replaceable(folder: Path) -> bool:
     return not names or ("policy.json" in names and names <= KNOWN_FILES)
 
 
+@checked
 def load_policy(
     folder: str | Path,
     *,

@@ -8,6 +8,7 @@ from steadyhand.recipes.lerobot import lerobot
 from steadyhand.recipes.pusht import pusht_image, pusht_state, pusht_state_paper
 from steadyhand.recipes.state import state
 from steadyhand.training.config import TrainConfig
+from steadyhand.values import checked
 
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "fork": fork,
@@ -19,6 +20,7 @@ RECIPES: dict[str, Callable[..., TrainConfig]] = {
 }
 
 
+@checked
 def recipe(name: str, *, method: str | None = None, network: str | None = None) -> TrainConfig:
     """The named recipe, with another method (flow, ddpm, regression) or network (mlp, unet, …).
 

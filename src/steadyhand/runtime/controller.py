@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError, NotFiniteError
 from steadyhand.runtime.predictor import ChunkRequest, Observation
 from steadyhand.spec import LAST_ACTION, PolicySpec, check_mapping
-from steadyhand.values import check_array
+from steadyhand.values import check_array, named
 from steadyhand.values import seed as a_seed
 
 
@@ -26,6 +26,7 @@ class ChunkController(Protocol):
     def action(self) -> NDArray[np.floating]: ...
 
 
+@named
 class RecedingHorizon:
     """Executes `execute` actions of each chunk, then predicts again from the latest observations.
 

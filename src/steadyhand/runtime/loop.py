@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from steadyhand.runtime.controller import ChunkController
 from steadyhand.runtime.predictor import Observation, Predictor
-from steadyhand.values import positive, require, whole
+from steadyhand.values import checked, positive, require, whole
 
 
 class Robot(Protocol):
@@ -48,6 +48,7 @@ class LoopReport:
     """Milliseconds from the start of each tick to its action, shape (ticks,)."""
 
 
+@checked
 def run_loop(
     robot: Robot,
     predictor: Predictor,

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.spec import PolicySpec
+from steadyhand.values import checked, whole
 from steadyhand.values import seed as a_seed
-from steadyhand.values import whole
 
 Observation = Mapping[str, NDArray[Any]]
 """One time step: recorded key → array of the feature's shape, as the robot gives it."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class ChunkRequest:
     """What a controller asks a predictor for."""

@@ -17,6 +17,7 @@ from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
 from steadyhand.tasks.task import Scores, spelled
+from steadyhand.values import checked
 from steadyhand.values import seed as a_seed
 
 RATE_HZ = 10.0
@@ -35,6 +36,7 @@ CUE_TICKS = 2
 """How long the way to go is shown, where it is shown at the start."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Fork:
     """The task. Its settings are what the studies turn.

@@ -16,8 +16,8 @@ from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION, SMALLEST_IMAGE
 from steadyhand.tasks.task import Scores, spelled
+from steadyhand.values import checked, whole
 from steadyhand.values import seed as a_seed
-from steadyhand.values import whole
 
 SUCCESS_COVERAGE = 0.95
 CANVAS = 512
@@ -63,6 +63,7 @@ def paper_state(seed: int) -> NDArray[np.float64]:
     return np.array([*agent, *block, random.randn() * 2 * np.pi - np.pi])
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class PushT:
     """The task. `start` is whose initial states a seed stands for."""

@@ -12,11 +12,12 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.catalogue import make_task
 from steadyhand.tasks.task import Demonstrated, Scores, Task, stepped, usable, world_of
-from steadyhand.values import seed, whole
+from steadyhand.values import checked, seed, whole
 
 MOST_EPISODES = 1_000_000
 
 
+@checked
 def record_episodes(
     task: str | Task,
     episodes: int,

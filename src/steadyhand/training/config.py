@@ -13,10 +13,12 @@ import tyro
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import SMALLEST_IMAGE, Chunking, fitted
+from steadyhand.values import checked
 
 MOST_THREADS = 1024
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides how training goes.

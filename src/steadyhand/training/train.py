@@ -18,7 +18,7 @@ from steadyhand.data import Episodes, policy_statistics
 from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.nets.backbone import Backbone
 from steadyhand.policy.device import choose_device, choose_precision, fastest_threads, on_threads
-from steadyhand.policy.policy import Policy
+from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.features import specification
@@ -26,11 +26,13 @@ from steadyhand.training.loader import shares
 from steadyhand.training.session import Session, StepResult
 from steadyhand.training.trackers import RunLog
 from steadyhand.training.trainer import Trainer
+from steadyhand.values import checked
 
 COMPUTES = ("device", "precision", "threads")
 """What the last bits of the weights depend on, beside the config and the data."""
 
 
+@checked
 def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
     """An untrained policy for these episodes; its weights are a function of `config.seed`.
 
@@ -85,6 +87,7 @@ def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig
     return replace(config, steps=max(1, int(0.95 * 60 * config.minutes / pace)), minutes=None)
 
 
+@checked
 def train(
     policy: Policy,
     episodes: Episodes,
@@ -113,6 +116,7 @@ def train(
     the loss is no longer finite.
     """
     _check_kinds(config, episodes)
+    require_policy("Training", policy)
     if resume and out is None:
         raise UsageError("resume=True continues a run on disk; name it with out=.")
     if config.data is None and episodes.path is not None:

@@ -13,6 +13,7 @@ from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, r
 from steadyhand.data.meaning import understood
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, UsageError, nothing_at, unknown
+from steadyhand.values import checked
 
 ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
 """Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
@@ -25,6 +26,7 @@ WRITERS: dict[str, ModuleType] = {
 """By the ending of the path. Each has `write(path, episodes, watch)` and `RESERVED` names."""
 
 
+@checked
 def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Episodes:
     """Open demonstrations of any known format; little more than their index is read.
 
@@ -108,6 +110,7 @@ def require_free(path: Path, format: str | None = None) -> ModuleType:
     return WRITERS[name]
 
 
+@checked
 def write_episodes(
     path: str | Path,
     episodes: Episodes,
