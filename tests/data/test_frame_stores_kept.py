@@ -1,5 +1,6 @@
 """Which frame stores are trusted: whole, of the content as it is now, none that is another's."""
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -7,8 +8,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import sets
+from PIL import Image
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.data import frame_store as store_module
@@ -119,6 +122,26 @@ def test_a_source_of_the_same_size_and_time_is_not_the_same(tmp_path, name) -> N
     assert not again.ready
     again.build()
     np.testing.assert_array_equal(again.frames(), pictures(path, "img"))
+
+
+def test_a_picture_beside_its_table_is_of_the_source(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "set", videos=False)
+    described = json.loads((path / "meta" / "info.json").read_text())
+    described["features"]["front"] = {"dtype": "image", "shape": [48, 64, 3], "names": None}
+    (path / "meta" / "info.json").write_text(json.dumps(described))
+    (path / "images").mkdir()
+    for number, file in enumerate(sorted(path.rglob("*.parquet"))):
+        names = [f"images/{number}-{step}.png" for step in range(sets.LENGTHS[number])]
+        for name, picture in zip(names, sets.pictures(len(names), number), strict=True):
+            Image.fromarray(picture).save(path / name)
+        cells = [{"bytes": None, "path": name} for name in names]
+        pq.write_table(pq.read_table(file).append_column("front", [cells]), file)
+    store_of(path, "front").build()
+    Image.fromarray(sets.pictures(1, 5)[0]).save(path / "images" / "1-4.png")
+    again = store_of(path, "front")
+    assert not again.ready
+    again.build()
+    np.testing.assert_array_equal(again.frames(), pictures(path, "front"))
 
 
 def test_a_checksum_is_taken_again_of_a_file_of_the_same_size_and_time(tmp_path) -> None:

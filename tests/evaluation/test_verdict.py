@@ -36,9 +36,8 @@ BAD = [2 * error for error in GOOD]
 def test_better_than_both() -> None:
     found = judged(GOOD, BAD, BAD)
     said = verdict(found)
-    assert said.count("It is better than") == 2
+    assert said.count("On 20 episodes it is better than") == 2
     assert said.count("its error is 0.50 of that") == 2
-    assert "20 episodes" in said
     assert next_step(found, "my run") == (
         "Next: load_policy('my run') in your robot's loop, slowly at first."
     )
@@ -55,14 +54,14 @@ def test_worse_than_holding_still_never_leads_to_a_robot(episodes) -> None:
     assert "no smaller than that of holding still" in then
     assert "--minutes" in then
     if episodes == 20:
-        assert "It is worse than holding the last action: its error is 2.00 of that" in verdict(
+        assert "it is worse than holding the last action: its error is 2.00 of that" in verdict(
             found
         )
 
 
 def test_one_episode_tells_nothing() -> None:
     said = verdict(judged([1.0], [2.0], [4.0]))
-    assert "It is" not in said
+    assert "episodes it is" not in said
     assert said.count("cannot be told on one episode") == 2
     assert "error is 0.50 of that" in said
     assert "error is 0.25 of that" in said
@@ -72,14 +71,14 @@ def test_one_episode_tells_nothing() -> None:
 def test_a_difference_that_cannot_be_told_is_not_told() -> None:
     found = judged([1.0, 2.0, 3.0], [1.5, 1.4, 3.3])
     said = verdict(found)
-    assert "It is" not in said
+    assert "episodes it is" not in said
     assert re.search(r"cannot be told on 3 episodes: .*less to .*more with 95 % confidence", said)
     assert "--validation-share" in next_step(found, "run")
 
 
 def test_no_better_than_looking_it_up() -> None:
     found = judged(GOOD, BAD, GOOD)
-    assert "It is better than holding" in verdict(found)
+    assert "it is better than holding" in verdict(found)
     assert "Whether it is better than doing what was done in the nearest" in verdict(found)
     assert "the nearest moment of training answers as well" in next_step(found, "run")
 

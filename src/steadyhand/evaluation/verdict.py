@@ -31,16 +31,14 @@ def _sentence(words: str, found: Difference, share: str) -> str:
     if found.low is None or found.high is None:
         count = "one episode" if found.n == 1 else f"{found.n} episodes"
         return f"Whether it is better than {words} cannot be told on {count}: its error is {share}."
-    between = (
-        f"{_amount(found.low)} to {_amount(found.high)} with 95 % confidence, {found.n} episodes"
-    )
+    between = f"{_amount(found.low)} to {_amount(found.high)} with 95 % confidence"
     if not told(found):
         return (
             f"Whether it is better than {words} cannot be told on {found.n} episodes: its error is "
             f"{share} ({between})."
         )
     way = "better" if found.mean < 0 else "worse"
-    return f"It is {way} than {words}: its error is {share} ({between})."
+    return f"On {found.n} episodes it is {way} than {words}: its error is {share} ({between})."
 
 
 def told(found: Difference) -> bool:

@@ -17,6 +17,8 @@ from steadyhand.errors import DataError, MissingExtraError
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's names of pictures with so many channels."""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+ENDINGS = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.bmp")
+"""What files of these are called."""
 MEASURED = (b"II*\0", b"MM\0*", b"v/1\1")
 """How files of TIFF and EXR begin, which hold measures rather than colour."""
 COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -49,7 +51,12 @@ class Images:
         self._held: tuple[Table | None, range, Any] = (None, range(0), None)
 
     def fingerprint(self) -> list[Any]:
-        return [[*stamp(table.file), first, steps] for table, first, steps, _ in self._spans]
+        """Changes when a table does, or a picture beside the tables: cells may name any of them."""
+        beside = sorted(file for end in ENDINGS for file in self._root.rglob(end))
+        return [
+            [[*stamp(table.file), first, steps] for table, first, steps, _ in self._spans],
+            [[str(file.relative_to(self._root)), *stamp(file)] for file in beside],
+        ]
 
     def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
         wanted = np.arange(self.shape[0])[key]
