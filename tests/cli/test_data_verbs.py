@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from steadyhand.cli.main import main
-from steadyhand.data import open_episodes
+from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.evaluation.report import prose
+from steadyhand.policy.storage import read_provenance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 
@@ -186,3 +187,41 @@ def test_a_backbone_by_its_folder(film, tmp_path, capsys) -> None:
     assert answer(capsys, "evaluate", "--offline", out, "--samples=1")["episodes"] == 1
     assert main(["train", "fork", "--backbone=x"]) == 2
     assert "sees no pictures" in capsys.readouterr().err
+
+
+def test_episodes_are_called_what_the_set_calls_them(tmp_path, capsys) -> None:
+    """A set with gaps in its numbers is trained on and judged by those numbers."""
+    path = sets.lerobot_v2(tmp_path / "gaps", videos=False)
+    index = path / "meta" / "episodes.jsonl"
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    for line, number in zip(lines, (2, 5, 9), strict=True):
+        file = next(path.rglob(f"episode_{line['episode_index']:06d}.parquet"))
+        file.rename(file.with_name(f"moved_{number:06d}"))
+        line["episode_index"] = number
+    for file in path.rglob("moved_*"):
+        file.rename(file.with_name(f"{file.name.replace('moved', 'episode')}.parquet"))
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = tmp_path / "run"
+    words = [word for word in TINY if "encoder" not in word and "image" not in word]
+    words += [f"--data={path}", "--observations=observation.state", f"--out={run}"]
+    answer(capsys, "train", "state", *words)
+    judged = answer(capsys, "evaluate", "--offline", run, "--samples=2")
+    [number] = judged["held_out"]
+    assert number in (2, 5, 9)
+    assert list(read_provenance(run / "last").validation_episodes) == [number]
+    assert f"Episode {number}, " in Path(judged["chart"]).read_text()
+    assert main(["evaluate", "--offline", str(run), f"--chart={number}", "--samples=2"]) == 0
+    assert main(["evaluate", "--offline", str(run), "--chart=0"]) == 2
+    assert f"Held out are: {number}." in capsys.readouterr().err
+
+
+def test_several_tasks_and_echoes_are_told_before_training(tmp_path, capsys) -> None:
+    state = np.random.default_rng(0).normal(size=(60, 2)).cumsum(0)
+    arrays = {"state": state, "actions": state, "task_id": np.repeat([0, 1], 30)}
+    write_episodes(tmp_path / "a.npz", Episodes(arrays, np.array([30, 60])))
+    words = [word for word in TINY if "encoder" not in word and "image" not in word]
+    words += [f"--data={tmp_path / 'a.npz'}", "--action=actions", f"--out={tmp_path / 'run'}"]
+    assert main(["train", "state", *words]) == 0
+    said = capsys.readouterr().err
+    assert said.count("The data holds 2 tasks") == 1
+    assert said.count("'actions[0:2]' is 'state' of the same step") == 1

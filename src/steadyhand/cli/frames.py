@@ -29,7 +29,7 @@ def ready_frames(episodes: Episodes, images: Sequence[Feature], *, skip_broken: 
     if not broken:
         return episodes
     for number, why in broken.items():
-        show(console(), f"Left out: episode {number}: {why}")
+        show(console(), f"Left out: episode {episodes.number(number)}: {why}")
     if len(broken) == len(episodes):
         raise DataError(f"{episodes.path} has no episode whose pictures can be decoded.")
     return episodes.subset([i for i in range(len(episodes)) if i not in broken])

@@ -84,11 +84,12 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             f"Every episode of {path} was trained on. Name other data with --data, or train with "
             "--validation-share above 0."
         )
-    wrong = [number for number in options.chart if number not in fresh]
+    places = {episodes.number(place): place for place in fresh}
+    wrong = [number for number in options.chart if number not in places]
     if wrong:
         raise UsageError(
             f"--chart names episode {wrong[0]}, which is not held out. Held out are: "
-            f"{', '.join(str(number) for number in fresh[:20])}."
+            f"{', '.join(str(number) for number in list(places)[:20])}."
         )
     library = episodes.subset(known) if known else None
     if library is None and origin.data and Path(origin.data).exists():
@@ -102,13 +103,13 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         found = judge(
             policy,
             held_out,
-            numbers=fresh,
+            numbers=list(places),
             training=library,
             samples=options.samples,
             watch=advance,
         )
     out = options.out or run_of(options.run) / "evaluations" / "offline.html"
-    shown = options.chart or tuple(fresh[:2])
+    shown = [places[number] for number in options.chart] or fresh[:2]
     with waiting("drawing"):
         title = f"{options.run.resolve().name} against {path.name}"
         then = next_step(found, str(options.run), task=origin.task)

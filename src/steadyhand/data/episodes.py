@@ -54,11 +54,16 @@ class Episodes:
                 f"{where}episode_ends must be whole numbers, one an episode, and are {ends.dtype} "
                 f"of shape {ends.shape}. Save them as a list of integers."
             )
+        if len(self.numbers) not in (0, len(ends)):
+            raise DataError(
+                f"{where}{len(self.numbers)} numbers are given for {len(ends)} episodes. Give each "
+                "its own, or none."
+            )
         if np.any(np.diff(ends, prepend=0) <= 0):
             bad = int(np.argmax(np.diff(ends, prepend=0) <= 0))
             raise DataError(
-                f"{where}episode {bad} ends at step {ends[bad]}, not after the one before it. "
-                "Episode ends are cumulative and increasing."
+                f"{where}episode {self.number(bad)} ends at step {ends[bad]}, not after the one "
+                "before it. Episode ends are cumulative and increasing."
             )
         object.__setattr__(self, "ends", ends.astype(np.int64))
         if not (np.isfinite(self.rate_hz) and self.rate_hz > 0):
@@ -102,6 +107,15 @@ class Episodes:
         """First step of each episode."""
         return self.ends - self.lengths
 
+    def number(self, episode: int) -> int:
+        """What the file calls an episode, which people are told; its place where it says none."""
+        return self.numbers[episode] if self.numbers else episode
+
+    def at(self, step: int) -> tuple[int, int]:
+        """(the step inside its episode, the number of that episode), for people to find it."""
+        episode = int(np.searchsorted(self.ends, step, side="right"))
+        return step - int(self.starts[episode]), self.number(episode)
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each recorded feature at one time step."""
@@ -137,10 +151,10 @@ class Episodes:
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             flat = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
             step = start + int(np.argmax(flat))
-            episode = int(np.searchsorted(self.ends, step, side="right"))
+            inside, episode = self.at(step)
             raise NotFiniteError(
                 f"{self.path or 'the data'}: '{feature.name}' is not a finite number at step "
-                f"{step - int(self.starts[episode])} of episode {episode} ({int(flat.sum())} such "
+                f"{inside} of episode {episode} ({int(flat.sum())} such "
                 f"steps in all). Repair those episodes, or leave them out: {SKIP}.",
                 episode=episode,
             )
@@ -188,7 +202,7 @@ class Episodes:
             raise ConfigurationError("A part of a data set needs at least one episode.")
         rows = np.concatenate([np.arange(self.starts[i], self.ends[i]) for i in episodes])
         arrays = {key: Rows(array, rows) for key, array in self.arrays.items()}
-        numbers = tuple(self.numbers[i] for i in episodes) if self.numbers else ()
+        numbers = tuple(self.number(int(i)) for i in episodes)
         ends = np.cumsum(self.lengths[list(episodes)])
         return replace(self, arrays=arrays, ends=ends, numbers=numbers)
 

@@ -117,7 +117,8 @@ def _frames(episodes: Episodes, key: str, bad: set[str]) -> str:
         small = np.stack([resize_frames(p, (height, width)) for p in picked])
         sheet = small.reshape(2, -1, *small.shape[1:])  # (rows, columns, height, width, channels)
         sheet = np.concatenate(np.concatenate(sheet, axis=1), axis=1)
-        caption = f"Episode {number}, {(end - start) / episodes.rate_hz:.1f} s"
+        seconds = (end - start) / episodes.rate_hz
+        caption = f"Episode {episodes.number(int(number))}, {seconds:.1f} s"
         rows.append(figure(_image(sheet, caption), caption))
     return section(
         key,

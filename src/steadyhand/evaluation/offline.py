@@ -168,7 +168,7 @@ class HeldOut:
 
 
 def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[list[int], list[int]]:
-    """(numbers of the episodes that were not trained on, of those that were), by their actions.
+    """(places of the episodes that were not trained on, of those that were), by their actions.
 
     So a copy of the data, a part of it or another format of it is divided alike. Raises
     `DataError` where the data does not fit the policy.
@@ -177,7 +177,9 @@ def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[li
         shape = episodes.shapes.get(feature.key)
         derived = feature.key == LAST_ACTION and shape is None
         if shape != feature.recorded_shape and not derived:
-            has = "none" if shape is None else f"one of shape {shape}"
+            why = episodes.left_out.get(feature.key)
+            none = "none" if why is None else f"none: {why}"
+            has = none if shape is None else f"one of shape {shape}"
             raise DataError(
                 f"{episodes.path} does not fit this policy, which needs '{feature.key}' of shape "
                 f"{feature.recorded_shape}, and it has {has}. Name other data with --data."
@@ -187,8 +189,8 @@ def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[li
         marks = [mark in trained_on for mark in episodes.fingerprints(spec.action.key)]
     else:  # a policy of before these were kept
         marks = [i not in origin.validation_episodes for i in range(len(episodes))]
-    fresh = [number for number, mark in enumerate(marks) if not mark]
-    return fresh, [number for number, mark in enumerate(marks) if mark]
+    fresh = [place for place, mark in enumerate(marks) if not mark]
+    return fresh, [place for place, mark in enumerate(marks) if mark]
 
 
 def judge(

@@ -30,7 +30,7 @@ def offline_page(
     title: str,
     then: str = "",
 ) -> str:
-    """The whole page; `shown` are numbers of episodes whose trajectories are drawn.
+    """The whole page; `shown` are places of episodes whose trajectories are drawn.
 
     `then` is the next step, as text.
     """
@@ -88,7 +88,7 @@ def _trajectories(policy: Policy, episodes: Episodes, number: int, names: Sequen
         for column, name in enumerate(names)
     ]
     return section(
-        f"Episode {number}, {len(data.actions) / rate_hz:.1f} s",
+        f"Episode {episodes.number(number)}, {len(data.actions) / rate_hz:.1f} s",
         _legend({"demonstrated": "shown", "predicted": "one", WORDS["hold"]: "two"}),
         f'<p class="soft">{scale_words(span)} A chunk is predicted every {execute / rate_hz:.2g} '
         "s, from what was seen then; strong what would be executed, faint the rest.</p>",

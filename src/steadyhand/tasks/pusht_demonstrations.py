@@ -69,7 +69,7 @@ def mirror(episodes: Episodes) -> Episodes:
     if (pictures := episodes.arrays.get("img")) is not None:
         arrays["img"] = Parts([pictures, Mapped(pictures, _reflected)])
     ends = np.concatenate([straight.ends, straight.steps + reflected.ends])
-    return replace(episodes, arrays=arrays, ends=ends)
+    return replace(episodes, arrays=arrays, ends=ends, numbers=2 * episodes.numbers)
 
 
 def _reflected(pictures: NDArray[Any]) -> NDArray[Any]:

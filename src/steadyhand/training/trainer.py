@@ -56,8 +56,8 @@ class Trainer:
         self.generator = torch.Generator(self.device)
         stored = with_frames(episodes, policy.spec.images)
         training, held_out = shares(config, stored)
-        trained_on, held_out_numbers = split(config, episodes)
-        self.held_out = tuple(int(number) for number in held_out_numbers)
+        trained_on, held_out_places = split(config, episodes)
+        self.held_out = tuple(episodes.number(int(place)) for place in held_out_places)
         key = policy.spec.action.key
         self.trained_on = episodes.subset(trained_on).fingerprints(key)
         self.data = self._loader(training)

@@ -74,8 +74,7 @@ def without_broken(path: Path, adapter: ModuleType) -> Episodes:
     sound = episodes
     if faults:
         sound = episodes.subset([i for i in range(len(episodes)) if i not in faults])
-    numbers = episodes.numbers or range(len(episodes))
-    broken |= {numbers[i]: why for i, why in faults.items()}
+    broken |= {episodes.number(i): why for i, why in faults.items()}
     named = {f"episode {number}": broken[number] for number in sorted(broken)}
     return replace(sound, left_out={**sound.left_out, **named})
 
