@@ -8,6 +8,8 @@ import sets
 
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.data.problems.numbers import follow_lag
+from steadyhand.errors import DataError, NotFiniteError
+from steadyhand.spec import PolicySpec
 
 RATE = 10.0
 
@@ -126,3 +128,147 @@ def test_what_is_left_out_is_told(tmp_path) -> None:
     path = sets.lerobot_v2(tmp_path / "set")
     shutil.rmtree(path / "videos")
     assert "left-out" in kinds(open_episodes(path))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_numbers_far_from_zero_are_judged_by_their_moves(dtype) -> None:
+    """Metres of a map and counts of an encoder: lags are found, usual numbers are no outliers."""
+    random = np.random.default_rng(0)
+    action = np.cumsum(random.integers(-20, 21, size=300))
+    far = {np.float64: 2.0**50, np.float32: 2.0**20, np.int64: 2**50}[dtype]
+    told = (action.astype(dtype) + dtype(far))[:, None]
+    state = np.roll(told, 3, axis=0)
+    episodes = Episodes({"x": told}, np.array([150, 300]))
+    found = follow_lag(episodes, state[:, 0], told[:, 0])
+    assert found is not None
+    assert found[0] == 3
+    assert kinds(Episodes({"x": told}, np.array([150, 300]))) == {}
+    told[200] += dtype(5000)
+    assert kinds(Episodes({"x": told}, np.array([150, 300]))) == {"outliers": 1}
+
+
+def test_moves_are_small_or_none_by_their_own_precision() -> None:
+    random = np.random.default_rng(0)
+    action = 1e-9 * np.cumsum(random.normal(size=300))
+    episodes = Episodes({"x": action[:, None]}, np.array([150, 300]))
+    found = follow_lag(episodes, np.roll(action, 2), action)
+    assert found is not None
+    assert found[0] == 2
+    still = 0.5 + np.finfo(float).epsneg * random.integers(0, 2, 300)
+    assert follow_lag(episodes, still, action) is None
+
+
+def echo(observed, told, **features) -> list[str]:
+    arrays = {**features, "seen.by.it": observed, "actions": told}
+    found = inspect_episodes(Episodes(arrays, np.array([50, 120])))
+    return [problem.message for problem in found if problem.kind == "echo"]
+
+
+def test_an_echo_is_found_whatever_it_is_called() -> None:
+    random = np.random.default_rng(0)
+    told = np.cumsum(random.normal(size=(120, 3)), 0)
+    more = np.cumsum(random.normal(size=(120, 2)), 0)
+    assert "'actions[0:3]' is 'seen.by.it'" in echo(told, told)[0]
+    assert "'actions' is 'seen.by.it[2:5]'" in echo(np.hstack([more, told]), told)[0]
+    assert "'actions[0:3]' is 'seen.by.it'" in echo(told.astype(np.float32), told)[0]
+    mixed = np.hstack([told[:, [2]], more, told[:, [0, 1]]])
+    assert "Each column of 'actions' that moves is one of 'seen.by.it'" in echo(mixed, told)[0]
+    still = np.hstack([told[:, ::-1], np.zeros((120, 1))])
+    assert "Each column of 'actions'" in echo(told, still)[0]
+    assert "'actions[1:2]' is 'seen.by.it'" in echo(told[:, 1].copy(), told)[0]
+    poses = np.stack([told, told + 1], axis=1)
+    assert "'actions' is 'seen.by.it[0:3]'" in echo(poses, told)[0]
+
+
+def test_what_is_no_echo() -> None:
+    random = np.random.default_rng(0)
+    told = np.cumsum(random.normal(size=(120, 3)), 0)
+    assert not echo(np.concatenate([told[:1], told[:-1]]), told)  # what was told before
+    assert not echo(told + 1e-3, told)
+    assert not echo(np.hstack([told[:, :2], random.normal(size=(120, 1))]), told)
+    assert not echo(told + 1, told, next_state=told, action_before=told)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("name", ["time", "camera.timestamps", "t", "robot_time_stamp", "counter"])
+def test_clocks_of_any_name_and_unit(name, unit) -> None:
+    """Jumps and rates; a column that says nothing by its name is one where it runs as one."""
+    lengths = (40, 50, 45)
+    seconds = np.concatenate([np.arange(n) / RATE for n in lengths])
+    start = 1.7e9 if name != "t" else 0.0
+    ticks = (start + seconds) / unit if unit == 1 else np.rint((start + seconds) / unit)
+    clock = ticks if unit == 1 else ticks.astype(np.int64)
+    assert kinds(changed(**{name: clock})) == {}
+    jumping = clock.copy()
+    jumping[70:90] += jumping.dtype.type(round(0.7 / unit, 3))
+    [found] = [p for p in inspect_episodes(changed(**{name: jumping})) if p.kind == "jump"]
+    assert found.episode == 1
+    assert f"in '{name}', first at step 30 of episode 1: by 0.8 s" in found.message
+    if name != "counter":
+        slow = clock[0] + 3 * (clock - clock[0])
+        [found] = [p for p in inspect_episodes(changed(**{name: slow})) if p.kind == "rate"]
+        assert f"says 10 Hz, its '{name}' 3.333 Hz" in found.message
+
+
+def test_what_is_no_clock() -> None:
+    lengths = (40, 50, 45)
+    steps = np.concatenate([np.arange(n) for n in lengths])
+    phase = np.concatenate([np.linspace(0, 1, n) for n in lengths])
+    random = np.random.default_rng(0)
+    travelled = np.cumsum(0.1 * random.uniform(0.2, 1.8, 135))
+    assert kinds(changed(step=steps, t=phase, travelled=travelled, left=-steps / RATE)) == {}
+
+
+def test_a_clock_of_whole_milliseconds_has_the_rate_it_has() -> None:
+    lengths = (90, 90)
+    clock = np.concatenate([np.rint(1000 * np.arange(n) / 60) for n in lengths]).astype(np.int64)
+    episodes = Episodes({"time_ms": clock}, np.cumsum(lengths), rate_hz=60.0)
+    assert kinds(episodes) == {}
+
+
+def test_several_tasks_are_named_unless_they_are_seen() -> None:
+    of = np.repeat([0, 2, 0], (40, 50, 45))
+    episodes = replace(changed(task_index=of), tasks=("pick the red", "never", "pick the green"))
+    [found] = [p for p in inspect_episodes(episodes) if p.kind == "tasks"]
+    assert "2 tasks ('pick the red', 'pick the green')" in found.message
+    assert "tasks" not in kinds(episodes.subset([0, 2]))
+
+    def told(*seen: str) -> bool:
+        spec = PolicySpec.select(episodes.shapes, observations=seen)
+        return any(p.kind == "tasks" for p in inspect_episodes(episodes, spec=spec))
+
+    assert told("observation.state")
+    assert not told("observation.state", "task_index")
+    nameless = changed(**{"annotation.task_id": of[:, None]})
+    [found] = [p for p in inspect_episodes(nameless) if p.kind == "tasks"]
+    assert "annotation.task_id 0, annotation.task_id 2" in found.message
+    assert "tasks" in kinds(replace(sound(), tasks=("one", "other")))
+    assert "tasks" not in kinds(changed(task_index=np.zeros(135, int)))
+
+
+def test_episodes_are_called_what_their_file_calls_them() -> None:
+    state = np.array(sound().arrays["observation.state"])
+    state[60, 0] = 1e4
+    clock = np.array(sound().arrays["timestamp"])
+    clock[70:90] += 0.7
+    pictures = np.array(sound().arrays["img"])
+    pictures[40:90] //= 60
+    done = np.zeros(135, bool)
+    done[[39, 134]] = True
+    arrays = {"observation.state": state, "timestamp": clock, "img": pictures, "next.done": done}
+    episodes = replace(changed(**arrays), numbers=(3, 7, 8))
+    for part in (episodes, episodes.subset([1, 0, 2]), episodes.subset([2, 1, 0]).subset([1, 2])):
+        found = [p for p in inspect_episodes(part) if p.kind not in ("unrelated", "tasks")]
+        assert {p.episode for p in found} == {7}, found
+        assert all("episode 7" in p.message for p in found)
+    unnamed = changed(**arrays).subset([1, 2])
+    assert {p.episode for p in inspect_episodes(unnamed) if p.kind == "jump"} == {1}
+    short = replace(sound((40, 3, 45)), numbers=(3, 7, 8))
+    [found] = inspect_episodes(short)
+    assert (found.episode, found.message) == (7, "Episode 7 has only 3 steps.")
+    state[60, 0] = np.nan
+    with pytest.raises(NotFiniteError, match="at step 20 of episode 7") as error:
+        episodes.subset([1]).read("observation.state")
+    assert error.value.episode == 7
+    with pytest.raises(DataError, match="2 numbers are given for 3 episodes"):
+        replace(episodes, numbers=(1, 2))

@@ -1,23 +1,18 @@
 """What is looked at before hours are spent: the numbers trained on, and the task they belong to."""
 
-from dataclasses import replace
-
 from steadyhand.cli.screen import console, show
 from steadyhand.data import Episodes, inspect_episodes
 from steadyhand.errors import ConfigurationError, MissingExtraError
 from steadyhand.spec import LAST_ACTION, PolicySpec
 from steadyhand.tasks import Task
 
-TOLD = ("outliers", "rounding", "echo", "rate", "jump", "late", "black", "frozen", "video")
+TOLD = ("outliers", "rounding", "echo", "rate", "jump", "late", "tasks", "black", "frozen", "video")
 """Kinds of problems that are worth a look before hours of training."""
 
 
 def warn_of_problems(episodes: Episodes, spec: PolicySpec, normalisation: str) -> None:
     """Say what `inspect` would find in the numbers that are trained on."""
-    used = {"timestamp", *(feature.key for feature in spec.features)}
-    arrays = {key: array for key, array in episodes.arrays.items() if key in used}
-    trained_on = replace(episodes, arrays=arrays, left_out={})
-    for problem in inspect_episodes(trained_on, normalisation=normalisation):
+    for problem in inspect_episodes(episodes, spec=spec, normalisation=normalisation):
         if problem.kind in TOLD:
             show(console(), f"Problem: {problem.message}")
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.problems import numbers, outliers, pictures, time
+from steadyhand.data.problems import numbers, outliers, pictures, tasks, time
 from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
-from steadyhand.spec import kind_of
+from steadyhand.spec import PolicySpec, kind_of
 
 SHORT = 4
 """Episodes with fewer steps than this are reported."""
@@ -28,21 +28,27 @@ def inspect_episodes(
     horizon: int = 0,
     look: bool = True,
     normalisation: str = "min_max",
+    spec: PolicySpec | None = None,
 ) -> list[Problem]:
     """Every problem found, those of the whole set first.
 
     `watch` is given each feature, None where it cannot be read; pictures are looked at by samples,
     and not at all without `look`. Episodes shorter than `horizon` are reported. What is advised
-    is for numbers that are normalised as `normalisation` says.
+    is for numbers that are normalised as `normalisation` says. Where a policy is to be trained,
+    `spec` says what it sees and does: all else is left alone, but clocks and tasks.
     """
     file = str(episodes.path) if episodes.path else None
     problems = [
         Problem("left-out", None, file, f"'{name}' is left out: {why}.")
         for name, why in episodes.left_out.items()
+        if spec is None
     ]
     problems += _lengths(episodes, file, horizon)
     flat: dict[str, NDArray[Any]] = {}
+    used = episodes.arrays if spec is None else {feature.key for feature in spec.features}
     for key, array in episodes.arrays.items():
+        if key not in used:
+            continue
         if array.shape[0] > episodes.steps:
             message = f"'{key}' has steps after the end of the last episode; they are not used."
             problems.append(Problem("surplus", None, file, message))
@@ -70,14 +76,16 @@ def inspect_episodes(
                 problems += numbers.inspect(episodes, key, values, file)
                 problems += outliers.inspect(episodes, key, values, file, normalisation)
     problems += time.inspect(episodes, flat, file)
-    return [*problems, *numbers.compare(episodes, flat, file)]
+    problems += tasks.inspect(episodes, flat, () if spec is None else used, file)
+    action = None if spec is None else spec.action.key
+    return [*problems, *numbers.compare(episodes, flat, file, action)]
 
 
 def _lengths(episodes: Episodes, file: str | None, horizon: int) -> Iterator[Problem]:
     lengths = episodes.lengths
     usual = float(np.median(lengths))
     for number in np.flatnonzero(lengths < max(SHORT, horizon, EARLY * usual)):
-        steps, i = int(lengths[number]), int(number)
+        steps, i = int(lengths[number]), episodes.number(int(number))
         if steps < SHORT:
             yield Problem("short", i, file, f"Episode {i} has only {steps} steps.")
         elif steps < EARLY * usual:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.meaning import is_action
 from steadyhand.data.problems.problem import Problem
 
 FEW = 12
@@ -15,6 +16,8 @@ AT_END = 0.2
 """Share of steps at one end of the range beyond which a column is called saturated."""
 LAGS = 15
 """Steps by which actions may come before what they bring about."""
+LOOKS = 64
+"""Steps at which columns are held against each other before they are at all."""
 UNRELATED = 0.2
 """Best correlation of an action's changes with the state's, below which they are unrelated."""
 
@@ -52,34 +55,81 @@ def _saturated(key: str, values: NDArray[Any], file: str | None) -> Iterator[Pro
         yield Problem("saturated", None, file, message)
 
 
+def centred(values: NDArray[Any]) -> NDArray[np.float64]:
+    """In float64, less what the first step has: what is far from zero keeps its small moves."""
+    if values.dtype.kind in "iu":
+        # Counts of 64 bits differ by less than float64 could tell apart.
+        counts = values.astype(np.int64).view(np.uint64)
+        return (counts - counts[:1]).view(np.int64).astype(np.float64)
+    return values.astype(np.float64) - values[:1].astype(np.float64)
+
+
 def compare(
-    episodes: Episodes, flat: dict[str, NDArray[Any]], file: str | None
+    episodes: Episodes, flat: dict[str, NDArray[Any]], file: str | None, action: str | None = None
 ) -> Iterator[Problem]:
-    """What is wrong with the action beside what was observed."""
-    action = flat.get("action")
-    if action is None or action.ndim != 2:
-        return
-    for key, values in flat.items():
-        if key == "action" or values.ndim != 2 or np.array_equal(values.min(0), values.max(0)):
-            continue  # what never changes echoes nothing
-        width = values.shape[1]
-        echo = None
-        for column in range(action.shape[1] - width + 1):
-            if np.array_equal(values, action[:, column : column + width]):
-                echo = column
+    """What is wrong with the action beside what was observed.
+
+    Unless it is named, every feature with the name of an action is one, and what is called the next
+    of something was not observed.
+    """
+    actions = [key for key in flat if is_action(key)] if action is None else [action]
+    for told in actions:
+        done = flat.get(told)
+        if done is None or done.ndim != 2:
+            continue
+        for key, values in flat.items():
+            if key in actions or (action is None and key.startswith("next")):
+                continue
+            seen = values.reshape(len(values), -1)
+            if np.array_equal(seen.min(0), seen.max(0)):
+                continue  # what never changes echoes nothing
+            what = _echo(key, seen, told, done)
+            if what is not None:
                 message = (
-                    f"'action[{column}:{column + width}]' is '{key}' of the same step, so there is "
-                    "nothing to predict: the action of a step is what the robot was told when it "
-                    "saw that step, or else the next position."
+                    f"{what} of the same step, so there is nothing to predict: the action of a "
+                    "step is what the robot was told when it saw that step, or else the next "
+                    "position."
                 )
                 yield Problem("echo", None, file, message)
-        named = episodes.names.get(key) == episodes.names.get("action")
-        if echo is None and width == action.shape[1] and named and "state" in key:
-            yield from _follows(episodes, key, values, action, file)
+            named = episodes.names.get(key) == episodes.names.get(told)
+            if what is None and values.shape == done.shape and named and "state" in key:
+                yield from _follows(episodes, (key, told), values, done, file)
+
+
+def _echo(key: str, seen: NDArray[Any], told: str, done: NDArray[Any]) -> str | None:
+    """How an observation (steps, columns) is found again in the action, if it is."""
+    if seen.dtype.kind == done.dtype.kind == "f":  # the same numbers, of which one copy is rounded
+        kind = min(seen.dtype, done.dtype, key=lambda dtype: dtype.itemsize)
+        seen, done = seen.astype(kind), done.astype(kind)
+    width, size = seen.shape[1], done.shape[1]
+    for column in range(size - width + 1):
+        if np.array_equal(seen, done[:, column : column + width]):
+            return f"'{told}[{column}:{column + width}]' is '{key}'"
+    for column in range(width - size + 1):
+        if np.array_equal(done, seen[:, column : column + size]):
+            return f"'{told}' is '{key}[{column}:{column + size}]'"
+    if _holds(done, seen):
+        return f"Each column of '{told}' that moves is one of '{key}'"
+    return f"Each column of '{key}' that moves is one of '{told}'" if _holds(seen, done) else None
+
+
+def _holds(inner: NDArray[Any], outer: NDArray[Any]) -> bool:
+    """Whether each column of `inner` that moves is a column of `outer`."""
+    moving = np.flatnonzero(inner.max(0) > inner.min(0))
+    rows = np.linspace(0, len(inner) - 1, LOOKS).astype(int)
+    alike = (inner[rows][:, moving, None] == outer[rows][:, None, :]).all(0)
+    return len(moving) > 0 and all(
+        any(np.array_equal(inner[:, i], outer[:, j]) for j in np.flatnonzero(same))
+        for i, same in zip(moving, alike, strict=True)
+    )
 
 
 def _follows(
-    episodes: Episodes, key: str, state: NDArray[Any], action: NDArray[Any], file: str | None
+    episodes: Episodes,
+    names: tuple[str, str],
+    state: NDArray[Any],
+    action: NDArray[Any],
+    file: str | None,
 ) -> Iterator[Problem]:
     """Whether the state goes where actions send it, and not the other way round."""
     found = [follow_lag(episodes, state[:, i], action[:, i]) for i in range(action.shape[1])]
@@ -88,10 +138,11 @@ def _follows(
         return
     # The best of many lags of few steps is high by chance alone.
     enough = max(UNRELATED, 3.5 / np.sqrt(episodes.steps))
+    key, told = names
     related = [lag for lag, correlation in moving if correlation >= enough]
     if len(related) < len(moving) / 2:
         message = (
-            f"'action' and '{key}' do not follow each other: in {len(moving) - len(related)} of "
+            f"'{told}' and '{key}' do not follow each other: in {len(moving) - len(related)} of "
             f"{len(moving)} columns that move, what changes in one does not in the other within "
             f"{LAGS} steps. If they are of another kind or order, all is well; else check the "
             "columns and the clocks they were recorded by."
@@ -99,7 +150,7 @@ def _follows(
         yield Problem("unrelated", None, file, message)
     elif np.median(related) < 0:
         message = (
-            f"'action' comes {-np.median(related):.0f} steps after '{key}' has moved, where it "
+            f"'{told}' comes {-np.median(related):.0f} steps after '{key}' has moved, where it "
             "should come before: actions were recorded late, or hold what was measured."
         )
         yield Problem("late", None, file, message)
@@ -111,9 +162,12 @@ def follow_lag(
     """(steps by which the state's changes come after the action's, their correlation there)."""
     inside = np.ones(len(state), bool)
     inside[episodes.starts] = False
-    moved = [np.where(inside, np.diff(x, prepend=x[:1]), 0.0) for x in (state, action)]
+    moved = [np.where(inside, np.diff(centred(x), prepend=0.0), 0.0) for x in (state, action)]
     norms = [float(np.linalg.norm(x)) for x in moved]
-    if min(norms) < 1e-6:
+    if not all(
+        norm > _rounding(x) * np.sqrt(len(x))
+        for norm, x in zip(norms, (state, action), strict=True)
+    ):
         return None
     state, action = moved[0] / norms[0], moved[1] / norms[1]
     size = len(state)
@@ -125,3 +179,10 @@ def follow_lag(
     ]
     best = int(np.argmax(found))
     return best - min(LAGS, size - 1), found[best]
+
+
+def _rounding(values: NDArray[Any]) -> float:
+    """How far apart two numbers of the largest size are that can be told apart as recorded."""
+    if values.dtype.kind != "f":
+        return 0.0
+    return float(np.finfo(values.dtype).eps) * float(np.abs(values).max())

@@ -47,9 +47,8 @@ def inspect(
         here = far & columns
         if not here.any():
             continue
-        step = int(np.argmax(here.any(axis=1)))
-        episode = int(np.searchsorted(episodes.ends, step, side="right"))
-        first = f"the first at step {step - int(episodes.starts[episode])} of episode {episode}"
+        step, episode = episodes.at(int(np.argmax(here.any(axis=1))))
+        first = f"the first at step {step} of episode {episode}"
         message = f"'{key}' has {int(here.sum())} numbers that lie {FAR} times its usual range away"
         said = _accidents(normalisation) if kind == "outliers" else MEANT
         yield Problem(kind, episode, file, f"{message}, {first}. {said}")

@@ -23,13 +23,14 @@ def inspect(
     problems: list[Problem] = []
     array = episodes.arrays[key]
     clips = array.clips if isinstance(array, Footage) else ()
+    known: set[int] = set()
     for number, clip in enumerate(clips):
         try:
             clip.check()
         except DataError as error:
-            problems.append(Problem("video", number, str(clip.file), str(error)))
+            known.add(number)
+            problems.append(Problem("video", clip.episode, str(clip.file), str(error)))
     seen: list[NDArray[Any]] = []
-    known = {problem.episode for problem in problems}
     for number in sample(len(episodes)):
         if number in known:
             continue
@@ -38,10 +39,12 @@ def inspect(
             three = np.stack([np.asarray(array[i]) for i in (start, (start + last) // 2, last)])
         except Exception as error:  # a damaged file can raise nearly anything
             where = getattr(error, "file", None) or file
-            problems.append(Problem("video", number, str(where), str(error)))
+            problems.append(Problem("video", episodes.number(number), str(where), str(error)))
             continue
         seen.append(three)
-        problems += _of_three(key, number, three, str(clips[number].file) if clips else file)
+        problems += _of_three(
+            key, episodes.number(number), three, str(clips[number].file) if clips else file
+        )
     return (np.concatenate(seen) if seen else None), problems
 
 

@@ -1,5 +1,6 @@
 """Clocks that jump or run at another rate than the data says; ends that are no ends."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,43 +8,95 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.problems.numbers import centred
 from steadyhand.data.problems.problem import Problem
+from steadyhand.errors import DataError
 
 OFF = 0.5
 """A step that is this share of a period too long or short is a jump."""
 RATE_OFF = 0.02
 """Share by which the rate may differ from that of the timestamps."""
+CLOCKS = {"time", "times", "timestamp", "timestamps", "t", "ts", "stamp", "stamps", "clock"}
+"""Words in the names of columns that may be clocks, though they are not declared."""
+UNITS = (1.0, 1e-3, 1e-6, 1e-9)
+"""Seconds in what a clock may count: the one that comes nearest to the rate is taken."""
+STEADY = 0.9
+"""Share of the steps by which a clock goes on; of one without such a name, by just a period."""
+Numbers = NDArray[np.float64]
 
 
 def inspect(
     episodes: Episodes, flat: dict[str, NDArray[Any]], file: str | None
 ) -> Iterator[Problem]:
-    """What is wrong with `timestamp`, where it was recorded, and with flags of the end."""
-    clock = flat.get("timestamp")
-    if clock is not None and clock.ndim == 1 and episodes.steps > len(episodes):
-        inside = np.ones(len(clock), bool)
-        inside[episodes.starts] = False
-        steps = np.diff(clock.astype(np.float64), prepend=0.0)
-        usual = float(np.median(steps[inside]))
-        rate = 1 / usual if usual > 0 else 0.0
-        if abs(rate / episodes.rate_hz - 1) > RATE_OFF:
-            message = (
-                f"The data says {episodes.rate_hz:g} Hz, its timestamps {rate:.4g} Hz. A policy "
-                "moves at the rate it says; mend one of the two."
-            )
-            yield Problem("rate", None, file, message)
-        jumps = np.flatnonzero(inside & (np.abs(steps - usual) > OFF * max(usual, 1e-9)))
-        if len(jumps) and usual > 0:
-            first = int(jumps[0])
-            episode = int(np.searchsorted(episodes.ends, first, side="right"))
-            message = (
-                f"Time jumps {len(jumps)} times, first at step "
-                f"{first - int(episodes.starts[episode])} of episode {episode}: by "
-                f"{steps[first]:.3g} s, where a step takes {usual:.3g} s. Frames were lost, or "
-                "episodes are joined; cut them there, or leave them out."
-            )
-            yield Problem("jump", episode, file, message)
+    """What is wrong with the clocks that were recorded, and with flags of the end."""
+    told: set[tuple[str, int]] = set()
+    if episodes.steps > len(episodes):
+        for key in episodes.arrays:
+            clock = _clock(episodes, key, flat.get(key))
+            for step, problem in () if clock is None else _of_clock(episodes, key, clock, file):
+                if (problem.kind, step) not in told:
+                    told.add((problem.kind, step))
+                    yield problem
     yield from _ends(episodes, file)
+
+
+def _clock(episodes: Episodes, key: str, values: NDArray[Any] | None) -> Numbers | None:
+    """Seconds since the step before, if a feature is a clock; 0 in the first step of an episode."""
+    if episodes.shapes[key] not in ((), (1,)):
+        return None
+    try:
+        values = (episodes.read(key) if values is None else values).reshape(-1)
+    except DataError:
+        return None  # told where it is what a policy sees
+    if values.dtype.kind not in "iuf":
+        return None
+    steps = np.diff(centred(values), prepend=0.0)
+    steps[episodes.starts] = 0.0
+    moved = np.delete(steps, episodes.starts)
+    usual = float(np.median(moved))
+    if not usual > 0:
+        return steps if key == "timestamp" else None
+    unit = min(UNITS, key=lambda unit: abs(np.log(usual * unit * episodes.rate_hz)))
+    steps *= unit
+    named = bool(CLOCKS & set(re.findall("[a-z]+", key.lower())))
+    regular = float((np.abs(moved / usual - 1) < RATE_OFF).mean()) >= STEADY
+    near = abs(usual * unit * episodes.rate_hz - 1) < 0.1 and bool((moved > 0).all())
+    goes_on = float((moved > 0).mean()) >= STEADY and not _is_phase(episodes, steps)
+    return steps if key == "timestamp" or (goes_on if named else near and regular) else None
+
+
+def _is_phase(episodes: Episodes, steps: Numbers) -> bool:
+    """Whether it comes equally far in episodes of different lengths, and so is no time."""
+    spans = np.add.reduceat(steps, episodes.starts)
+    return len(set(episodes.lengths)) > 1 and bool(np.ptp(spans) <= 1e-5 * np.max(spans))
+
+
+def _of_clock(
+    episodes: Episodes, key: str, steps: Numbers, file: str | None
+) -> Iterator[tuple[int, Problem]]:
+    """(the step it begins with, what is wrong) of a clock."""
+    inside = np.ones(len(steps), bool)
+    inside[episodes.starts] = False
+    usual = float(np.median(steps[inside]))
+    jumps = np.flatnonzero(inside & (np.abs(steps - usual) > OFF * usual))
+    inside[jumps] = False
+    # Whole milliseconds make steps of 16 and 17: their mean is the rate.
+    rate = 1 / float(np.mean(steps[inside])) if usual > 0 else 0.0
+    if abs(rate / episodes.rate_hz - 1) > RATE_OFF:
+        says = "is taken to be at" if episodes.rate_assumed else "says"
+        message = (
+            f"The data {says} {episodes.rate_hz:g} Hz, its '{key}' {rate:.4g} Hz. A policy moves "
+            "at the rate it says; mend one of the two."
+        )
+        yield 0, Problem("rate", None, file, message)
+    if len(jumps) and usual > 0:
+        step, episode = episodes.at(int(jumps[0]))
+        message = (
+            f"Time jumps {len(jumps)} times in '{key}', first at step {step} of episode {episode}: "
+            f"by {steps[jumps[0]]:.3g} s, where a step takes {usual:.3g} s. Frames were lost, or "
+            "episodes are joined; cut them there, or leave them out."
+        )
+        yield int(jumps[0]), Problem("jump", episode, file, message)
 
 
 def _ends(episodes: Episodes, file: str | None) -> Iterator[Problem]:
@@ -53,7 +106,7 @@ def _ends(episodes: Episodes, file: str | None) -> Iterator[Problem]:
             continue
         done = episodes.read(key).reshape(-1)[episodes.ends - 1].astype(bool)
         if done.any() and not done.all():
-            number = int(np.argmin(done))
+            number = episodes.number(int(np.argmin(done)))
             message = (
                 f"{int((~done).sum())} episodes end without '{key}', the first is episode "
                 f"{number}: they may have been cut short."

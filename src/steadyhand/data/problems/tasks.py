@@ -1,0 +1,48 @@
+"""Several tasks in one set, of which a policy does not see the one that is asked for."""
+
+from collections.abc import Container, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.problems.problem import Problem
+from steadyhand.errors import DataError
+
+COUNTERS = ("task_index", "task_id", "task", "task_description")
+"""How the name of a feature ends that says by a number which task a step belongs to."""
+SHOWN = 5
+
+
+def inspect(
+    episodes: Episodes, flat: dict[str, NDArray[Any]], seen: Container[str], file: str | None
+) -> Iterator[Problem]:
+    """Whether there are several tasks, unless a policy sees one of the features that tell them."""
+    counters = [key for key in episodes.arrays if key.split(".")[-1] in COUNTERS]
+    if any(key in seen for key in counters):
+        return
+    names = {key: _names(episodes, key, flat.get(key)) for key in counters}
+    counter = max(names, key=lambda key: len(names[key]), default="")
+    found = names.get(counter, [f"'{task}'" for task in dict.fromkeys(episodes.tasks) if task])
+    if len(found) > 1:
+        more = ", …" if len(found) > SHOWN else ""
+        which = f", or let it see '{counter}' with --observations" if counter else ""
+        message = (
+            f"The data holds {len(found)} tasks ({', '.join(found[:SHOWN])}{more}), and a policy "
+            "does not see which one is asked for: it will do one or another. Train on the episodes "
+            f"of one (Episodes.subset){which}."
+        )
+        yield Problem("tasks", None, file, message)
+
+
+def _names(episodes: Episodes, key: str, values: NDArray[Any] | None) -> list[str]:
+    """The tasks that a feature speaks of, by their words where the set has them."""
+    try:
+        values = episodes.read(key) if values is None else values
+    except DataError:
+        return []
+    if values.size != len(values) or np.any(values != np.floor(values)):
+        return []
+    numbers, tasks = [int(number) for number in np.unique(values)], episodes.tasks
+    return [f"'{tasks[i]}'" if 0 <= i < len(tasks) and tasks[i] else f"{key} {i}" for i in numbers]
