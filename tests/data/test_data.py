@@ -3,6 +3,7 @@
 import resource
 import shutil
 import zipfile
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -168,7 +169,12 @@ def test_odd_features_are_reported_and_break_nothing() -> None:
     arrays = {"nothing": np.zeros((5, 0)), "complex": np.ones((5, 1), complex)}
     found = inspect_episodes(Episodes(arrays, np.array([5])))
     assert [(problem.kind, problem.message) for problem in found] == [
-        ("empty", "'nothing' is empty: its shape is (5, 0).")
+        ("empty", "'nothing' is empty: its shape is (5, 0)."),
+        (
+            "unreadable",
+            "the data: 'complex' holds complex128, not numbers. Store real numbers, or leave it "
+            "out of --observations.",
+        ),
     ]
 
 
@@ -266,3 +272,24 @@ def test_subset_takes_whole_episodes(episodes) -> None:
     np.testing.assert_array_equal(
         some.read("state", 0, 40), episodes.read("state", start, start + 40)
     )
+
+
+@pytest.mark.parametrize("far", [5e6, 2.0**30, 1.7e9])
+def test_episodes_far_from_zero_have_fingerprints_of_their_own(far) -> None:
+    """Metres of a map, counts of an encoder, times: float32 would make all of them one."""
+    moves = np.random.default_rng(0).integers(0, 16, (40, 2))
+    for values in (far + moves / 100, moves + np.int64(far)):
+        episodes = Episodes({"action": values}, np.array([10, 20, 30, 40]))
+        assert len(set(episodes.fingerprints("action"))) == 4
+        wide = Episodes({"action": values.astype(np.float64)}, episodes.ends)
+        assert wide.fingerprints("action") == episodes.fingerprints("action")
+    times = np.int64(1_700_000_000_000_000_000) + np.arange(4)[:, None]
+    assert len(set(Episodes({"action": times}, np.arange(1, 5)).fingerprints("action"))) == 4
+
+
+def test_numbers_that_float32_holds_keep_the_fingerprints_of_older_runs() -> None:
+    values = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    for stored in (values, values.astype(np.float64), values.astype(np.float64).copy("F")):
+        episodes = Episodes({"action": stored}, np.array([10, 20]))
+        expected = [zlib.crc32(part.tobytes()) for part in (values[:10], values[10:])]
+        assert episodes.fingerprints("action") == expected

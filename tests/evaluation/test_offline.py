@@ -108,6 +108,12 @@ def test_episodes_trained_on_are_left_out_wherever_they_are(config, moving, tmp_
 def test_older_policies_know_their_held_out_episodes(constant, moving) -> None:
     origin = Provenance(validation_episodes=(2,))
     assert divide(moving, origin, constant.spec) == ([2], [0, 1])
+    drawn = np.random.default_rng(0).normal(size=moving.arrays["action"].shape)
+    fine = Episodes({**moving.arrays, "action": drawn}, moving.ends)
+    rounded = fine.fingerprints("action", rounded=True)[:2]
+    assert not set(rounded) & set(fine.fingerprints("action"))
+    origin = Provenance(details={"trained_on": rounded})
+    assert divide(fine, origin, constant.spec) == ([2], [0, 1])
 
 
 def test_predictions_are_those_of_the_policy(policy, episodes) -> None:

@@ -139,10 +139,10 @@ class Episodes:
             raise self._unreadable(feature, str(error)) from error
         except Exception as error:
             raise self._unreadable(feature, f"{type(error).__name__}: {error}") from error
-        if not np.issubdtype(values.dtype, np.number) and values.dtype != np.bool_:
+        if values.dtype.kind not in "biuf":
             raise DataError(
                 f"{self.path or 'the data'}: '{feature.key}' holds {values.dtype}, not numbers. "
-                "Store numbers, or leave it out of --observations."
+                "Store real numbers, or leave it out of --observations."
             )
         if len(values) != stop - start:
             raise DataError(f"{self.path or 'the data'}: '{feature.key}' is truncated.")
@@ -172,11 +172,14 @@ class Episodes:
             )
         raise ConfigurationError(unknown("feature", key, self.arrays))
 
-    def fingerprints(self, key: str) -> list[int]:
-        """A number for each episode that is another where its `key` differs, in any format."""
-        values = np.ascontiguousarray(self.read(key), dtype=np.float32)
+    def fingerprints(self, key: str, *, rounded: bool = False) -> list[int]:
+        """A number for each episode that is another where its `key` differs, in any format.
+
+        `rounded` ones are of the numbers in float32, as they were kept in older runs.
+        """
+        values = self.read(key)
         spans = zip(self.starts, self.ends, strict=True)
-        return [zlib.crc32(values[start:end].data) for start, end in spans]
+        return [_sum(values[start:end], rounded) for start, end in spans]
 
     def with_last_action(self, action: str) -> "Episodes":
         """With the observation `last_action`, unless it was recorded: `action` of the step before.
@@ -205,6 +208,16 @@ class Episodes:
         numbers = tuple(self.number(int(i)) for i in episodes)
         ends = np.cumsum(self.lengths[list(episodes)])
         return replace(self, arrays=arrays, ends=ends, numbers=numbers)
+
+
+def _sum(values: NDArray[Any], rounded: bool) -> int:
+    """A checksum of numbers in the narrowest of these kinds that holds them, however stored."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        for kind in (np.float32, np.float64):
+            kept = np.ascontiguousarray(values, dtype=kind)
+            if rounded or np.array_equal(kept.astype(values.dtype), values):
+                return zlib.crc32(kept.data)
+    return zlib.crc32(np.ascontiguousarray(values).data)
 
 
 def split_episodes(

@@ -186,7 +186,9 @@ def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[li
             )
     trained_on = set(origin.details.get("trained_on", ()))
     if trained_on:
-        marks = [mark in trained_on for mark in episodes.fingerprints(spec.action.key)]
+        # Older runs have kept those of rounded numbers.
+        both = (episodes.fingerprints(spec.action.key, rounded=old) for old in (False, True))
+        marks = [bool(trained_on & {*pair}) for pair in zip(*both, strict=True)]
     else:  # a policy of before these were kept
         marks = [i not in origin.validation_episodes for i in range(len(episodes))]
     fresh = [place for place, mark in enumerate(marks) if not mark]
