@@ -40,11 +40,15 @@ def video_library() -> Any:
         raise MissingExtraError("av", "data") from error
 
 
+class ForeignFilmError(ValueError):
+    """A film that may be whole, and is none of those that are read."""
+
+
 @contextmanager
 def opened(file: Path) -> Iterator[tuple[Any, Any]]:
     """(container, its first video stream), to be decoded strictly.
 
-    Raises `ValueError` for what is no film from the lists above, or whatever the library raises.
+    Raises `ForeignFilmError` for what is not in the lists above, and whatever the library raises.
     """
     library, format = video_library(), _format(file)
     with library.open(str(file.absolute()), format=format, options=dict(BOUNDS)) as container:
@@ -53,9 +57,9 @@ def opened(file: Path) -> Iterator[tuple[Any, Any]]:
             raise ValueError("it holds no video that can be decoded")
         codec = stream.codec_context.codec.canonical_name
         if codec not in CODECS:
-            raise ValueError(f"its codec is {codec}; {', '.join(CODECS)} are read")
+            raise ForeignFilmError(f"its codec is {codec}; {', '.join(CODECS)} are read")
         if stream.width * stream.height > LARGEST_PICTURE:
-            raise ValueError(f"its frames are {stream.width}×{stream.height}, larger than 8K")
+            raise ForeignFilmError(f"its frames are {stream.width}×{stream.height}, larger than 8K")
         stream.thread_type = "AUTO"
         stream.codec_context.options = STRICT
         yield container, stream

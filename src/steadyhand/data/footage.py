@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import opened
+from steadyhand.data.containers import ForeignFilmError, opened
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
 from steadyhand.data.lazy import Parts
 from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
@@ -144,6 +144,8 @@ class Clip:
                 yield found
         except (DataError, MissingExtraError):
             raise
+        except ForeignFilmError as error:
+            raise self.damaged(str(error), LEAVE) from error
         except Exception as error:  # a damaged file can raise nearly anything
             raise self.damaged(f"{getattr(error, 'strerror', None) or told(error)}") from error
 
