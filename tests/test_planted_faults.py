@@ -590,6 +590,27 @@ FAULTS = [
         "return super().render_str(text, **options)",
         "cli/test_screen.py -k lines",
     ),
+    Fault(
+        "a task of number -1 is taken for the last one",
+        "data/formats/lerobot_writer.py",
+        'known[int(i)] if 0 <= i < len(known) else ""',
+        'known[int(i)] if i < len(known) else ""',
+        "data/test_lerobot_strangers.py -k task_of_no_words",
+    ),
+    Fault(
+        "a path of a data set is not held to its folder",
+        "data/formats/lerobot_index.py",
+        "        return inside(path, name)",
+        "        return path / name",
+        "data/test_lerobot_strangers.py -k nowhere_else",
+    ),
+    Fault(
+        "half a step counts as a step",
+        "data/formats/lerobot_index.py",
+        "abs(value) < MOST and value == int(value)",
+        "abs(value) < MOST",
+        "data/test_lerobot_strangers.py -k length_is_a_count",
+    ),
 ]
 
 

@@ -166,6 +166,13 @@ def pictures_too_bright() -> None:
     save("dim.npz", img=np.full((176, 72, 72, 3), 4000, np.uint16))
 
 
+def pointer() -> None:
+    """What is left by `git clone` without Git LFS."""
+    lerobot("data/chunk-000/file-000.parquet")
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:f2d2\nsize 1890\n"
+    Path("demos.lerobot/data/chunk-000/file-000.parquet").write_text(text)
+
+
 def lerobot(file: str, **changes: object) -> None:
     """The demonstrations as LeRobot's, without a file, or with fields of it changed."""
     with np.load("demos.npz") as found:
@@ -351,6 +358,17 @@ MISTAKES: dict[str, list[Mistake]] = {
             "train lerobot --data demos.lerobot",
             lambda: lerobot("meta/info.json", total_frames=7),
             note="its index and its files differ",
+        ),
+        Mistake("inspect demos.lerobot", pointer, note="cloned without Git LFS"),
+        Mistake(
+            "inspect demos.lerobot",
+            lambda: lerobot("meta/info.json", data_path="../{chunk_index}/{file_index}.parquet"),
+            note="its files lie outside",
+        ),
+        Mistake(
+            "inspect demos.lerobot",
+            lambda: lerobot("meta/info.json", fps=-10),
+            note="its rate is no rate",
         ),
         Mistake(
             "inspect cut.hdf5",

@@ -105,8 +105,7 @@ def save(file: Path, content: Any) -> None:
 
 
 def info(version: str, **more: Any) -> dict[str, Any]:
-    counted = {"total_episodes": 2, "total_frames": 10, "fps": RATE, "features": described(**more)}
-    return {"codebase_version": version, **counted}
+    return {"codebase_version": version, "fps": RATE, "features": described(**more)}
 
 
 def v2(path: Path, shown: bool = False, cell: Any = None) -> None:
