@@ -611,6 +611,55 @@ FAULTS = [
         "abs(value) < MOST",
         "data/test_lerobot_strangers.py -k length_is_a_count",
     ),
+    Fault(
+        "a codec outside of the list",
+        "data/formats/zarr_codecs.py",
+        "if name not in FILTERS:",
+        'if name not in FILTERS and name != "pickle":',
+        "data/test_arrays.py -k runs_code",
+    ),
+    Fault(
+        "a link to another file that is followed",
+        "data/formats/hdf5.py",
+        "if not isinstance(link, library.HardLink):",
+        "if not isinstance(link, (library.HardLink, library.ExternalLink)):",
+        "data/test_arrays.py -k other_file",
+    ),
+    Fault(
+        "data in another file that is read",
+        "data/formats/hdf5.py",
+        "if plan.get_layout() == library.h5d.VIRTUAL or plan.get_external_count():",
+        "if plan.get_layout() == library.h5d.VIRTUAL:",
+        "data/test_arrays.py -k other_file",
+    ),
+    Fault(
+        "dimensions of a chunk in their stored order",
+        "data/formats/zarr_layout.py",
+        "values = values.transpose(np.argsort(order))",
+        "values = values.transpose(order)",
+        "data/test_arrays.py -k as_zarr",
+    ),
+    Fault(
+        "chunks in one order whatever they say",
+        "data/formats/zarr_layout.py",
+        "reshape(chunks, order=order)",
+        "reshape(chunks)",
+        "data/test_arrays.py -k as_zarr",
+    ),
+    Fault(
+        "memory for whatever is declared",
+        "data/formats/limits.py",
+        "if needed > max(FREE, RATIO * stored):",
+        "if needed > max(FREE, RATIO * stored) + 10**15:",
+        "data/test_arrays.py -k nothing_is_stored",
+    ),
+    Fault(
+        "rows of a chunk from its beginning",
+        "data/formats/replay_zarr.py",
+        "inside = _span(rows[here] - first * size)",
+        "inside = _span(rows[here] - rows[here].min())",
+        "data/test_arrays.py -k as_zarr",
+    ),
 ]
 
 

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
+import h5py
 import numpy as np
 import torch
 import zarr
@@ -96,7 +97,13 @@ def in_chunks() -> Path:
     return path
 
 
-def change(path: str, **fields: object) -> None:
+def hdf5(name: str, actions: object) -> None:
+    """A robomimic file of one demonstration."""
+    with h5py.File(name, "w") as file:
+        file.create_group("data/demo_0")["actions"] = actions
+
+
+def change(path: str | Path, **fields: object) -> None:
     """Fields of a JSON file changed."""
     file = Path(path)
     file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
@@ -373,6 +380,28 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake(
             "inspect cut.hdf5",
             lambda: Path("cut.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n and no more"),
+        ),
+        Mistake(
+            "inspect linked.hdf5",
+            lambda: hdf5("linked.hdf5", h5py.ExternalLink("other.hdf5", "actions")),
+            note="its actions lie in another file",
+        ),
+        Mistake(
+            "inspect words.hdf5",
+            lambda: hdf5("words.hdf5", np.array(["left", "right"], "S5")),
+            note="its actions are words",
+        ),
+        Mistake(
+            "inspect replay.zarr",
+            lambda: change(
+                replay() / "data/action/.zarray", dtype="|O", filters=[{"id": "pickle"}]
+            ),
+            note="its actions are objects",
+        ),
+        Mistake(
+            "inspect replay.zarr",
+            lambda: change(replay() / "data/action/.zarray", chunks=[10**9, 2]),
+            note="a chunk that is larger than the data",
         ),
         Mistake("inspect demos.npz --report notes.txt/page.html"),
         Mistake("convert demos.npz"),

@@ -5,9 +5,10 @@ from pathlib import Path
 import hdf5
 import npz
 import zarrs
+import zarrs_v3
 from case import Hostile
 
 
 def write(folder: Path) -> list[Hostile]:
     """All cases, each a file or a folder in `folder`."""
-    return [case for family in (npz, zarrs, hdf5) for case in family.write(folder)]
+    return [case for family in (npz, zarrs, zarrs_v3, hdf5) for case in family.write(folder)]

@@ -1,14 +1,12 @@
-"""Replay buffers in zarr v2 and v3, folders and archives, whose descriptions are a stranger's."""
+"""Replay buffers in zarr v2, whose descriptions, chunks and links are a stranger's."""
 
 import bz2
 import gzip
 import json
 import lzma
 import os
-import pickle
 import shutil
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,44 +16,8 @@ import numcodecs
 import numpy as np
 import zarr
 from case import Hostile, outside
-from sound import ARRAYS, ENDS, STATE
-
-Change = Callable[[Path], object]
-
-
-def store(path: Path, version: int = 2, **options: Any) -> Path:
-    """A sound buffer, as zarr writes it."""
-    root = zarr.open_group(path, mode="w", zarr_format=version, attributes={"rate_hz": 20})
-    for key, values in {**ARRAYS, "episode_ends": ENDS}.items():
-        room = "meta" if key == "episode_ends" else "data"
-        chunks = (len(values), *values.shape[1:]) if room == "meta" else (5, *values.shape[1:])
-        more = options if room == "data" else {}
-        array = root.create_array(
-            f"{room}/{key}",
-            shape=values.shape,
-            dtype=values.dtype,
-            **{"chunks": chunks, "config": {"write_empty_chunks": True}, **more},
-        )
-        array[...] = values
-    return path
-
-
-def described(path: Path, key: str = "action", **fields: Any) -> None:
-    """Fields of an array's description changed."""
-    file = next(path.glob(f"*/{key}/.zarray"), None) or next(path.glob(f"*/{key}/zarr.json"))
-    file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
-
-
-def says(**fields: Any) -> Change:
-    return lambda path: described(path, **fields)
-
-
-def chunks(path: Path, key: str = "action") -> list[Path]:
-    found = sorted(path.glob(f"data/{key}/**/*"))
-    return [file for file in found if file.is_file() and file.name not in META]
-
-
-META = (".zarray", ".zattrs", "zarr.json")
+from replay import BOMB, LIE, ZSTD, Change, chunks, described, replaced, says, store
+from sound import ARRAYS, STATE
 
 
 def filled(data: bytes, **fields: Any) -> Change:
@@ -123,10 +85,6 @@ def pipe(place: str) -> Change:
     return change
 
 
-def replaced(place: str, content: str) -> Change:
-    return lambda path: (path / place).write_text(content)
-
-
 def extra(name: str, values: Any = STATE) -> Change:
     """One more feature, with a name or of a kind that is a stranger's."""
 
@@ -158,8 +116,6 @@ def number(text: str) -> Change:
     return change
 
 
-ZSTD = numcodecs.Zstd(level=3)
-BOMB = bytes(300_000_000)
 RIGHT: dict[str, tuple[dict[str, Any], Change | None]] = {
     "plain": ({}, None),
     "raw": ({"compressors": None}, None),
@@ -214,21 +170,6 @@ RIGHT: dict[str, tuple[dict[str, Any], Change | None]] = {
     ),
     "with-a-pipe-inside": ({}, lambda path: os.mkfifo(path / "data" / "state" / "note")),
 }
-LIE = {"zarr_format": 2, "shape": [10**12], "chunks": [10**12], "dtype": "|O", "order": "C"}
-LIE |= {"compressor": {"id": "pickle"}, "filters": [{"id": "vlen-utf8"}], "fill_value": 0}
-RIGHT_V3: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "raw": {"compressors": None},
-    "gzip": {"compressors": zarr.codecs.GzipCodec(level=1)},
-    "blosc": {"compressors": zarr.codecs.BloscCodec()},
-    "crc32c": {"compressors": [zarr.codecs.ZstdCodec(), zarr.codecs.Crc32cCodec()]},
-    "big": {"serializer": zarr.codecs.BytesCodec(endian="big")},
-    "transposed": {"filters": zarr.codecs.TransposeCodec(order=(1, 0))},
-    "in-pieces": {"chunks": (5, 1)},
-    "sharded": {"chunks": (2, 1), "shards": (6, 2)},
-    "keys-of-v2": {"chunk_key_encoding": {"name": "v2", "separator": "."}},
-}
-
 V2: dict[str, Change] = {
     **{f"objects-{i}": of_objects(*pair) for i, pair in enumerate([
         ([{"id": "vlen-utf8"}], {"id": "pickle", "protocol": 4}),
@@ -340,62 +281,6 @@ V2: dict[str, Change] = {
     ),
 }  # fmt: skip
 
-SHARDS = {"name": "sharding_indexed", "configuration": {"chunk_shape": [1, 1]}}
-V3: dict[str, Change] = {
-    f"{field}-{name}": says(**{field: value})
-    for field, values in {
-        "data_type": {
-            "text": "string", "bytes": "variable_length_bytes", "complex": "complex64",
-            "raw": "r64", "object": {"name": "struct"}, "null": None, "list": ["float32"],
-            "utf32": {"name": "fixed_length_utf32", "configuration": {"length_bytes": 10**12}},
-        },
-        "shape": {"negative": [-12, 2], "huge": [10**15, 2], "text": "x", "empty": []},
-        "chunk_grid": {
-            "null": None, "other": {"name": "rectilinear"}, "list": [],
-            "13-gb": {"name": "regular", "configuration": {"chunk_shape": [5, 650_000_000]}},
-            "zero": {"name": "regular", "configuration": {"chunk_shape": [0, 2]}},
-        },
-        "codecs": {
-            "none": [], "null": None, "text": "bytes", "vlen": [{"name": "vlen-utf8"}],
-            "pickle": [{"name": "bytes"}, {"name": "numcodecs.pickle"}],
-            "json2": [{"name": "numcodecs.json2"}], "unknown": [{"name": "mystery"}],
-            "numbers": [1, 2], "twice": [{"name": "bytes"}, {"name": "gzip"}, {"name": "zstd"}],
-            "bytes-twice": [{"name": "bytes"}] * 2, "many": [{"name": "bytes"}] * 1000,
-            "order": [{"name": "transpose", "configuration": {"order": [5, 5]}}, "bytes"],
-            "endian": [{"name": "bytes", "configuration": {"endian": "odd"}}],
-            "settings": [{"name": "bytes", "configuration": [1]}],
-            "shards": [SHARDS],
-            "nested": [{"name": "sharding_indexed", "configuration": {
-                "chunk_shape": [1, 1], "codecs": [SHARDS], "index_codecs": [SHARDS]}}],
-            "index-5": [{"name": "sharding_indexed", "configuration": {
-                "chunk_shape": [1, 1], "codecs": ["bytes"], "index_codecs": 5}}],
-        },
-        "chunk_key_encoding": {"null": None, "other": {"name": "mystery"},
-            "up": {"name": "default", "configuration": {"separator": "/../"}}},
-        "storage_transformers": {"some": [{"name": "mystery"}]},
-        "mystery": {"must": {"must_understand": True}},
-        "node_type": {"other": "mystery", "list": []},
-        "attributes": {"list": [1], "null": None},
-    }.items()
-    for name, value in values.items()
-}  # fmt: skip
-V3 |= {
-    "shard-index": lambda path: [
-        file.write_bytes(os.urandom(0) + bytes([255]) * 400) for file in chunks(path, "state")
-    ],
-    "shard-cut": lambda path: [file.write_bytes(b"x") for file in chunks(path, "state")],
-    "root-list": replaced("zarr.json", "[]"),
-    "root-deep": replaced("zarr.json", "[" * 100_000),
-    "root-attributes": replaced(
-        "zarr.json", '{"zarr_format": 3, "node_type": "group", "attributes": 5}'
-    ),
-    "root-consolidated": replaced(
-        "zarr.json",
-        '{"zarr_format": 3, "node_type": "group", "attributes": {}, "consolidated_metadata":'
-        ' {"kind": "inline", "must_understand": false, "metadata": {"data/action": 5}}}',
-    ),
-}
-
 
 def write(folder: Path) -> Iterator[Hostile]:
     for name, (options, change) in RIGHT.items():
@@ -403,58 +288,9 @@ def write(folder: Path) -> Iterator[Hostile]:
         if change is not None:
             change(path)
         yield Hostile(f"zarr v2 {name}", path, True, ARRAYS)
-    for name, options in RIGHT_V3.items():
-        path = store(folder / f"v3-{name}.zarr", 3, **options)
-        yield Hostile(f"zarr v3 {name}", path, True, ARRAYS)
     sound = store(folder.parent / "sound-2.zarr", compressors=ZSTD)
     for name, change in V2.items():
         path = folder / f"v2-{name}.zarr"
         shutil.copytree(sound, path)
         change(path)
         yield Hostile(f"zarr v2 {name}", path)
-    sound = store(folder.parent / "sound-3.zarr", 3, chunks=(2, 1), shards=(6, 2))
-    for name, change in V3.items():
-        path = folder / f"v3-{name}.zarr"
-        shutil.copytree(sound, path)
-        change(path)
-        yield Hostile(f"zarr v3 {name}", path)
-    yield from _archives(folder)
-
-
-def _archives(folder: Path) -> Iterator[Hostile]:
-    """`.zarr.zip`, whose members are a stranger's."""
-    sound = store(folder.parent / "sound-zip.zarr", compressors=ZSTD)
-    files = {
-        str(file.relative_to(sound)): file.read_bytes()
-        for file in sorted(sound.rglob("*"))
-        if file.is_file()
-    }
-    attack = pickle.dumps(0)
-    lie = json.dumps({**LIE, "shape": [12]}).encode()
-    kinds: dict[str, tuple[dict[str, bytes], int, bool]] = {
-        "stored": (files, zipfile.ZIP_STORED, True),
-        "deflated": (files, zipfile.ZIP_DEFLATED, True),
-        "by-bzip2": (files, zipfile.ZIP_BZIP2, False),
-        "out-of-it": ({**files, "../../up": b"x", "/etc/x": b"x"}, zipfile.ZIP_STORED, True),
-        "deep-names": ({**files, "data/" + "a/" * 20_000: b""}, zipfile.ZIP_STORED, True),
-        "objects": ({**files, "data/action/.zarray": lie, "data/action/0": attack}, 0, False),
-        "consolidated": ({**files, ".zmetadata": b'{"metadata": 5}'}, 0, True),
-        "chunk-bomb": ({**files, "data/action/0.0": BOMB}, zipfile.ZIP_DEFLATED, False),
-        "description-bomb": ({**files, "data/action/.zarray": BOMB[: 10**8]}, 8, False),
-        "empty": ({}, 0, False),
-        "no-data": ({"meta/episode_ends/.zarray": lie}, 0, False),
-    }
-    for name, (members, how, right) in kinds.items():
-        path = folder / f"{name}.zarr.zip"
-        with zipfile.ZipFile(path, "w", how) as archive:
-            for key, content in members.items():
-                archive.writestr(zipfile.ZipInfo(key), content, how)
-        yield Hostile(f"zarr zip {name}", path, right, ARRAYS if right else {})
-    for name, content in {
-        "text": b"hello",
-        "cut": (folder / "stored.zarr.zip").read_bytes()[:-9],
-    }.items():
-        (folder / f"{name}.zarr.zip").write_bytes(content)
-        yield Hostile(f"zarr zip {name}", folder / f"{name}.zarr.zip")
-    os.mkfifo(folder / "pipe.zarr.zip")
-    yield Hostile("zarr zip pipe", folder / "pipe.zarr.zip")

@@ -10,6 +10,7 @@ from types import ModuleType
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, robomimic
+from steadyhand.data.formats.limits import is_name
 from steadyhand.data.meaning import understood
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, UsageError, nothing_at, unknown
@@ -23,7 +24,7 @@ WRITERS: dict[str, ModuleType] = {
     "npz": npz,
     "zarr": replay_zarr,
 }
-"""By the ending of the path. Each has `write(path, episodes, watch)` and `RESERVED` names."""
+"""By the ending of the path. Each has `write(path, episodes, watch)`, `RESERVED` names, `PATHS`."""
 
 
 @checked
@@ -126,10 +127,11 @@ def write_episodes(
     path = Path(path)
     adapter = require_free(path, format)
     for key in episodes.arrays:
-        if key in adapter.RESERVED or "/" in key:
+        if key in adapter.RESERVED or ("/" in key and not adapter.PATHS) or not is_name(key):
+            what = "a path" if "/" in key else "no name"
+            what = "a name of the format itself" if key in adapter.RESERVED else what
             raise DataError(
-                f"A feature cannot be named '{key}' in {adapter.NAME}: that is "
-                f"{'a path' if '/' in key else 'a name of the format itself'}. Rename it."
+                f"A feature cannot be named '{key}' in {adapter.NAME}: that is {what}. Rename it."
             )
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -29,6 +29,8 @@ from steadyhand.spec import kind_of
 NAME = "lerobot"
 RESERVED = ("index", "episode_index", "frame_index")
 """Names that no feature can have: they are counted anew."""
+PATHS = False
+"""Whether a name can be a path, as `policy/joint_pos`: LeRobot refuses those."""
 FILE_BYTES = 100_000_000
 """A data file is closed when it has about so many."""
 FILES_A_CHUNK = 1000

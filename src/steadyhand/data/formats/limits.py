@@ -16,6 +16,8 @@ FREE = 1 << 28
 """Bytes of numbers that are always made room for."""
 RATIO = 1000
 """Beyond those, numbers take at most so many times what is stored of them."""
+SLACK = 1 << 16
+"""Bytes by which a chunk that is packed badly may be larger than its numbers, beside a half."""
 DIMENSIONS = 16
 NEEDED = ("action", "episode_ends", "rate_hz")
 """Arrays whose refusal is that of the set."""
@@ -43,13 +45,24 @@ def bytes_of(shape: Iterable[int], dtype: np.dtype[Any]) -> int:
     return math.prod(shape) * dtype.itemsize
 
 
+def most_stored(numbers: int) -> int:
+    """Bytes that a chunk of so many bytes of numbers can take where it is stored."""
+    return numbers * 3 // 2 + SLACK
+
+
 def require_stored(needed: int, stored: int) -> None:
     """Refuse numbers that take far more bytes than what is stored of them could hold."""
     if needed > max(FREE, RATIO * stored):
         raise ValueError(f"it would take {needed} bytes, and {stored} are stored of it")
 
 
+def is_name(name: str) -> bool:
+    """Whether a feature can be called so: no path out of the data, nothing that picks columns."""
+    parts = all(part not in ("", ".", "..") for part in name.split("/"))
+    return parts and name.isprintable() and not {*"[]"} & {*name}
+
+
 def require_name(name: str) -> None:
-    """Refuse names that are paths out of the data, or cannot be shown."""
-    if not name.isprintable() or not all(part not in ("", ".", "..") for part in name.split("/")):
+    """Refuse what no feature can be called."""
+    if not is_name(name):
         raise ValueError("it has a name that no feature can have; write it under another one")

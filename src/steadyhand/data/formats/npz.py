@@ -31,6 +31,8 @@ NAME = "npz"
 Watch = Callable[[int], object]
 RESERVED = ("episode_ends", "rate_hz")
 """Names that no feature can have."""
+PATHS = True
+"""Whether a name can be a path, as `policy/joint_pos`."""
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What the libraries say of a damaged archive."""
@@ -123,6 +125,8 @@ class _Members:
                         raise ValueError("it is no array")
                     require_name(name)
                     self.arrays[name] = _Member(path, name, archive, info)
+                except (zipfile.BadZipFile, zlib.error, EOFError):
+                    raise  # the archive itself is damaged
                 except Exception as error:  # a damaged header can raise nearly anything
                     self.left_out[plain(name)] = str(error) or type(error).__name__
 

@@ -1,8 +1,8 @@
 """The replay buffer of the Diffusion Policy code: zarr v2 (or v3), a folder or a `.zarr.zip`.
 
-`data/<key>` are arrays with time first and `meta/episode_ends` the cumulative ends. The format has
-no place for the rate: it is written as the attribute `rate_hz`, and 10 Hz where that is missing.
-Reading needs no zarr, and believes nothing that an array says of itself before it was checked.
+`data/<key>` are arrays with time first, in groups or not; `meta/episode_ends` the cumulative ends.
+The format has no place for the rate: it is written as the attribute `rate_hz`, and 10 Hz where that
+is missing. Reading needs no zarr, and believes nothing that an array says before it is checked.
 """
 
 import importlib
@@ -22,11 +22,12 @@ from steadyhand.data.formats.limits import (
     FREE,
     NEEDED,
     bytes_of,
+    most_stored,
     require_name,
     require_stored,
 )
 from steadyhand.data.formats.stream import piece_steps, pieces
-from steadyhand.data.formats.zarr_layout import Layout, most_stored, read_layout
+from steadyhand.data.formats.zarr_layout import Layout, read_layout
 from steadyhand.data.formats.zarr_store import Store, open_store, read_description
 from steadyhand.data.lazy import damage_told
 from steadyhand.disk import regular
@@ -40,6 +41,10 @@ CHECKSUM = "crc32"
 Watch = Callable[[int], object]
 RESERVED: tuple[str, ...] = ()
 """Names that no feature can have."""
+PATHS = True
+"""Whether a name can be a path, as `policy/joint_pos`."""
+DEPTH = 8
+"""Groups within each other that are looked into."""
 LOOKS_LIKE = "a folder or .zarr.zip with data/ and meta/episode_ends"
 
 
@@ -88,21 +93,22 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 
 
 def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _WholeArray]":
-    """By name; what is none, or cannot be read, goes to `left_out`. Raises for what is needed."""
-    arrays = {}
-    for name in store.children("data"):
+    """By path below data/; what cannot be read goes to `left_out`. Raises for what is needed."""
+    arrays, waiting = {}, store.children("data")
+    while waiting:
+        name = waiting.pop(0)
         try:
             require_name(name)
-            found = _array_at(store, path, f"data/{name}")
+            if found := _array_at(store, path, f"data/{name}"):
+                arrays[name] = found
+            elif name.count("/") < DEPTH:
+                waiting += [f"{name}/{part}" for part in store.children(f"data/{name}")]
+            else:
+                raise ValueError("it is a group within too many others")
         except (OSError, ValueError) as error:
             if name in NEEDED:
                 raise ValueError(f"'{name}' cannot be read: {error}") from error
             left_out[plain(name)] = str(error)
-            continue
-        if found is None:
-            left_out[name] = "it is no array; those directly under data/ are read"
-        else:
-            arrays[name] = found
     return arrays
 
 

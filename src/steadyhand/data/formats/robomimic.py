@@ -1,11 +1,13 @@
 """robomimic HDF5: a group `data/demo_<i>` an episode, with obs/<key> and actions (h5py).
 
-`actions` is read as `action` and obs/<key> as the key; `next_obs` repeats obs and is left out.
+`actions` is read as `action`, obs/<key> as the key, and what lies in groups under its path, as
+`states/joint_pos`; `next_obs` repeats obs and is not read.
 """
 
 import importlib
-import json
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,17 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import stamp
+from steadyhand.data.formats.hdf5 import Found, arrays_in, attribute, child
+from steadyhand.data.formats.limits import require_stored
 from steadyhand.data.lazy import LazyArray, Parts, damage_told
-from steadyhand.errors import DataError, MissingExtraError
+from steadyhand.disk import parse_json, regular
+from steadyhand.errors import DataError, MissingExtraError, plain
 
 NAME = "robomimic-hdf5"
 LOOKS_LIKE = "an .hdf5 file with data/demo_<i>"
+Placed = tuple[str, Found]
+"""The path of an array in its demonstration, and the array."""
+_NUMBERED = re.compile(r"demo_[0-9]{1,18}")
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -32,32 +40,49 @@ def matches(path: Path) -> bool:
 def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     """The set without the episodes of the numbers `skip`.
 
-    Raises `DataError` where the file is damaged, or its episodes differ in what they hold.
+    What is no array of numbers with the demonstration's length, or is not in the file itself, is
+    left out. Raises `DataError` where the file is damaged, or its episodes differ in what they
+    hold.
     """
     try:
         library = importlib.import_module("h5py")
     except ImportError as error:
         raise MissingExtraError("h5py", "data") from error
     try:
+        size = regular(path)
         with library.File(path, "r") as file:
-            demos = [name for name in _demos(path, file) if _index(name) not in skip]
-            found = {name: _datasets(file["data"][name]) for name in demos}
-            attributes = [_number(file["data"][name].attrs.get("num_samples")) for name in demos]
-            total = _number(file["data"].attrs.get("total"))
-            said = file["data"].attrs.get("env_args", "{}")
+            group = _data(library, path, file)
+            demos = [name for name in _demos(path, file, group) if _index(name) not in skip]
+            held = {name: _held(library, path, group, name, size) for name in demos}
+            attributes = [attribute(group[name], "num_samples") for name in demos]
+            total, said = attribute(group, "total"), attribute(group, "env_args")
     except DataError:
         raise
+    except ValueError as error:
+        raise DataError(
+            f"{path} cannot be read ({error}). It needs data/demo_<i>/actions and obs/, and "
+            "attributes that are numbers and text; check how it was written."
+        ) from error
     except Exception as error:  # a damaged file can raise nearly anything
         raise DataError(
             f"{path} is not a whole HDF5 file ({error}). It needs data/demo_<i>/actions and obs/; "
             "copy it again."
         ) from error
-    lengths = [_length(path, name, found[name], attributes[i]) for i, name in enumerate(demos)]
     if not demos:
         raise DataError(f"{path} has no episode that could be read.")
+    found, left_out = _understood(path, held)
+    lengths = [_length(path, name, found[name], attributes[i]) for i, name in enumerate(demos)]
     if total is not None and total != sum(lengths) and not skip:
-        raise DataError(f"{path} counts {total} steps and has {sum(lengths)}. Copy it again.")
+        raise DataError(
+            f"{path} counts {total} steps (the attribute total of data) and has {sum(lengths)}: "
+            "demonstrations are missing, or were taken out. If it is whole, set total to that."
+        )
     _check_alike(path, found)
+    parts = [array.bytes for inside in found.values() for _, array in inside.values()]
+    try:
+        require_stored(sum(parts), size)
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
     arrays = {key: _feature(path, library, key, found, demos) for key in found[demos[0]]}
     rate = _rate(said)
     return Episodes(
@@ -69,13 +94,14 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         version="1",
         rate_assumed=rate is None,
         numbers=tuple(_index(name) for name in demos),
+        left_out=left_out,
     )
 
 
-def _check_alike(path: Path, found: dict[str, dict[str, Any]]) -> None:
+def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
     """Raise `DataError` for the first demonstration that is not like most of them."""
     kinds = {
-        name: {key: shape[1:] for key, (_, shape, _) in inside.items()}
+        name: {key: array.shape[1:] for key, (_, array) in inside.items()}
         for name, inside in found.items()
     }
     usual = max(kinds.values(), key=lambda kind: list(kinds.values()).count(kind))
@@ -91,50 +117,116 @@ def _check_alike(path: Path, found: dict[str, dict[str, Any]]) -> None:
             )
 
 
-def _demos(path: Path, file: Any) -> list[str]:
-    names = [name for name in _inside(file, "data") if name.startswith("demo_")]
-    if not names or not all(name.removeprefix("demo_").isdecimal() for name in names):
-        raise DataError(
-            f"{path} has no groups data/demo_<i>, as robomimic's files do; it holds: "
-            f"{', '.join(file) or 'nothing'}."
-        )
+def _data(library: Any, path: Path, file: Any) -> Any:
+    """The group of the demonstrations."""
+    try:
+        group = child(library, file, "data") if "data" in list(file) else None
+    except ValueError as error:
+        raise DataError(f"{path}: 'data' cannot be read: {error}.") from error
+    if not isinstance(group, library.Group):
+        raise _unlike(path, file)
+    return group
+
+
+def _demos(path: Path, file: Any, group: Any) -> list[str]:
+    names = [name for name in group if name.startswith("demo_")]
+    if not names or not all(_NUMBERED.fullmatch(name) for name in names):
+        raise _unlike(path, file)
     return sorted(names, key=_index)
 
 
-def _inside(parent: Any, name: str) -> list[str]:
-    # Not parent.get, which passes damage off as nothing.
-    return list(parent[name]) if name in parent else []
+def _unlike(path: Path, file: Any) -> DataError:
+    return DataError(
+        f"{path} has no groups data/demo_<i>, as robomimic's files do; it holds: "
+        f"{', '.join(file) or 'nothing'}."
+    )
 
 
 def _index(name: str) -> int:
     return int(name.removeprefix("demo_"))
 
 
-def _datasets(demo: Any) -> dict[str, tuple[str, tuple[int, ...], np.dtype[Any]]]:
-    """Feature → (path in the demo, shape, dtype)."""
-    inside = {
-        "action" if key == "actions" else key: key for key in demo if key not in ("obs", "next_obs")
-    }
-    for key in _inside(demo, "obs"):
-        inside[key if key not in inside else f"obs_{key}"] = f"obs/{key}"
-    return {
-        name: (place, tuple(demo[place].shape), demo[place].dtype)
-        for name, place in inside.items()
-        if hasattr(demo[place], "shape")
-    }
+def _held(library: Any, path: Path, group: Any, name: str, size: int) -> dict[str, Found | str]:
+    """By path: the arrays of a demonstration, or why one is not read; without `next_obs`."""
+    try:
+        demo = child(library, group, name)
+        if not isinstance(demo, library.Group):
+            raise ValueError("it is no group")
+    except ValueError as error:
+        raise DataError(
+            f"{path}: {name} cannot be read: {error}. Leave such episodes out: "
+            "--skip-broken-episodes.",
+            episode=_index(name),
+            file=path,
+        ) from error
+    held = arrays_in(library, demo, size)
+    return {place: what for place, what in held.items() if place.split("/")[0] != "next_obs"}
 
 
-def _length(path: Path, name: str, found: dict[str, Any], said: int | None) -> int:
+def _named(places: Iterable[str]) -> dict[str, str]:
+    """Feature → path in the demonstration."""
+    named: dict[str, str] = {}
+    for place in sorted(places, key=lambda place: (place.startswith("obs/"), place != "actions")):
+        name = "action" if place == "actions" else place.removeprefix("obs/")
+        # `obs/action` beside `actions` is obs_action, and `action` demo_action.
+        other = f"{'obs' if place.startswith('obs/') else 'demo'}_{name}"
+        named[name if name not in named else other] = place
+    return named
+
+
+def _understood(
+    path: Path, held: dict[str, dict[str, Found | str]]
+) -> tuple[dict[str, dict[str, Placed]], dict[str, str]]:
+    """(by demonstration: feature → its path and array, what is left out of all and why).
+
+    What cannot be used in most demonstrations is left out; in fewer, those are what is broken.
+    """
+    found: dict[str, dict[str, Placed]] = {}
+    faults: dict[str, dict[str, str]] = {}
+    for name, inside in held.items():
+        named = {key: (place, inside[place]) for key, place in _named(inside).items()}
+        action = named.get("action", ("", ""))[1]
+        steps = action.shape[0] if isinstance(action, Found) else None
+        found[name] = {}
+        for key, (place, what) in named.items():
+            if isinstance(what, Found) and steps is not None and what.shape[0] != steps:
+                what = f"it has the shape {what.shape} in {name}, which has {steps} actions"
+            if isinstance(what, Found):
+                found[name][key] = (place, what)
+            else:
+                faults.setdefault(key, {})[name] = what
+    left_out = {
+        plain(key): next(iter(whys.values()))
+        for key, whys in faults.items()
+        if 2 * len(whys) > len(held)
+    }
+    if "action" in left_out:
+        raise DataError(f"{path}: 'action' cannot be read: {left_out['action']}.", file=path)
+    for key, whys in faults.items():
+        for name, why in whys.items():
+            if plain(key) not in left_out:
+                raise DataError(
+                    f"{path}: '{key}' of {name} cannot be used: {why}. Leave such episodes out: "
+                    "--skip-broken-episodes.",
+                    episode=_index(name),
+                    file=path,
+                )
+            found[name].pop(key, None)
+    for inside in found.values():
+        for key in left_out:
+            inside.pop(key, None)
+    return found, left_out
+
+
+def _length(path: Path, name: str, found: dict[str, Placed], said: Any) -> int:
     episode = _index(name)
     if "action" not in found:
         raise DataError(f"{path}: {name} has no actions.", episode=episode, file=path)
-    steps = found["action"][1][0]
-    short = [key for key, (_, shape, _) in found.items() if not shape or shape[0] != steps]
-    if short or (said is not None and said != steps) or steps < 1:
-        what = f"'{short[0]}' has {found[short[0]][1]}" if short else f"num_samples says {said}"
+    steps = found["action"][1].shape[0]
+    if (said is not None and said != steps) or steps < 1:
         raise DataError(
-            f"{path}: {name} has {steps} actions, and {what}. Leave such episodes out: "
-            "--skip-broken-episodes.",
+            f"{path}: {name} has {steps} actions, and num_samples says {said}. Leave such episodes "
+            "out: --skip-broken-episodes.",
             episode=episode,
             file=path,
         )
@@ -145,7 +237,7 @@ def _feature(
     path: Path, library: Any, key: str, found: dict[str, Any], demos: Sequence[str]
 ) -> LazyArray:
     parts = [
-        _Dataset(path, library, f"data/{name}/{found[name][key][0]}", *found[name][key][1:])
+        _Dataset(path, library, f"data/{name}/{found[name][key][0]}", found[name][key][1])
         for name in demos
     ]
     return _Whole(parts, path, key)
@@ -153,24 +245,19 @@ def _feature(
 
 def _rate(env_args: Any) -> float | None:
     try:
-        rate = json.loads(env_args).get("env_kwargs", {}).get("control_freq")
-    except (ValueError, AttributeError, TypeError):
+        rate = parse_json(env_args)["env_kwargs"]["control_freq"]
+    except (ValueError, KeyError, TypeError):
         return None
-    return float(rate) if isinstance(rate, int | float) and rate > 0 else None
-
-
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value)
+    known = isinstance(rate, int | float) and not isinstance(rate, bool) and 0 < rate < math.inf
+    return float(rate) if known else None
 
 
 class _Dataset:
     """One dataset of the file, read when asked for."""
 
-    def __init__(
-        self, path: Path, library: Any, place: str, shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, path: Path, library: Any, place: str, found: Found) -> None:
         self._path, self._library, self._place = path, library, place
-        self.shape, self.dtype = shape, dtype
+        self.shape, self.dtype = found.shape, found.dtype
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
         episode = _index(self._place.split("/")[1])

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.formats.limits import bytes_of, require_numbers, whole_numbers
+from steadyhand.data.formats.limits import (
+    bytes_of,
+    most_stored,
+    require_numbers,
+    whole_numbers,
+)
 from steadyhand.data.formats.zarr_codecs import KIND, unpackers
 from steadyhand.data.formats.zarr_store import Store, read_description
 
-SLACK = 1 << 16
-"""Bytes by which a chunk that is packed badly may be larger than its numbers, beside a half."""
 KINDS = ("bool", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 KINDS_V3 = (*KINDS, "float16", "float32", "float64")
 KNOWN_V3 = frozenset(
@@ -59,11 +62,6 @@ class Layout:
     def key(self, place: tuple[int, ...]) -> str:
         """Under which a chunk is stored, below the array's own key."""
         return self.prefix + self.separator.join(map(str, place))
-
-
-def most_stored(numbers: int) -> int:
-    """Bytes that so many bytes of numbers can take where they are stored."""
-    return numbers * 3 // 2 + SLACK
 
 
 def read_layout(store: Store, key: str) -> Layout | None:

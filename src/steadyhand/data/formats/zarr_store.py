@@ -59,7 +59,10 @@ class _Folder:
         self._path = path
 
     def children(self, key: str) -> list[str]:
-        return sorted(entry.name for entry in inside(self._path, key).iterdir() if entry.is_dir())
+        top = inside(self._path, key)
+        if "/" in key and top.is_symlink():  # such could lead back, and round for ever
+            raise ValueError("it is a link to a group")
+        return sorted(entry.name for entry in top.iterdir() if entry.is_dir())
 
     def sizes(self, key: str) -> dict[str, int]:
         top, found = inside(self._path, key), {}

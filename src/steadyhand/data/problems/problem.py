@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from steadyhand.errors import plain
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -11,3 +13,6 @@ class Problem:
     episode: int | None
     file: str | None
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", plain(self.message))

@@ -1,0 +1,141 @@
+"""What lies in an HDF5 file, by a list of what may be: plain arrays that are in the file itself.
+
+Links to other files, data kept in other files, virtual data and objects are never followed or read.
+An array that is refused is told with why, in words that go on from "it".
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steadyhand.data.formats.limits import (
+    FREE,
+    bytes_of,
+    most_stored,
+    require_name,
+    require_numbers,
+    require_stored,
+    whole_numbers,
+)
+
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 6: "scaleoffset", 32000: "lzf"}
+"""What is unpacked: filters that come with the library, or with h5py."""
+PLUGINS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd"}
+PLUGINS |= {32019: "jpeg", 32026: "blosc2", 32028: "bzip3", 307: "bzip2"}
+DEPTH = 12
+LONGEST_TEXT = 1 << 24
+"""Characters of an attribute."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An array of a file, as its description says; its numbers were not read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    bytes: int
+
+
+def child(library: Any, parent: Any, name: str) -> Any:
+    """What a group has under a name; links only to places in the same file.
+
+    Raises `KeyError` where there is nothing, `ValueError` where it lies elsewhere.
+    """
+    link = parent.get(name, getlink=True)
+    if isinstance(link, library.SoftLink):
+        start = "" if link.path.startswith("/") else parent.name
+        here: Any = parent.file
+        for part in f"{start}/{link.path}".split("/"):
+            if part in ("", "."):
+                continue
+            way = here.get(part, getlink=True) if isinstance(here, library.Group) else None
+            if not isinstance(way, library.HardLink):
+                raise ValueError(f"it is a link to {link.path[:60]!a}, which is not in the file")
+            here = here[part]
+        return here
+    if not isinstance(link, library.HardLink):
+        raise ValueError("it is a link to another file, and nothing outside is read")
+    return parent[name]
+
+
+def arrays_in(library: Any, group: Any, size: int) -> dict[str, Found | str]:
+    """By path below a group: each array in it, or why it is not read. `size` is the file's."""
+    found: dict[str, Found | str] = {}
+    seen: set[int] = set()
+    waiting = [(group, "")]
+    while waiting:
+        parent, prefix = waiting.pop(0)
+        for name in parent:
+            place = f"{prefix}{name}"
+            try:
+                require_name(name)
+                entry = child(library, parent, name)
+                if isinstance(entry, library.Dataset):
+                    found[place] = _array(library, entry, size)
+                elif isinstance(entry, library.Group):
+                    address = library.h5o.get_info(entry.id).addr
+                    if address in seen or place.count("/") >= DEPTH:
+                        raise ValueError("it is a group within itself, or too deep")
+                    seen.add(address)
+                    waiting.append((entry, f"{place}/"))
+                else:
+                    raise ValueError("it is no array")
+            except (ValueError, TypeError) as error:
+                found[place] = str(error)
+    return found
+
+
+def _array(library: Any, dataset: Any, size: int) -> Found:
+    plan = dataset.id.get_create_plist()
+    if plan.get_layout() == library.h5d.VIRTUAL or plan.get_external_count():
+        raise ValueError("it lies in other files, and nothing outside is read")
+    shape, dtype = whole_numbers(dataset.shape), dataset.dtype
+    require_numbers(dtype)
+    if not shape:
+        raise ValueError("it is a single value, not a series with time first")
+    codes = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+    for code in codes:
+        if code not in FILTERS:
+            named = PLUGINS.get(code, "of another package")
+            raise ValueError(
+                f"it is packed by the filter {code} ({named}), which is not read here; "
+                "h5repack -f GZIP=4 packs it anew"
+            )
+    if len(set(codes)) < len(codes):
+        raise ValueError("it is packed more than once")
+    chunks = dataset.chunks or shape
+    larger = any(n > whole for n, whole in zip(chunks, shape, strict=True))
+    if larger and bytes_of(chunks, dtype) > FREE:
+        raise ValueError(f"a chunk of it has {bytes_of(chunks, dtype)} bytes, more than it fills")
+    needed, stored = bytes_of(shape, dtype), min(dataset.id.get_storage_size(), size)
+    count = (
+        math.prod(-(-whole // n) for n, whole in zip(chunks, shape, strict=True)) if needed else 1
+    )
+    if stored > count * most_stored(bytes_of(chunks, dtype)):
+        raise ValueError(f"{stored} bytes are stored of it, more than its chunks can be")
+    if needed and not stored:
+        raise ValueError("nothing was ever written to it")
+    require_stored(needed, stored)
+    return Found(shape, dtype, needed)
+
+
+def attribute(group: Any, name: str) -> Any:
+    """A whole number or a text that a group says of itself; None where it says nothing.
+
+    Raises `ValueError` for anything else.
+    """
+    if name not in group.attrs:
+        return None
+    kept = group.attrs.get_id(name)
+    number = kept.dtype.kind in "iu" and kept.shape in ((), (1,))
+    text = kept.dtype.kind in "OS" and kept.shape == () and kept.dtype.itemsize <= LONGEST_TEXT
+    value = group.attrs[name] if number or text else None
+    if number:
+        return int(np.asarray(value).reshape(())[()])
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if not isinstance(value, str):
+        raise ValueError(f"its {name} is neither a whole number nor a text")
+    return value
