@@ -141,7 +141,7 @@ class TestBins:
 
     def test_its_loss_is_the_cross_entropy_of_both_numbers(self) -> None:
         head = self.head()
-        x0 = torch.tensor([[[-1.4], [0.1]]])  # bins 0 and 3
+        x0 = torch.tensor([[[-1.1], [0.4]]])  # bins 0 and 3, near their upper ends
         one, other = self.shares(head, 0)
         loss = head.loss(x0, x0, np.zeros(1), conditions(1))
         torch.testing.assert_close(loss, -(one[0].log() + other[3].log()) / 2)
@@ -163,7 +163,8 @@ class TestBins:
             found = torch.bincount(bins[chosen, 1], minlength=6) / chosen.sum()
             torch.testing.assert_close(found, other, atol=0.03, rtol=0)
         within = (drawn[:, 0] + 1.5) / 0.5 % 1
-        assert float(within.mean()) == pytest.approx(0.5, abs=0.01), "evenly over a bin"
+        evenly = torch.histc(within, bins=5, min=0, max=1) / len(within)
+        torch.testing.assert_close(evenly, torch.full((5,), 0.2), atol=0.01, rtol=0)
 
     def test_at_half_the_temperature_shares_are_squared(self) -> None:
         head = self.head(temperature=0.5, clip=None)
@@ -216,6 +217,21 @@ def test_renoise_is_ddim_with_other_noise() -> None:
         np.testing.assert_array_equal(fresh[:, 1], kept[:, 1])
         np.testing.assert_array_equal(fresh[:, 4], kept[:, 3])
         assert not fresh[:, [0, 2, 3]].any()
+
+
+def test_what_is_drawn_lies_within_the_clip() -> None:
+    far = torch.full((3, 2), 5.0)
+    noise, condition = random(9, 3, 2), conditions(9)
+    torch.manual_seed(0)
+    heads = [
+        GaussianHead(Says(far.repeat(1, 2)), clip=0.4),
+        MixtureHead(Says(far.repeat(1, 5)[:, :10]), (3, 2), components=2, clip=0.4),
+        BinsHead(Says(random(3, 8)), (3, 2), bins=6, bound=1.5, width=8, clip=0.4),
+        JumpSampler(Says(far), clip=0.4),
+    ]
+    for head in heads:
+        drawn = head(noise, condition, random(9, 1, 3, 2, seed=1))
+        assert float(drawn.detach().abs().max()) == pytest.approx(0.4)
 
 
 class LineOfGaussians(nn.Module):

@@ -146,3 +146,8 @@ def test_logit_normal_times_lean_to_the_middle() -> None:
     assert np.isfinite(Flow(time_sampling="logit_normal").draw(np.zeros(2))).all()
     with pytest.raises(ConfigurationError, match="logit_normal"):
         Flow(time_sampling="logit")  # type: ignore[arg-type]
+
+
+def test_training_visits_all_noise_levels_alike() -> None:
+    levels = DDPM(train_steps=20).draw((np.arange(2000) + 0.5) / 2000)
+    np.testing.assert_array_equal(np.bincount(levels.astype(int)), [100] * 20)
