@@ -1,5 +1,6 @@
 """The networks honour the denoiser's contract."""
 
+import math
 from typing import get_args
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.config import StateEncoderConfig
 from steadyhand.nets.denoisers import PAPER_UNET, UNetConfig
+from steadyhand.nets.embedding import Sinusoids
+from steadyhand.nets.mlp import _Block
 from steadyhand.policy.config import DenoiserConfig
 from steadyhand.spec import Chunking, PolicySpec
 
@@ -95,3 +98,18 @@ def test_state_encoder_refuses_images() -> None:
     seeing = PolicySpec.select(RECORDED, observations=["img"])
     with pytest.raises(ConfigurationError, match="cannot see the image 'img'"):
         StateEncoderConfig().build(seeing)
+
+
+def test_times_are_told_by_waves_from_one_to_ten_thousand() -> None:
+    slow = 3e-4
+    wanted = [math.sin(3), math.sin(slow), math.cos(3), math.cos(slow)]
+    assert Sinusoids(4)(torch.tensor([3.0]))[0].tolist() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_block_of_the_mlp_is_scaled_around_one() -> None:
+    block = _Block(8, 2, 0.0)
+    h, drive = torch.randn(3, 8), torch.randn(3, 8)
+    torch.testing.assert_close(block(h, drive), h, msg="it begins as nothing")
+    with torch.no_grad():
+        block.modulation.bias[16:] = 1  # the gate is open, scale and shift are 0
+    torch.testing.assert_close(block(h, drive), h + block.inner(block.norm(h)))

@@ -10,7 +10,7 @@ import torch
 from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, ResNetConfig
-from steadyhand.nets.vision import ResNet, SpatialSoftmax
+from steadyhand.nets.vision import ResidualBlock, ResNet, SpatialSoftmax
 from steadyhand.policy.policy import Resize
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.spec import Feature, PolicySpec
@@ -37,6 +37,18 @@ def test_resnet_18_has_the_papers_size_and_group_norms() -> None:
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
     assert {m.num_channels // m.num_groups for m in norms} == {16}
     assert network(torch.zeros(2, 3, 84, 84)).shape == (2, 512, 3, 3)
+
+
+def test_a_block_stands_beside_its_shortcut() -> None:
+    x = torch.randn(2, 16, 8, 8)
+    block = ResidualBlock(16, 16, 1)
+    with torch.no_grad():
+        block.layers[-1].weight.zero_()
+    torch.testing.assert_close(block(x), x.relu())
+    wider = ResidualBlock(16, 32, 2)
+    with torch.no_grad():
+        wider.layers[-1].weight.zero_()
+    torch.testing.assert_close(wider(x), wider.shortcut(x).relu())
 
 
 def test_spatial_softmax_finds_where_a_bright_spot_is() -> None:
@@ -126,6 +138,8 @@ def test_jitter_brightens_and_darkens_and_changes_contrast_both_ways() -> None:
     striped[:, :, ::2] = -0.1
     with torch.no_grad():
         encoder.train()({"front": striped, "state": torch.zeros(1000, 2, 3)})
+        encoder({"front": striped.sign(), "state": torch.zeros(1000, 2, 3)})
+    assert float(seen[1].abs().max()) == 1, "black and white stay what they are at most"
     found = seen[0].unflatten(0, (1000, 2))
     assert torch.equal(found[:, 0], found[:, 1]), "the pictures of a window alike"
     brightness = found[:, 0].mean((1, 2, 3))
