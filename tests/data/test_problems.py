@@ -66,6 +66,23 @@ def test_numbers_that_say_nothing_or_too_much() -> None:
     assert kinds(changed(**{"observation.state": bad}))["not-finite"] == 2
 
 
+def test_joints_are_told_by_name_where_they_have_one() -> None:
+    episodes = sound()
+    state = np.array(episodes.arrays["observation.state"])
+    state[:, 1] = np.minimum(state[:, 1], np.quantile(state[:, 1], 0.5))
+    state[:, 0] = 3
+    stuck = replace(episodes, arrays={**episodes.arrays, "observation.state": state})
+    named = replace(stuck, names={"observation.state": ("shoulder", "elbow")})
+    messages = {p.kind: p.message for p in inspect_episodes(named)}
+    assert "never changes in columns 0 (shoulder): no harm" in messages["constant"]
+    assert "in columns 1 (elbow, 5" in messages["saturated"]
+    messages = {p.kind: p.message for p in inspect_episodes(stuck)}
+    assert "never changes in columns 0: no harm" in messages["constant"]
+    assert "in columns 1 (5" in messages["saturated"]
+    assert named.called("observation.state") == ("shoulder", "elbow")
+    assert named.called("action") == ("action[0]", "action[1]")
+
+
 def test_actions_and_states_that_do_not_belong_together() -> None:
     episodes = sound()
     action = np.array(episodes.arrays["action"])

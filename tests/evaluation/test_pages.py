@@ -243,5 +243,7 @@ def test_a_benchmark_on_the_screen_keeps_its_names() -> None:
 
     screen = Console(width=60, record=True, file=io.StringIO())
     screen.print(screen_table("pusht", ROWS))
-    shown = "".join(screen.export_text().split())
+    shown = screen.export_text()
     assert "…" not in shown
+    for row in ROWS:
+        assert re.search(rf"{row.method} +{row.denoiser} ", shown)

@@ -1,5 +1,6 @@
 """Demonstrations, read lazily: named arrays with time first, cut into episodes. No torch."""
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -120,6 +121,11 @@ class Episodes:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each recorded feature at one time step."""
         return {key: tuple(array.shape[1:]) for key, array in self.arrays.items()}
+
+    def called(self, key: str) -> tuple[str, ...]:
+        """What the numbers of a feature are called: by the file, or else as they are typed."""
+        names, width = self.names.get(key, ()), math.prod(self.shapes[key])
+        return names if len(names) == width else tuple(f"{key}[{i}]" for i in range(width))
 
     def read(self, feature: Feature | str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Steps `start…stop` of a feature, as recorded (its columns picked), in memory.

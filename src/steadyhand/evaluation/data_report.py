@@ -79,10 +79,9 @@ def _trajectories(episodes: Episodes, key: str) -> str:
     except SteadyhandError as error:
         return section(key, f"<p>{escape(str(error))}</p>")
     chosen = np.unique(np.linspace(0, len(episodes) - 1, OVERLAID).astype(int))
-    names = episodes.names.get(key) or [f"{key}[{i}]" for i in range(values.shape[1])]
     span = least_span(values)
     charts = []
-    for column, name in enumerate(names):
+    for column, name in enumerate(episodes.called(key)):
         lines = []
         for number in chosen:
             path = values[episodes.starts[number] : episodes.ends[number], column]

@@ -231,15 +231,11 @@ def judge(
     scores = {name: by_episode(part) for name, part in parts.items()}
     overall = {name: metrics.mean(values, share=False) for name, values in scores.items()}
     action = policy.spec.action
-    width = int(np.prod(action.recorded_shape))
-    words = held_out.names.get(action.key, ())
-    if len(words) != width:
-        words = tuple(f"{action.key}[{i}]" for i in range(width))
     return Judgement(
         episodes=tuple(int(number) for number in numbers),
         windows=len(steps),
         samples=samples,
-        names=words[action.columns],
+        names=held_out.called(action.key)[action.columns],
         error=overall["policy"],
         best=metrics.mean(by_episode(best), share=False),
         spread=float(predicted.std(0)[counts].mean()) if samples > 1 else 0.0,

@@ -77,7 +77,7 @@ def screen_table(task: str, rows: Sequence[Row]) -> Table:
     shown = [number for number, name in enumerate(names) if name not in alike]
     for number in shown:
         name = {"parameters": "size", "training": "train"}.get(names[number], names[number])
-        found.add_column(name, overflow="fold")
+        found.add_column(name, no_wrap=name in ("method", "network"), overflow="fold")
     for row in rows:
         line = cells(row, digits=2)
         found.add_row(*(line[number] for number in shown))

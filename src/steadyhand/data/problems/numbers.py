@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.meaning import is_action
-from steadyhand.data.problems.problem import Problem
+from steadyhand.data.problems.problem import Problem, column_told
 
 FEW = 12
 """A column with no more different numbers than this is a switch, and is at its ends by right."""
@@ -28,15 +28,18 @@ def inspect(
     """What is wrong with one feature (steps, columns) by itself."""
     constant = np.flatnonzero(values.max(0) == values.min(0)).tolist()
     if constant:
+        told = [column_told(episodes, key, column) for column in constant]
         message = (
-            f"'{key}' never changes in columns {constant}: no harm, and no help to a policy; "
-            "--observations can leave them out."
+            f"'{key}' never changes in columns {', '.join(told)}: no harm, and no help to a "
+            "policy; --observations can leave them out."
         )
         yield Problem("constant", None, file, message)
-    yield from _saturated(key, values, file)
+    yield from _saturated(episodes, key, values, file)
 
 
-def _saturated(key: str, values: NDArray[Any], file: str | None) -> Iterator[Problem]:
+def _saturated(
+    episodes: Episodes, key: str, values: NDArray[Any], file: str | None
+) -> Iterator[Problem]:
     if values.dtype.kind != "f":
         return
     found = []
@@ -46,7 +49,8 @@ def _saturated(key: str, values: NDArray[Any], file: str | None) -> Iterator[Pro
         shares = {end: float((numbers == end).mean()) for end in (low, high)}
         end = max(shares, key=lambda end: shares[end])
         if shares[end] > AT_END and len(np.unique(numbers)) > FEW:
-            found.append(f"{column} ({shares[end]:.0%} at {end:.4g})")
+            share = f"{shares[end]:.0%} at {end:.4g}"
+            found.append(column_told(episodes, key, column, share))
     if found:
         message = (
             f"'{key}' sits at one end of its range in columns {', '.join(found)}: clipped by a "

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.problems.problem import Problem
+from steadyhand.data.problems.problem import Problem, column_told
 from steadyhand.data.statistics import RARE, Statistics
 
 FAR = 3
@@ -30,10 +30,11 @@ def inspect(
     assert found.rare_high is not None
     hidden = np.flatnonzero(found.constant & (found.maximum > found.minimum)).tolist()
     if hidden:
+        told = [column_told(episodes, key, column) for column in hidden]
         message = (
-            f"'{key}' moves in columns {hidden} by no more than its numbers are rounded to; they "
-            "are taken for constant. If that motion is meant, record it in float64, or less an "
-            "offset."
+            f"'{key}' moves in columns {', '.join(told)} by no more than its numbers are rounded "
+            "to; they are taken for constant. If that motion is meant, record it in float64, or "
+            "less an offset."
         )
         yield Problem("rounding", None, file, message)
     range_ = found.high - found.low

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from steadyhand.data.episodes import Episodes
 from steadyhand.errors import plain
 
 
@@ -16,3 +17,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", plain(self.message))
+
+
+def column_told(episodes: Episodes, key: str, column: int, *more: str) -> str:
+    """A column of a feature by number, in brackets what the file calls it and what else is said."""
+    words = (*episodes.names.get(key, ())[column : column + 1], *more)
+    return f"{column} ({', '.join(words)})" if words else str(column)
