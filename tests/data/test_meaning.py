@@ -162,6 +162,15 @@ def test_video_of_depth(said, tmp_path) -> None:
     assert "depth" in found.left_out[sets.CAMERA]
 
 
+def test_one_clip_of_depth_among_colour_is_never_decoded_as_colour(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "set")
+    film_of_depth(next(path.rglob("episode_000001.mp4")))
+    film = open_episodes(path).arrays[sets.CAMERA]
+    assert film[0].shape == (48, 64, 3)
+    with pytest.raises(DataError, match="episode 1 cannot be used: it is depth"):
+        film[sets.LENGTHS[0]]
+
+
 def test_pixel_formats() -> None:
     wide = ["gray9le", "gray10le", "gray12le", "gray12be", "gray14", "gray16le", "grayf32le"]
     assert all(measured(name) for name in wide)

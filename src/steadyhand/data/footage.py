@@ -104,6 +104,8 @@ class Clip:
         if abs(shown - step) > 0.5 or frame.is_corrupt:
             raise self.damaged(f"it has no whole frame for step {step}")
         self.require_size(frame)
+        if measured(frame.format.name):
+            raise self.damaged(f"it is depth or another measure, in {frame.format.name}", LEAVE)
         return frame.to_ndarray(format="rgb24")
 
     def require_size(self, shown: Any) -> None:
