@@ -5,15 +5,25 @@ the field's own type allows, so that reading a stranger's file is safe.
 """
 
 import dataclasses
+import math
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from steadyhand.errors import CheckpointError, ConfigurationError, unknown
+from steadyhand.errors import CheckpointError, unknown
 
 TAG = "type"
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
+
+
+def shown(value: Any) -> str:
+    """A value out of a file in a message: short, whatever it is."""
+    return _REPR.repr(value)
 
 
 def encode(value: Any) -> Any:
@@ -49,15 +59,29 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
             return tuple(decode(inner[0], item, where) for item in value)
         if len(inner) == len(value):
             return tuple(decode(t, v, where) for t, v in zip(inner, value, strict=True))
-    if origin is typing.Literal and value in typing.get_args(kind):
+    if origin is typing.Literal and any(
+        type(value) is type(option) and value == option for option in typing.get_args(kind)
+    ):
         return value
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str) and value.isprintable():
         return Path(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and type(value) in (int, float) and math.isfinite(cast(float, value)):
+        return float(cast(float, value))
     if kind in (int, str, bool) and type(value) is kind:
         return value
-    raise CheckpointError(f"{where or 'The file'}: {value!r} is not a value of {kind}.")
+    named = getattr(kind, "__name__", None) if origin is None else None
+    raise CheckpointError(
+        f"{where or 'The file'}: {shown(value)} is not a value of {named or kind}."
+    )
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _text(tag: Any) -> str:
+    return tag if isinstance(tag, str) else shown(tag)
 
 
 def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -70,8 +94,8 @@ def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     }
     if isinstance(value, dict) and classes:
         tag = value.get(TAG, "")
-        if tag not in classes:
-            raise CheckpointError(f"{where}: {unknown('type', str(tag), classes)}")
+        if _text(tag) not in classes:
+            raise CheckpointError(f"{where}: {unknown('type', _text(tag), classes)}")
         return decode(classes[tag], value, where)
     for option in options:
         if option is not type(None) and option not in classes.values():
@@ -79,13 +103,13 @@ def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
                 return decode(option, value, where)
             except CheckpointError:
                 continue
-    raise CheckpointError(f"{where or 'The file'}: {value!r} does not fit.")
+    raise CheckpointError(f"{where or 'The file'}: {shown(value)} does not fit.")
 
 
 def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise CheckpointError(f"{where or kind.__name__}: expected the fields of {kind.__name__}.")
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     known = [field.name for field in dataclasses.fields(kind) if field.init]
     content: dict[str, Any] = {}
     for name, item in value.items():
@@ -99,7 +123,7 @@ def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
         content[name] = decode(hints[name], item, f"{where}.{name}" if where else name)
     try:
         return kind(**content)
-    except ConfigurationError as error:
+    except (ValueError, ArithmeticError) as error:
         raise CheckpointError(f"{where or kind.__name__}: {error}") from error
     except TypeError as error:
         raise CheckpointError(f"{where or kind.__name__}: a field is missing ({error}).") from error

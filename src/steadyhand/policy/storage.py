@@ -1,7 +1,7 @@
 """A policy on disk: a folder with `policy.safetensors` and `policy.json`. No pickle, ever.
 
 A folder is written beside its final place, synced and renamed, so that a killed process leaves
-either the whole of it or nothing.
+the whole of it or nothing, or what was there before.
 """
 
 import json
@@ -9,28 +9,46 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from steadyhand.data.statistics import Statistics
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import CheckpointError, ConfigurationError
+from steadyhand.policy.card import (
+    CARD,
+    FORMAT,
+    VERSION,
+    aside,
+    library_version,
+    policy_folder,
+    read_card,
+    read_config,
+    read_spec,
+    read_statistics,
+    whole,
+)
 from steadyhand.policy.codec import decode, encode
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy, require_policy
+from steadyhand.policy.weights import (
+    built_for,
+    check_fits,
+    load_weights,
+    read_header,
+    read_tensors,
+)
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
-FORMAT = "steadyhand-policy"
-VERSION = 1
 KNOWN_FILES = {"policy.json", "policy.safetensors", "train_state.safetensors"}
+DETAILS = {"trained_on": tuple[int, ...], "validation_loss": float, "figure": float}
+"""Kinds of those details of a provenance that are read again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +80,7 @@ def save_policy(
     cannot be written.
     """
     require_policy("A policy's folder", policy)
-    if not overwrite and (Path(folder) / "policy.json").exists():
+    if not overwrite and (whole(Path(folder)) / CARD).exists():
         raise CheckpointError(
             f"{folder} holds a policy already, and is left as it is. Name a new folder, or pass "
             "overwrite=True."
@@ -70,7 +88,7 @@ def save_policy(
     card = {
         "format": FORMAT,
         "version": VERSION,
-        "library": _library_version(),
+        "library": library_version(),
         "spec": encode(policy.spec),
         "config": None if policy.config is None else encode(policy.config),
         "normalisation": policy.normaliser.normalisation,
@@ -84,8 +102,8 @@ def save_policy(
     def write(target: Path) -> None:
         for name, tensors in {"policy": policy.state_dict(), **(extra or {})}.items():
             # Cloned, because weights that are tied share memory, which the format does not know.
-            whole = {key: value.detach().cpu().clone() for key, value in tensors.items()}
-            save_file(whole, target / f"{name}.safetensors")
+            copies = {key: value.detach().cpu().clone() for key, value in tensors.items()}
+            save_file(copies, target / f"{name}.safetensors")
         (target / "policy.json").write_text(json.dumps(card, indent=1) + "\n")
 
     write_folder(Path(folder), write)
@@ -94,38 +112,46 @@ def save_policy(
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a new folder, sync it and rename it into place.
 
-    A policy that was there is replaced, anything else refused. Raises `CheckpointError` where the
-    disk is full or may not be written; nothing is left behind.
+    A policy that was there is replaced, anything else refused. Whenever it is killed, `whole` finds
+    the old one or the new one. Raises `CheckpointError` where the disk is full or may not be
+    written; nothing is left behind.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    old = folder.with_name(f".{folder.name}.old.partial")
-    if folder.exists() and not _replaceable(folder):
+    place, old = Path(os.path.realpath(folder)), aside(folder)
+    partial = place.with_name(f".{place.name}.partial")
+    if place.exists() and not _replaceable(place):
         raise CheckpointError(
             f"{folder} holds something that is not a policy, and is left as it is. "
             "Name a new folder."
         )
     try:
+        put_back(place)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         write(partial)
         for path in (*partial.iterdir(), partial):
             _sync(path)
-        if folder.exists():
+        if place.exists():
             shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        partial.rename(folder)
+            place.rename(old)  # from here to the next line, readers find it there
+        partial.rename(place)
         shutil.rmtree(old, ignore_errors=True)
-        _sync(folder.parent)
+        _sync(place.parent)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
+        put_back(place)
         if not isinstance(error, OSError | SafetensorError):
             raise
         raise CheckpointError(
             f"{folder} could not be written ({error}). Free some space or choose another --out; "
             "the checkpoints before it are whole."
         ) from error
+
+
+def put_back(folder: Path) -> None:
+    """Where a writer was killed between taking the old policy away and putting the new one there,
+    the old one comes back."""
+    if (found := whole(folder)) != folder:
+        found.rename(folder)
 
 
 def _replaceable(folder: Path) -> bool:
@@ -147,18 +173,18 @@ def load_policy(
     """Read a policy, ready to act: a checkpoint, or the last one of a run.
 
     `sampler` replaces the one it was trained with; `parts` gives (encoder, sampler) for a policy
-    made of a user's own. Raises `CheckpointError` for a folder that holds no policy, or one that
-    is damaged or of another version.
+    made of a user's own. A stranger's is safe to load: it runs no code, fetches nothing, and its
+    description is held against its weights before it is built. Raises `CheckpointError` for a
+    folder that holds no policy, or one that is damaged or of another version.
     """
-    folder = Path(folder)
-    if not (folder / "policy.json").exists() and (folder / "last" / "policy.json").exists():
-        folder = folder / "last"
+    folder = policy_folder(Path(folder)) or Path(folder)
     card = read_card(folder)
-    spec: PolicySpec = decode(PolicySpec, card["spec"], f"{folder}/policy.json: spec")
-    statistics = read_statistics(folder, card)
+    spec, statistics = read_spec(folder, card), read_statistics(folder, card)
+    file = folder / "policy.safetensors"
+    header = read_header(file)
     if parts is not None:
-        from steadyhand.policy.normaliser import Normaliser
-
+        with built_for(header, folder):
+            Normaliser(spec.features, statistics, card["normalisation"])
         encoder, module = parts(spec)
         normaliser = Normaliser(spec.features, statistics, card["normalisation"])
         if sampler is not None:
@@ -166,10 +192,18 @@ def load_policy(
         policy = Policy(spec, encoder, module, normaliser)
     else:
         config = read_config(folder, card)
+        with built_for(header, folder):
+            check_fits(config.build(spec, statistics), header, folder)
         if sampler is not None:
             config = replace(config, sampler=sampler)
         policy = config.build(spec, statistics)
-    load_weights(policy, read_tensors(folder / "policy.safetensors"), folder)
+    load_weights(policy, read_tensors(file), folder)
+    for name, values in policy.named_parameters():
+        if not bool(torch.isfinite(values).all()):
+            raise CheckpointError(
+                f"The weights in {folder} are not finite, '{name}' among them: its training has "
+                "diverged. Use an earlier checkpoint."
+            )
     return policy.to(device).eval()
 
 
@@ -183,93 +217,22 @@ def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> nn.Mo
     return sampler.build(module.denoiser, module.process, reach=reach)  # type: ignore[arg-type]
 
 
-def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:
-    """The statistics that the policy's normaliser was made of."""
-    try:
-        return {
-            name: Statistics(
-                **{key: np.asarray(value, dtype=np.float64) for key, value in found.items()}
-            )
-            for name, found in card["statistics"].items()
-        }
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"{folder}/policy.json: its statistics are damaged ({error}). Use another checkpoint."
-        ) from error
-
-
-def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyConfig:
-    """What the policy in `folder` was built from."""
-    card = read_card(folder) if card is None else card
-    if card["config"] is None:
-        raise CheckpointError(
-            f"{folder} holds a policy made of its author's own parts. Pass them: "
-            "load_policy(folder, parts=lambda spec: (encoder, sampler)), or go on training it: "
-            "train(policy, episodes, config, out=run, resume=True)"
-        )
-    return decode(PolicyConfig, card["config"], f"{folder}/policy.json: config")
-
-
 def read_provenance(folder: str | Path) -> Provenance:
     """Where the policy in `folder` comes from."""
-    content = read_card(Path(folder))["provenance"]
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{folder}/policy.json: its provenance is damaged.")
-    details = content.pop("details", {})
-    return replace(decode(Provenance, content, f"{folder}/policy.json"), details=details)
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """`policy.json`, checked for format and version."""
-    path = folder / "policy.json"
-    try:
-        card = json.loads(path.read_text())
-    except FileNotFoundError:
+    content, where = read_card(Path(folder))["provenance"], f"{folder}/{CARD}"
+    details = content.pop("details", {}) if isinstance(content, dict) else None
+    if not isinstance(details, dict):
+        raise CheckpointError(f"{where}: its provenance is damaged. Use another checkpoint.")
+    for name, kind in DETAILS.items():
+        if details.get(name) is not None:
+            decode(kind, details[name], f"{where}: details.{name}")
+    found: Provenance = decode(Provenance, content, where)
+    if min(found.seed, found.step, *found.validation_episodes) < 0:
         raise CheckpointError(
-            f"{folder} holds no policy: there is no policy.json. Name a run (the folder that "
-            "`steadyhand train` made) or one of its checkpoints."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({error}). Use another checkpoint."
-        ) from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} is not the card of a steadyhand policy. Name a run (the folder that "
-            "`steadyhand train` made) or one of its checkpoints."
+            f"{where}: its provenance has a seed, a step or an episode below 0. "
+            "Use another checkpoint."
         )
-    if card.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path} has format version {card.get('version')}; this steadyhand "
-            f"({_library_version()}) reads version {VERSION}. Install the version that wrote it: "
-            f"pip install steadyhand=={card.get('library')}"
-        )
-    missing = {"spec", "config", "statistics", "normalisation", "provenance"} - card.keys()
-    if missing:
-        raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}. Use another checkpoint.")
-    return card
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file."""
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing. Use another checkpoint of the run.") from None
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}). Use another checkpoint.") from error
-
-
-def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Load a state dict strictly: other names or shapes are an error, never ignored."""
-    try:
-        module.load_state_dict(dict(tensors), strict=True)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1:2] or [str(error)]
-        raise CheckpointError(
-            f"The weights in {where} do not fit the policy described beside them: "
-            f"{first[0].strip()} Use another checkpoint."
-        ) from error
+    return replace(found, details=details)
 
 
 def _sync(path: Path) -> None:
@@ -278,10 +241,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _library_version() -> str:
-    try:
-        return version("steadyhand")
-    except PackageNotFoundError:
-        return "unknown"
