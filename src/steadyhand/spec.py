@@ -3,7 +3,6 @@
 `Chunking` owns every time index of the library; nobody else computes one. Numpy only.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.values import check_array, checked, positive, taken, whole
+from steadyhand.sizes import check_input, check_shape, check_sizes
+from steadyhand.values import check_array, checked, parse_name, positive, taken
 
 Kind = Literal["state", "image"]
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
-MOST_STEPS = 100_000
-"""Rows of the longest chunk, and observations in the longest history."""
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
 
@@ -41,8 +39,7 @@ class Chunking:
     """Rows of a chunk before "now": 0 here, obs_steps - 1 in the paper's checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in ("obs_steps", "horizon", "execute"):
-            whole(name, getattr(self, name), 1, MOST_STEPS)
+        check_sizes(self, "obs_steps", "horizon", "execute")
         if not 0 <= self.past_rows < self.horizon:
             raise ConfigurationError(
                 f"past_rows is {self.past_rows}; it must be in 0…{self.horizon - 1} "
@@ -76,9 +73,6 @@ class Chunking:
         return slice(self.past_rows, self.past_rows + self.execute)
 
 
-_NAME = re.compile(r"^(?P<key>[^\[\]]+)(\[(?P<start>\d{0,9}):(?P<stop>\d{0,9})\])?$")
-
-
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Feature:
@@ -96,6 +90,19 @@ class Feature:
     """How many numbers were recorded, where columns of them are picked."""
     camera: tuple[int, int] | None = None
     """Height and width of the camera, where its images are resized to `shape`."""
+
+    def __post_init__(self) -> None:
+        recorded = self.recorded_shape[0] if len(self.shape) == 1 else 0
+        all_of_it = self.columns == slice(None) and self.width is None
+        if not all_of_it and self.shape != (len(range(recorded)[self.columns]),):
+            raise ConfigurationError(
+                f"'{self.name}' of shape {self.shape} cannot be picked from {self.width} numbers."
+            )
+        picture = self.kind == "image" and len(self.shape) == 3
+        if not picture and (self.kind == "image" or self.camera is not None):
+            raise ConfigurationError(f"'{self.name}' of shape {self.shape} is no picture.")
+        check_shape(self.name, self.shape)
+        check_shape(self.name, self.recorded_shape)
 
     @classmethod
     @checked
@@ -186,19 +193,6 @@ def fitted(camera: tuple[int, int], image_size: tuple[int, ...]) -> tuple[int, i
     return round(camera[0] * scale), round(camera[1] * scale)
 
 
-def parse_name(name: str) -> tuple[str, slice]:
-    """A feature's name as (recorded key, columns): `state[:2]` → ("state", slice(None, 2))."""
-    match = _NAME.match(name)
-    if match is None:
-        raise ConfigurationError(
-            f"'{name}' does not name a feature. Write its key, or columns of it as 'state[0:2]'."
-        )
-    if match["start"] is None:
-        return match["key"], slice(None)
-    bounds = (int(text) if text else None for text in (match["start"], match["stop"]))
-    return match["key"], slice(*bounds)
-
-
 @checked
 @dataclass(frozen=True, kw_only=True)
 class PolicySpec:
@@ -219,6 +213,7 @@ class PolicySpec:
         names = [feature.name for feature in self.observations]
         if not names:
             raise ConfigurationError("A policy needs at least one observation feature.")
+        check_input(self.observations)
         if len(set(names)) < len(names):
             raise ConfigurationError(f"An observation is named twice: {', '.join(names)}.")
         if len(self.action.shape) != 1:

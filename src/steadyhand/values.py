@@ -8,6 +8,7 @@ import functools
 import inspect
 import math
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -34,6 +35,7 @@ PLAIN = {
     Iterable[str],
 }
 _REFUSED: Any = object()
+_NAME = re.compile(r"(?P<key>[^\[\]]{1,200})(\[(?P<start>[0-9]{0,9}):(?P<stop>[0-9]{0,9})\])?")
 
 
 def shown(value: object) -> str:
@@ -86,6 +88,19 @@ def check_array(name: str, values: object) -> None:
         raise ConfigurationError(
             f"{name} holds {held}; numbers are taken here: whole, floating or boolean."
         )
+
+
+def parse_name(name: str) -> tuple[str, slice]:
+    """A feature's name as (recorded key, columns): `state[:2]` → ("state", slice(None, 2))."""
+    match = _NAME.fullmatch(name)
+    if match is None or not name.isprintable():
+        raise ConfigurationError(
+            f"'{name}' does not name a feature. Write its key, or columns of it as 'state[0:2]'."
+        )
+    if match["start"] is None:
+        return match["key"], slice(None)
+    bounds = (int(text) if text else None for text in (match["start"], match["stop"]))
+    return match["key"], slice(*bounds)
 
 
 def require(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from steadyhand.diffusion.process import DDPM, Array, Flow
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import check_sizes
 from steadyhand.values import checked
 
 
@@ -41,10 +42,12 @@ class Consistency:
                 "nothing. Train the teacher with prediction 'sample' (as the recipes do), 'v' or "
                 "'velocity'."
             )
+        check_sizes(self, "levels", least=2)
         most = self.path_of.train_steps
-        if self.levels < 2 or (most is not None and self.levels > most):
-            bound = "at least 2" if most is None else f"in 2…{most}, the teacher's noise levels"
-            raise ConfigurationError(f"levels is {self.levels}; it must be {bound}.")
+        if most is not None and self.levels > most:
+            raise ConfigurationError(
+                f"levels is {self.levels}; it must be in 2…{most}, the teacher's noise levels."
+            )
         if self.path_of != plain(self.path_of):
             raise ConfigurationError(
                 "A consistency model visits all its levels alike and weighs errors alike: leave "

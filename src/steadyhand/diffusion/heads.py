@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import check_sizes
 from steadyhand.values import checked
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ class Mixture:
 
     def __post_init__(self) -> None:
         _require_positive(self.smallest_deviation, "smallest_deviation")
-        if self.components < 1:
-            raise ConfigurationError(f"components is {self.components}; it must be at least 1.")
+        check_sizes(self, "components")
 
     def outputs(self, action_size: int) -> int:
         return self.components * (2 * action_size + 1)
@@ -147,10 +147,8 @@ class Bins:
 
     def __post_init__(self) -> None:
         _require_positive(self.bound, "bound")
-        if self.bins < 2 or self.width < 1:
-            raise ConfigurationError(
-                f"bins is {self.bins}, at least 2, and width {self.width}, at least 1."
-            )
+        check_sizes(self, "bins", least=2)
+        check_sizes(self, "width")
 
     def outputs(self, action_size: int) -> int:
         return self.width

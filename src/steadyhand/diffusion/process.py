@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.sizes import check_sizes
 from steadyhand.values import checked
 
 Array = NDArray[np.float64]
@@ -127,8 +128,7 @@ class DDPM:
         if self.schedule not in SCHEDULES:
             raise ConfigurationError(unknown("schedule", self.schedule, SCHEDULES))
         _check_prediction(self.prediction, self.weighting)
-        if self.train_steps < 2:
-            raise ConfigurationError(f"train_steps is {self.train_steps}; it must be at least 2.")
+        check_sizes(self, "train_steps", least=2)
 
     @property
     def start(self) -> float:

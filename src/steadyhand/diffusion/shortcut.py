@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import check_sizes
 from steadyhand.values import checked
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class Shortcut:
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
             raise ConfigurationError(f"share is {self.share}; it must be between 0 and 1.")
-        if self.levels < 1:
-            raise ConfigurationError(f"levels is {self.levels}; it must be at least 1.")
+        check_sizes(self, "levels")
 
     def outputs(self, action_size: int) -> int:
         return action_size

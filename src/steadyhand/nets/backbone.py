@@ -1,51 +1,19 @@
-"""Any vision backbone of `transformers` as a network from pictures to a map of features.
+"""Vision backbones of `transformers` as networks from pictures to a map of features.
 
 A policy's file holds the backbone's architecture and its weights, and never where they came from
 alone: loading one fetches nothing and runs no code of its author's.
 """
 
-import importlib
 import inspect
-import json
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from steadyhand.errors import ConfigurationError, MissingExtraError
-
-
-def transformers_library() -> Any:
-    """`transformers`. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("transformers")
-    except ImportError as error:
-        raise MissingExtraError("transformers", "backbones") from error
-
-
-def describe(source: str) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
-    """(architecture as JSON, mean, deviation of pictures) of a model in a folder or on the hub.
-
-    Raises `ConfigurationError` where there is none, or it does not see pictures.
-    """
-    library = transformers_library()
-    try:
-        config = library.AutoConfig.from_pretrained(source, trust_remote_code=False)
-        found = getattr(config, "vision_config", None) or config
-        text = json.dumps(found.to_diff_dict() | {"model_type": found.model_type})
-        try:
-            said, _ = library.ImageProcessingMixin.get_image_processor_dict(source)
-        except (OSError, AttributeError, ValueError):
-            said = {}
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"There is no vision backbone '{source}': it is no folder with config.json and "
-            "model.safetensors, and the hub knows no such model or cannot be reached. Name one as "
-            "facebook/dinov2-small."
-        ) from error
-    mean, deviation = (said.get(f"image_{name}") or (0.5,) * 3 for name in ("mean", "std"))
-    return text, tuple(mean), tuple(deviation)
+from steadyhand.errors import ConfigurationError
+from steadyhand.nets.architecture import TOKENS, offline, read_architecture, transformers_library
+from steadyhand.nets.vision import answer_shape
 
 
 class Backbone(nn.Module):
@@ -62,14 +30,21 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         library = transformers_library()
-        content = json.loads(architecture)
-        kind = content.pop("model_type", "")
-        try:
-            config = library.AutoConfig.for_model(kind, **content)
-            self.network: nn.Module = library.AutoModel.from_config(config, trust_remote_code=False)
-        except (ValueError, TypeError, KeyError) as error:
+        if len(mean) != 3 or len(deviation) != 3 or not min(deviation) > 0:
             raise ConfigurationError(
-                f"The backbone '{kind}' cannot be built ({str(error).splitlines()[0]}). It may "
+                f"A backbone's pictures have three means and three deviations above 0, not {mean} "
+                f"and {deviation}."
+            )
+        kind, settings = read_architecture(architecture)
+        try:
+            with offline():
+                config = library.AutoConfig.for_model(kind, **settings)
+                self.network: nn.Module = library.AutoModel.from_config(
+                    config, trust_remote_code=False
+                )
+        except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
+            raise ConfigurationError(
+                f"The backbone '{kind}' cannot be built ({error}). It may "
                 "need another version of transformers."
             ) from error
         # Where the places of patches were learned for another size, they are interpolated.
@@ -83,27 +58,22 @@ class Backbone(nn.Module):
         self.register_buffer("scale", _channels(0.5 / torch.tensor(deviation)), persistent=False)
         offset = (0.5 - torch.tensor(mean)) / torch.tensor(deviation)
         self.register_buffer("offset", _channels(offset), persistent=False)
-        patch = getattr(config, "patch_size", None)
-        self._grid = None if patch is None else (size[0] // patch, size[1] // patch)
-        if patch is not None and (size[0] % patch or size[1] % patch):
-            raise ConfigurationError(
-                f"{kind} sees patches of {patch}×{patch}, and pictures are {size[0]}×{size[1]} "
-                "after the crop. Choose --image-size and the encoder's crop so that they fit."
-            )
+        self._grid = _grid(kind, config.patch_size, size) if kind in TOKENS else None
         try:
-            with torch.no_grad():
-                seen = self(torch.zeros(1, 3, *size))
+            seen = answer_shape(self, (2, 3, *size))
         except (ValueError, RuntimeError) as error:
             raise ConfigurationError(
                 f"{kind} does not take pictures of {size[0]}×{size[1]} ({error})."
             ) from error
-        self.features = seen.shape[1]
+        self.features = seen[1]
 
     def load_pretrained(self, source: str) -> None:
         """Take the weights of a model in a folder or on the hub; safetensors only."""
-        kind = type(self.network)
+        kind: Any = type(self.network)
         try:
-            found = kind.from_pretrained(source, use_safetensors=True)  # type: ignore[attr-defined]
+            found = kind.from_pretrained(
+                source, config=self.network.config, use_safetensors=True, trust_remote_code=False
+            )
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigurationError(
                 f"The weights of '{source}' cannot be read ({str(error).splitlines()[0]}). It "
@@ -123,11 +93,21 @@ class Backbone(nn.Module):
         values = pictures * self.get_buffer("scale") + self.get_buffer("offset")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             found = self.network(pixel_values=values, **self._options)[0]
-        if found.ndim == 4 or self._grid is None:
+        if self._grid is None:
             return found
         rows, columns = self._grid
         # Tokens of the picture come last, after those that stand for the whole of it.
         return found[:, -rows * columns :].transpose(1, 2).unflatten(2, (rows, columns))
+
+
+def _grid(kind: str, patch: Any, size: tuple[int, int]) -> tuple[int, int]:
+    """The rows and columns of patches in a picture."""
+    if not isinstance(patch, int) or patch < 1 or size[0] % patch or size[1] % patch:
+        raise ConfigurationError(
+            f"{kind} sees patches of {patch}×{patch}, and pictures are {size[0]}×{size[1]} "
+            "after the crop. Choose --image-size and the encoder's crop so that they fit."
+        )
+    return size[0] // patch, size[1] // patch
 
 
 def _channels(values: Tensor) -> Tensor:

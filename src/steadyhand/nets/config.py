@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import check_sizes
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
@@ -43,11 +44,7 @@ class ResNetConfig:
     """Residual blocks of each level; every level after the first halves the picture."""
 
     def __post_init__(self) -> None:
-        if self.width < 1 or not self.blocks or min(self.blocks) < 1:
-            raise ConfigurationError(
-                f"A ResNet of width {self.width} with blocks {self.blocks} cannot be built; all of "
-                "them are at least 1."
-            )
+        check_sizes(self, "width", "blocks")
 
     def build(self, channels: int, size: tuple[int, int]) -> nn.Module:
         """The network for pictures of `channels`, any size."""
@@ -76,7 +73,7 @@ class BackboneConfig:
         """With the architecture read from `source`. Raises `ConfigurationError` where it cannot."""
         if self.architecture:
             return self
-        from steadyhand.nets.backbone import describe
+        from steadyhand.nets.architecture import describe
 
         architecture, mean, deviation = describe(self.source)
         return replace(self, architecture=architecture, mean=mean, deviation=deviation)
@@ -120,9 +117,7 @@ class ImageEncoderConfig:
     """Brightness and contrast vary by up to this share in training."""
 
     def __post_init__(self) -> None:
-        for name in ("keypoints", "features"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        check_sizes(self, "keypoints", "features")
         if not 0 < self.crop <= 1 or not 0 <= self.jitter < 1:
             raise ConfigurationError(
                 f"crop is {self.crop}, in (0, 1], and jitter {self.jitter}, in [0, 1)."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import check_sizes
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def _check(config: Any, *positive: str) -> None:
-    for name in positive:
-        if getattr(config, name) < 1:
-            raise ConfigurationError(f"{name} is {getattr(config, name)}; it must be at least 1.")
+    check_sizes(config, *positive)
     if "heads" in positive and (config.width < 4 or config.width % 2):
         raise ConfigurationError(f"width is {config.width}; it must be even, and at least 4.")
     if not 0 <= config.dropout < 1:
@@ -80,6 +79,9 @@ class UNetConfig:
     """Groups of the group norm."""
     step_width: int = 128
     """Features of the embedded time."""
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "widths", "kernel", "groups", "step_width")
 
     def build(
         self,

@@ -6,10 +6,12 @@ global pooling, so that where a thing is survives.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import functional_call
 
 CHANNELS_A_GROUP = 16
 
@@ -91,3 +93,10 @@ class SpatialSoftmax(nn.Module):
         down = torch.linspace(-1, 1, rows, device=x.device)
         places = ((weights.sum(2) * across).sum(-1), (weights.sum(3) * down).sum(-1))
         return torch.stack(places, -1).flatten(1)
+
+
+def answer_shape(network: nn.Module, shape: tuple[int, ...]) -> torch.Size:
+    """The shape of what a network makes of pictures of that shape, known without computing it."""
+    held = chain(network.named_parameters(), network.named_buffers())
+    meta = {name: values.detach().to("meta") for name, values in held}
+    return functional_call(network, meta, torch.empty(shape, device="meta")).shape

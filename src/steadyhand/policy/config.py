@@ -17,6 +17,7 @@ from steadyhand.diffusion.spacing import SPACINGS
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.nets.config import ImageEncoderConfig, StateEncoderConfig
 from steadyhand.nets.denoisers import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
+from steadyhand.sizes import check_sizes
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
@@ -57,6 +58,7 @@ class SamplerConfig:
             raise ConfigurationError(unknown("solver", self.solver, SOLVERS))
         if self.spacing not in SPACINGS:
             raise ConfigurationError(unknown("spacing", self.spacing, SPACINGS))
+        check_sizes(self, "steps")
         if self.eta and self.solver != "ddim":
             raise ConfigurationError(
                 f"eta is {self.eta}, but only solver 'ddim' has one, not '{self.solver}'. "
@@ -64,7 +66,7 @@ class SamplerConfig:
             )
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
             raise ConfigurationError(f"temperature is {self.temperature}; it must be 0 or above.")
-        if isinstance(self.clip, int | float) and not self.clip > 0:
+        if isinstance(self.clip, int | float) and not 0 < self.clip < math.inf:
             raise ConfigurationError(
                 f"clip is {self.clip}; it must be positive, 'recorded', or None."
             )

@@ -1,0 +1,99 @@
+"""How large what is declared may be, in one place: far above what anybody trains.
+
+A file can declare anything in a few bytes. What a network's sizes come to is held against its
+weights besides (`policy/weights.py`); these are the numbers that cost before that can be known.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Protocol, cast
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.values import whole
+
+LARGEST = {
+    "obs_steps": 1_024,
+    "horizon": 10_000,
+    "execute": 10_000,
+    "width": 1 << 16,
+    "widths": 1 << 16,
+    "step_width": 1 << 16,
+    "features": 1 << 16,
+    "groups": 1 << 16,
+    "keypoints": 1 << 12,
+    "components": 1 << 12,
+    "bins": 1 << 16,
+    "blocks": 1_024,
+    "layers": 1_024,
+    "heads": 1_024,
+    "expansion": 1_024,
+    "kernel": 1_023,
+    "train_steps": 100_000,
+    "SamplerConfig.steps": 10_000,
+    "Consistency.levels": 100_000,
+    "Shortcut.levels": 16,
+}
+"""By field; by class and field where a name has several meanings."""
+MOST_LEVELS = 16
+"""Of a network that halves its input at each."""
+MOST_FEATURES = 256
+"""Observations of one policy."""
+LARGEST_FEATURE = 1 << 26
+"""Numbers of one feature at one time step, as recorded: a picture of 4,096 by 4,096."""
+LARGEST_INPUT = 1 << 24
+"""Numbers that a policy sees of one time step."""
+LARGEST_RESIZE = 1 << 25
+"""Numbers of the matrices by which the pictures of all cameras are resized."""
+
+
+class Feature(Protocol):
+    """What is asked of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def camera(self) -> tuple[int, int] | None: ...
+
+
+def check_sizes(part: object, *names: str, least: int = 1) -> None:
+    """Raise `ConfigurationError` where one of these fields is no whole number in its bounds.
+
+    A field may be a tuple, one number for each level of a network.
+    """
+    for name in names:
+        given: Any = getattr(part, name)
+        found = cast(tuple[Any, ...], given) if isinstance(given, tuple) else (given,)
+        most = LARGEST.get(f"{type(part).__name__}.{name}") or LARGEST[name]
+        if not 0 < len(found) <= MOST_LEVELS:
+            raise ConfigurationError(
+                f"{name} has {len(found)} numbers; there must be 1 to {MOST_LEVELS}."
+            )
+        for value in found:
+            whole(name, value, least, most)
+
+
+def check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Raise `ConfigurationError` for what is no shape of a feature at one time step."""
+    if min(shape, default=1) < 1 or prod(shape) > LARGEST_FEATURE:
+        raise ConfigurationError(
+            f"'{name}' has shape {shape}; there must be 1 to {LARGEST_FEATURE} numbers in it."
+        )
+
+
+def check_input(features: Sequence[Feature]) -> None:
+    """Raise `ConfigurationError` for more, or larger, than a policy can see at one time step."""
+    if len(features) > MOST_FEATURES:
+        raise ConfigurationError(
+            f"{len(features)} observations are more than the {MOST_FEATURES} a policy may have."
+        )
+    seen = sum(prod(feature.shape) for feature in features)
+    matrices = sum(
+        source * target
+        for feature in features
+        for source, target in zip(feature.camera or (), feature.shape, strict=False)
+    )
+    if seen > LARGEST_INPUT or matrices > LARGEST_RESIZE:
+        raise ConfigurationError(
+            f"A policy may see {LARGEST_INPUT} numbers at one time step, and these are {seen}. "
+            "Leave some out, or make pictures smaller: --image-size 240."
+        )
