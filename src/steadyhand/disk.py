@@ -127,7 +127,9 @@ def lock(path: Path) -> IO[str] | None:
         import fcntl
     except ImportError:
         return None
-    file = path.open("w")
+    # A link in a stranger's folder must not make it a file of somebody's.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    file = os.fdopen(os.open(path, flags, 0o666), "w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

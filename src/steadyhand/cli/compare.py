@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.cli.screen import results, scores_table, show
     from steadyhand.evaluation.compare import as_json, compare
     from steadyhand.policy.storage import load_policy, read_provenance
-    from steadyhand.training.checkpoint import find_policy, run_of
+    from steadyhand.training.checkpoint import evaluations, find_policy
 
     folders = [find_policy(path).resolve() for path in options.runs]
     if len(set(folders)) < len(folders):
@@ -45,8 +45,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     for folder in folders:
         load_policy(folder, sampler=sampler_of(folder, options))
     found = {
-        str(path): evaluate_run(path, options, out=run_of(path) / "evaluations")[1]
-        for path in options.runs
+        str(path): evaluate_run(path, options, out=evaluations(path))[1] for path in options.runs
     }
     differences = compare(found)
     names = [path.name for path in options.runs]

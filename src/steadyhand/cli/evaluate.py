@@ -74,12 +74,12 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.data.containers import video_library
     from steadyhand.evaluation.video import write_video
     from steadyhand.tasks import make_task
-    from steadyhand.training.checkpoint import find_policy, run_of
+    from steadyhand.training.checkpoint import evaluations, find_policy
 
     find_policy(options.run)
     if options.video:
         video_library()
-    out = options.out or run_of(options.run) / "evaluations"
+    out = options.out or evaluations(options.run)
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
     filmed = [episode for episode in found.episodes if episode.frames]
     films = [str(out / f"{file.stem}-{episode.seed}.mp4") for episode in filmed]

@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.evaluation.verdict import next_step, verdict
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy, read_provenance
-        from steadyhand.training.checkpoint import find_policy, run_of
+        from steadyhand.training.checkpoint import evaluations, find_policy
 
     folder = find_policy(options.run)
     origin = read_provenance(folder)
@@ -108,7 +108,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             samples=options.samples,
             watch=advance,
         )
-    out = options.out or run_of(options.run) / "evaluations" / "offline.html"
+    out = options.out or evaluations(options.run) / "offline.html"
     shown = [places[number] for number in options.chart] or fresh[:2]
     with waiting("drawing"):
         title = f"{options.run.resolve().name} against {path.name}"

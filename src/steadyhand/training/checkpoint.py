@@ -8,21 +8,30 @@ one of the two whole.
 import json
 import math
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import IO
 
 from torch import Tensor
 
-from steadyhand.disk import lock, write_text
+from steadyhand.disk import inside, lock, read_object, write_text
 from steadyhand.errors import CheckpointError, UsageError, nothing_at
+from steadyhand.policy.card import CARD, policy_folder
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.policy import Policy
-from steadyhand.policy.storage import Provenance, read_provenance, read_tensors, save_policy
+from steadyhand.policy.storage import (
+    Provenance,
+    put_back,
+    read_provenance,
+    read_tensors,
+    save_policy,
+)
 from steadyhand.training.config import TrainConfig
 
 STATE = "train_state"
 KEEP = 10
+_STEP = re.compile("[0-9]{8}|[1-9][0-9]{8,15}")
 FIGURES = {"score": -1.0, "validation_loss": 1.0}
 """What checkpoints are judged by, the first where there are both; -1 where more is better."""
 
@@ -90,13 +99,13 @@ class Run:
     def read_config(self) -> TrainConfig:
         """The configuration this run was started with, its number of steps fixed."""
         try:
-            content = json.loads((self.path / "config.json").read_text())
+            content = read_object(inside(self.path, "config.json"))
         except (FileNotFoundError, NotADirectoryError):
             raise CheckpointError(
                 f"{self.path} is not a run: it has no config.json. Name the folder that "
                 "`steadyhand train --out` made."
             ) from None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{self.path}/config.json is damaged ({error}), and without it the run cannot go "
                 "on. Its checkpoints can still be evaluated; start a new run with another --out."
@@ -104,13 +113,13 @@ class Run:
         return decode(TrainConfig, content, f"{self.path}/config.json")
 
     def steps_saved(self) -> list[int]:
-        """Steps of the whole checkpoints, ascending."""
-        if not self.checkpoints.is_dir():
-            return []
-        names = (
-            path.name for path in self.checkpoints.iterdir() if (path / "policy.json").exists()
-        )
-        return sorted(int(name) for name in names if name.isdecimal())
+        """Steps of the whole checkpoints, ascending: folders of its own, named as in `folder`."""
+        try:
+            place = inside(self.path, "checkpoints")
+        except ValueError as error:
+            raise CheckpointError(f"{self.path}: {error}. Name a checkpoint itself.") from error
+        named = (p for p in (place.iterdir() if place.is_dir() else ()) if _STEP.fullmatch(p.name))
+        return sorted(int(p.name) for p in named if not p.is_symlink() and (p / CARD).exists())
 
     def folder(self, step: int) -> Path:
         return self.checkpoints / f"{step:08d}"
@@ -173,6 +182,7 @@ class Run:
     def resumable(self) -> tuple[int, dict[str, Tensor], dict[str, Tensor]] | None:
         """(step, averaged weights, training state) of the newest whole checkpoint."""
         for partial in self.checkpoints.glob(".*.partial"):
+            put_back(self.checkpoints / partial.name.split(".")[1])
             shutil.rmtree(partial, ignore_errors=True)
         step = self.resume_step()
         if step is None:
@@ -200,11 +210,23 @@ class Run:
 
 def run_of(path: Path) -> Path:
     """The run that a path to it or into it belongs to; the path itself where it is in none."""
-    inside = path.resolve()
-    for folder in (inside, inside.parent.parent):
+    place = path.resolve()
+    for folder in (place, place.parent.parent):
         if (folder / "config.json").exists():
-            return path if folder == inside else folder
+            return path if folder == place else folder
     return path
+
+
+def evaluations(path: Path) -> Path:
+    """Where what is found out about the run or policy at `path` goes: into its folder, never out.
+
+    Raises `CheckpointError` for a link that would lead out.
+    """
+    run = run_of(path)
+    try:
+        return inside(run, "evaluations")
+    except ValueError as error:
+        raise CheckpointError(f"{run}: {error}. Choose another place with --out.") from error
 
 
 def find_policy(path: str | Path) -> Path:
@@ -213,22 +235,21 @@ def find_policy(path: str | Path) -> Path:
     Raises `CheckpointError` where there is none.
     """
     path = Path(path)
+    found = policy_folder(path)
+    if found is not None:
+        return found
     if not path.exists():
         raise CheckpointError(nothing_at("run or checkpoint", path))
-    if (path / "policy.json").exists():
-        return path
-    if (path / "last" / "policy.json").exists():
-        return path / "last"
     if (path / "config.json").exists():
         raise CheckpointError(
             f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"
         )
-    inside = sorted(str(run.parent) for run in path.glob("*/config.json"))
+    runs = sorted(str(run.parent) for run in path.glob("*/config.json"))
     raise CheckpointError(
         f"{path} is neither a run nor a policy. "
         + (
-            f"It holds runs: {', '.join(inside)}."
-            if inside
+            f"It holds runs: {', '.join(runs)}."
+            if runs
             else "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
         )
     )

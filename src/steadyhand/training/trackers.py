@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from steadyhand.disk import write_text
-from steadyhand.errors import MissingExtraError
+from steadyhand.disk import inside, read_text, write_text
+from steadyhand.errors import CheckpointError, MissingExtraError
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.session import StepResult
@@ -28,7 +28,10 @@ class JsonLines:
 
     def __init__(self, path: Path, *, resume_step: int = 0) -> None:
         if path.exists():
-            lines = path.read_text().splitlines()
+            try:
+                lines = read_text(inside(path.parent, path.name)).splitlines()
+            except (OSError, ValueError) as error:
+                raise CheckpointError(f"{path} cannot be read ({error}). Remove it.") from error
             kept = [line for line in lines if 0 <= _step(line) <= resume_step]
             write_text(path, "".join(f"{line}\n" for line in kept))
         self._file = path.open("a", buffering=1)

@@ -188,15 +188,20 @@ class Trainer:
         self._check_data(where)
         load_weights(self.average.module, weights, where)
         load_weights(self.policy, live, where)
-        try:
-            for name, parameter in self.policy.named_parameters():
-                self.optimiser.state[parameter] = {
-                    key: state[f"{key}.{name}"].to(place)
-                    for key, place in self._optimiser_state().items()
-                    if f"{key}.{name}" in state
-                }
-        except KeyError as error:
-            raise CheckpointError(f"{where} lacks {error}; it cannot be resumed.") from None
+        for name, parameter in self.policy.named_parameters():
+            kept = {key: state.get(f"{key}.{name}") for key in self._optimiser_state()}
+            for key, value in kept.items():
+                fits = torch.Size() if key == "step" else parameter.shape
+                if value is not None and (value.shape != fits or not value.is_floating_point()):
+                    raise CheckpointError(
+                        f"What {where} keeps for resuming does not fit: '{key}.{name}' has shape "
+                        f"{tuple(value.shape)}. Use another checkpoint."
+                    )
+            self.optimiser.state[parameter] = {
+                key: value.to(self._optimiser_state()[key])
+                for key, value in kept.items()
+                if value is not None
+            }
         run.tidy(self.done)
 
     def _check_data(self, where: Path) -> None:
