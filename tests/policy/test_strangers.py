@@ -150,6 +150,8 @@ STATISTICS = {
     "beyond measure": [1e300, 1.0],
     "ragged": [[1.0], [1.0, 2.0]],
     "too long": [1.0] * 7,
+    "above the largest": [1e6, 1e6],
+    "one number": 1.0,
     "null": None,
 }
 

@@ -92,14 +92,22 @@ def read_spec(folder: Path, card: Mapping[str, Any]) -> PolicySpec:
 def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:
     """The statistics that the policy's normaliser was made of."""
     try:
-        return {
-            name: Statistics(**{key: _numbers(value) for key, value in found.items()})
-            for name, found in card["statistics"].items()
-        }
+        return {name: _statistics(found) for name, found in card["statistics"].items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"{folder}/{CARD}: its statistics are damaged ({error}). Use another checkpoint."
         ) from error
+
+
+def _statistics(content: Mapping[str, Any]) -> Statistics:
+    found = Statistics(**{key: _numbers(value) for key, value in content.items()})
+    if len({value.shape for value in vars(found).values() if value is not None}) > 1:
+        raise ValueError("they have several shapes")
+    if (found.minimum > found.maximum).any() or (found.low > found.high).any():
+        raise ValueError("a least number is above a largest one")
+    if (found.deviation < 0).any():
+        raise ValueError("a deviation is below 0")
+    return found
 
 
 def _numbers(value: Any) -> np.ndarray:
