@@ -161,7 +161,8 @@ def films(made: Maker, beside: Path) -> None:
         "uncompressed": film(4, codec="rawvideo", format="avi"),
         "flv": film(4, codec="flv1", format="flv"),
         "a GIF": film(4, codec="gif", format="gif", pixels="rgb8"),
-        "a reference": shown.replace(b"url \0\0\0\1", b"url \0\0\0\0"),
+        "nowhere": shown.replace(b"url \0\0\0\1", b"url \0\0\0\0"),
+        "elsewhere": referring(shown, bytes(there)),
         "of a strange codec": shown.replace(b"avc1\0\0", b"XXXX\0\0"),
         "of no time": shown.replace(
             b"mdhd" + shown[shown.index(b"mdhd") + 4 :][:16],
@@ -195,6 +196,22 @@ def films(made: Maker, beside: Path) -> None:
         features = described() | {CAMERA: {"dtype": "video", "shape": shape}}
         changed = {"meta/info.json": {**info("v2.1"), "features": features}}
         made("v2 film", f"films are said to be {what}", changed)
+
+
+def referring(shown: bytes, target: bytes) -> bytes:
+    """An mp4 whose pictures are in another file, named by its absolute path."""
+    name = target.rpartition(b"/")[2]
+    entry = b"alis" + bytes(4) + bytes(10) + b"\4disk".ljust(28, b"\0") + bytes(12)
+    entry += bytes([len(name)]) + name.ljust(63, b"\0") + bytes(16) + b"\0\1\0\1" + bytes(16)
+    target += b"\0" * (len(target) % 2)
+    entry += struct.pack(">HH", 2, len(target)) + target + b"\xff\xff\0\0"
+    old = b"\0\0\0\x0curl \0\0\0\1"
+    more = len(entry) + 4 - len(old)
+    for part in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        place = shown.index(part) - 4
+        (size,) = struct.unpack_from(">I", shown, place)
+        shown = patched(shown, place, struct.pack(">I", size + more))
+    return shown.replace(old, struct.pack(">I", len(entry) + 4) + entry)
 
 
 def patched(content: bytes, place: int, new: bytes) -> bytes:

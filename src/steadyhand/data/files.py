@@ -75,4 +75,4 @@ def require_whole(
 def told(said: Any) -> str:
     """What a library or a stranger says, an error or a name, as one short line to be printed."""
     line = (str(said).splitlines() or [""])[0] or type(said).__name__
-    return plain(line[:300])
+    return plain(line[:300]).rstrip(".")
