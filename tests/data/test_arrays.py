@@ -198,3 +198,14 @@ def test_an_npz_that_says_more_than_it_holds(tmp_path) -> None:
             np.lib.format.write_array(member, np.array([3]))
     with pytest.raises(DataError, match=r"'action' cannot be read: its shape \(10{12}, 2\) takes"):
         open_episodes(tmp_path / "a.npz")
+
+
+def test_more_features_than_anybody_records(tmp_path) -> None:
+    """A small file of names without end is refused before they are looked at."""
+    with h5py.File(tmp_path / "many.hdf5", "w") as file:
+        demo = file.create_group("data/demo_0")
+        demo["actions"] = np.zeros((4, 2), np.float32)
+        for number in range(1001):
+            demo[f"again{number}"] = demo["actions"]
+    with pytest.raises(DataError, match=r"1002 arrays or more, and 1000 are the most"):
+        open_episodes(tmp_path / "many.hdf5")

@@ -275,6 +275,10 @@ FAULTS: dict[str, Change] = {
         f"{DEMO}/obs/state", link(h5py.SoftLink("/data/demo_1/obs/state"))),
     "circle": circle,
     "doubled": doubled,
+    "crowded": lambda file: [
+        file[f"{DEMO}/obs"].__setitem__(f"state{i}", file[f"{DEMO}/obs/state"])
+        for i in range(3000)
+    ],
     "no-demos": lambda file: (file.__delitem__("data/demo_0"), file.__delitem__("data/demo_1")),
     "number-huge": lambda file: file.move(DEMO, "data/demo_" + "9" * 5000),
     "number-arabic": lambda file: file.move(DEMO, "data/demo_\u0663"),

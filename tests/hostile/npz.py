@@ -205,6 +205,7 @@ def others() -> dict[str, Members]:
         "no-ends": {"action.npy": member(ACTION)},
         "ends-only": {"episode_ends.npy": member(ENDS)},
         "empty": {},
+        "crowded": {f"{i}.npy": SOUND["state.npy"] for i in range(3000)} | SOUND,
         "no-width": {**SOUND, "action.npy": member(np.zeros((12, 0), np.float32))},
         "five-dimensions": {**SOUND, "cube.npy": member(np.zeros((12, 2, 2, 2, 2)))},
     }

@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -69,7 +69,8 @@ def without_broken(path: Path, adapter: ModuleType) -> Episodes:
             if error.episode is None or error.episode in broken:
                 raise
             broken[error.episode] = str(error)
-    faults = {i: why for i in range(len(episodes)) if (why := _fault(episodes, i))}
+    doubtful = [key for key in episodes.arrays if _is_doubtful(episodes, key)]
+    faults = {i: why for i in range(len(episodes)) if (why := _fault(episodes, i, doubtful))}
     if len(faults) == len(episodes):
         raise DataError(f"{path} has no episode that could be read: {faults[0]}")
     sound = episodes
@@ -80,13 +81,26 @@ def without_broken(path: Path, adapter: ModuleType) -> Episodes:
     return replace(sound, left_out={**sound.left_out, **named})
 
 
-def _fault(episodes: Episodes, number: int) -> str | None:
+def _is_doubtful(episodes: Episodes, key: str) -> bool:
+    """Whether a feature has to be looked at episode by episode: what can be read whole has not."""
+    array = episodes.arrays[key]
+    if isinstance(array, Footage) or len(array.shape) >= 4:
+        return isinstance(array, Footage)
+    try:
+        episodes.read(key)
+    except DataError:
+        return True
+    return False
+
+
+def _fault(episodes: Episodes, number: int, doubtful: Sequence[str]) -> str | None:
     start, end = int(episodes.starts[number]), int(episodes.ends[number])
     try:
-        for key, array in episodes.arrays.items():
+        for key in doubtful:
+            array = episodes.arrays[key]
             if isinstance(array, Footage):
                 array.clips[number].check()
-            elif len(array.shape) < 4:
+            else:
                 episodes.read(key, start, end)
     except DataError as error:
         return str(error)

@@ -14,6 +14,7 @@ from steadyhand.data.formats.limits import (
     FREE,
     bytes_of,
     most_stored,
+    require_few,
     require_name,
     require_numbers,
     require_stored,
@@ -67,6 +68,7 @@ def arrays_in(library: Any, group: Any, size: int) -> dict[str, Found | str]:
     waiting = [(group, "")]
     while waiting:
         parent, prefix = waiting.pop(0)
+        require_few(len(found) + len(parent))
         for name in parent:
             place = f"{prefix}{name}"
             try:

@@ -19,6 +19,8 @@ RATIO = 1000
 SLACK = 1 << 16
 """Bytes by which a chunk that is packed badly may be larger than its numbers, beside a half."""
 DIMENSIONS = 16
+ARRAYS = 1000
+"""Features of a set."""
 NEEDED = ("action", "episode_ends", "rate_hz")
 """Arrays whose refusal is that of the set."""
 
@@ -39,6 +41,12 @@ def whole_numbers(values: Any, *, least: int = 0) -> tuple[int, ...]:
     if not listed or not all(type(n) is int and least <= n < LARGEST_NUMBER for n in values):
         raise ValueError(f"its shape or chunks are {repr(values)[:60]!a}, which cannot be")
     return tuple(values)
+
+
+def require_few(arrays: int) -> None:
+    """Refuse sets of more features than anybody records."""
+    if arrays > ARRAYS:
+        raise ValueError(f"it has {arrays} arrays or more, and {ARRAYS} are the most that are read")
 
 
 def bytes_of(shape: Iterable[int], dtype: np.dtype[Any]) -> int:

@@ -17,6 +17,7 @@ from steadyhand.data.files import PIECE, stamp
 from steadyhand.data.formats.limits import (
     NEEDED,
     bytes_of,
+    require_few,
     require_name,
     require_numbers,
     require_stored,
@@ -118,6 +119,7 @@ class _Members:
         self.arrays: dict[str, _Member] = {}
         self.left_out: dict[str, str] = {}
         with zipfile.ZipFile(path) as archive:
+            require_few(len(archive.infolist()))
             for info in archive.infolist():
                 name = info.filename.removesuffix(".npy")
                 try:
