@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data.statistics import Statistics
-from steadyhand.disk import inside, read_object
+from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
 from steadyhand.policy.codec import decode, shown
 from steadyhand.policy.config import PolicyConfig
@@ -66,6 +66,8 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder} holds no policy: there is no policy.json. {way_on}"
         ) from None
+    except NotTheFileError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be read ({error}). Use another checkpoint."

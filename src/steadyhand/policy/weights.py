@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
-from steadyhand.disk import inside, regular
+from steadyhand.disk import NotTheFileError, inside, regular
 from steadyhand.errors import CheckpointError, ConfigurationError, MissingExtraError
 
 MOST_TENSORS = 20_000
@@ -59,6 +59,8 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing. Use another checkpoint of the run.") from None
+    except NotTheFileError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.") from error
     except (OSError, ValueError, MemoryError, SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Use another checkpoint.") from error
 
