@@ -660,6 +660,27 @@ FAULTS = [
         "inside = _span(rows[here] - rows[here].min())",
         "data/test_arrays.py -k as_zarr",
     ),
+    Fault(
+        "a robot that waits a whole period after every action",
+        "runtime/loop.py",
+        "clock.wait(due - acted)",
+        "clock.wait(period)",
+        "runtime/test_runtime.py -k of_its_period",
+    ),
+    Fault(
+        "actions drawn in the middle of their bins",
+        "diffusion/bins.py",
+        "within.clamp(0, 1)",
+        "0.5",
+        "diffusion/test_methods.py -k one_after_the_other",
+    ),
+    Fault(
+        "noise of a step that was drawn before",
+        "policy/predictor.py",
+        "step_noise = noise[:, 1:]",
+        "step_noise = noise[:, :-1]",
+        "policy/test_policy.py -k stochastic",
+    ),
 ]
 
 

@@ -18,7 +18,7 @@ from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import Provenance, load_policy, read_provenance, save_policy
-from steadyhand.runtime import ChunkRequest
+from steadyhand.runtime import ChunkRequest, chunk_noise
 from steadyhand.spec import Chunking, Feature
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy
@@ -261,8 +261,17 @@ def test_noise_differs_between_episodes_and_chunks(policy) -> None:
 def test_stochastic_solvers_get_their_noise(config, episodes) -> None:
     sampler = SamplerConfig(solver="sde_dpmpp_2m", steps=5)
     made = build_policy(replace(config, policy=replace(config.policy, sampler=sampler)), episodes)
-    chunk = TorchPredictor(made, batch=2).predict(requests(made, 3))
+    asked = requests(made, 3)
+    kept = []
+    honest = made.sampler.forward
+    made.sampler.forward = lambda *given: kept.append(given) or honest(*given)  # type: ignore[method-assign]
+    chunk = TorchPredictor(made, batch=3).predict(asked)
     assert np.isfinite(chunk).all()
+    noise, _, step_noise, *_ = kept[0]
+    for number, request in enumerate(asked):
+        drawn = chunk_noise(request.seed, request.number, (6, 8, 2))
+        np.testing.assert_array_equal(noise[number].numpy(), drawn[0])
+        np.testing.assert_array_equal(step_noise[number].numpy(), drawn[1:])
 
 
 def test_the_device_asked_for_must_be_there() -> None:

@@ -160,6 +160,27 @@ def test_loop_keeps_the_rate_and_never_rushes_after_a_late_tick() -> None:
     assert report.work_ms[3] == pytest.approx(50)
 
 
+class BusyRobot(FakeRobot):
+    """One that takes its time in every tick: 7, 7, 25, 7, 7, 19 ms, and so on."""
+
+    def observe(self):
+        self.clock.time += (0.007, 0.007, 0.025, 0.007, 0.007, 0.019)[len(self.acted) % 6]
+        return super().observe()
+
+
+def test_what_a_tick_takes_is_of_its_period() -> None:
+    clock = FakeTime()
+    robot = BusyRobot(clock, slow_tick=99)
+    predictor = Clock(clock_spec(Chunking()))
+    report = run_loop(robot, predictor, RecedingHorizon(predictor.spec), ticks=12, clock=clock)
+    # A tick begins 20 ms after the one before it, or after the action of one that was late.
+    begun = np.cumsum([0, 20, 20, 45, 20, 20, 20, 20, 20, 45, 20, 20])
+    wanted = begun + np.tile([7, 7, 25, 7, 7, 19], 2)
+    np.testing.assert_allclose(np.array(robot.when) * 1000, wanted, atol=1e-9)
+    assert report.late == 2, "by less than a period, and late all the same"
+    np.testing.assert_allclose(report.work_ms, np.tile([7, 7, 25, 7, 7, 19], 2))
+
+
 def test_loop_stops_when_asked() -> None:
     clock = FakeTime()
     robot = FakeRobot(clock, slow_tick=99)
