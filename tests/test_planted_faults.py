@@ -681,6 +681,20 @@ FAULTS = [
         "step_noise = noise[:, :-1]",
         "policy/test_policy.py -k stochastic",
     ),
+    Fault(
+        "runs that differ in their data alone taken for one",
+        "studies/plan.py",
+        "marks.of(self.config), teacher]",
+        "teacher]",
+        "studies/test_runs.py -k differ_in_their_data",
+    ),
+    Fault(
+        "a run of the engine tried on the processor",
+        "studies/worker.py",
+        "device = choose_device(config.device)",
+        'device = choose_device("cpu")',
+        "studies/test_runs.py -k own_device",
+    ),
 ]
 
 

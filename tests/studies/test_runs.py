@@ -10,17 +10,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from steadyhand.data import write_episodes
-from steadyhand.errors import CheckpointError, UsageError
+from steadyhand.errors import CheckpointError, ConfigurationError, UsageError
 from steadyhand.nets.denoisers import MLPConfig
 from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
-from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
-from steadyhand.studies.runs import do_runs, unfinished
+from steadyhand.studies import plan, runs, worker
+from steadyhand.studies.plan import Marks, PlannedRun, Trial, fingerprint
+from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
 from steadyhand.studies.worker import Signs, Stopped, work
 from steadyhand.tasks import record_episodes
 from steadyhand.training.config import TrainConfig
@@ -38,7 +40,7 @@ def data(tmp_path) -> Path:
     return path
 
 
-def planned(data: Path, method: str = "flow", **changes) -> PlannedRun:
+def planned(data: Path | None, method: str = "flow", **changes) -> PlannedRun:
     process, sampler = METHODS[method]
     config = TrainConfig(
         task="fork",
@@ -63,7 +65,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_a_run_is_done_once_and_again_only_where_something_differs(data, tmp_path) -> None:
     out, flow = tmp_path / "out", planned(data)
     told: list[float] = []
-    first = do_runs([flow], EPISODES, out, watch=lambda shares: told.extend(shares.values()))
+    first = do_runs([flow], out, watch=lambda shares: told.extend(shares.values()))
     assert told, "how far it is can be watched"
     result = first[0].trials[flow.trials[0].key]
     assert result["seeds"] == [100000, 100001, 100002]
@@ -71,19 +73,21 @@ def test_a_run_is_done_once_and_again_only_where_something_differs(data, tmp_pat
     assert first[0].steps == 12
     assert first[0].minutes > 0
     stamp = (first[0].folder / "trained.json").stat().st_mtime_ns
-    assert unfinished([flow], EPISODES, out) == {}
-    again = do_runs([flow], EPISODES, out)
+    assert unfinished([flow], out) == {}
+    again = do_runs([flow], out)
     assert again == first
     assert (first[0].folder / "trained.json").stat().st_mtime_ns == stamp
     # Another trial of the same policy trains nothing.
     more = replace(flow, trials=(*flow.trials, replace(TRIAL, episodes=2)))
-    both = do_runs([more], EPISODES, out)[0]
+    both = do_runs([more], out)[0]
     assert len(both.trials) == 2
     assert (first[0].folder / "trained.json").stat().st_mtime_ns == stamp
-    other = do_runs([replace(flow, config=replace(flow.config, seed=1))], EPISODES, out)[0]
+    other = do_runs([replace(flow, config=replace(flow.config, seed=1))], out)[0]
     assert other.folder != first[0].folder
     # Where the data lies is nothing; what is in it is all.
-    assert flow.key("a") == replace(flow, config=replace(flow.config, data=None)).key("a")
+    moved = tmp_path / "moved.npz"
+    moved.write_bytes(data.read_bytes())
+    assert flow.key(Marks()) == replace(flow, config=replace(flow.config, data=moved)).key(Marks())
     assert fingerprint(EPISODES) != fingerprint(EPISODES.subset([0, 1, 2, 3, 4, 5, 6]))
     numbers = dict(EPISODES.arrays)
     numbers["action"] = EPISODES.read("action") + 1e-3
@@ -92,7 +96,7 @@ def test_a_run_is_done_once_and_again_only_where_something_differs(data, tmp_pat
 
 def test_it_is_what_training_by_hand_gives(data, tmp_path) -> None:
     run = planned(data)
-    found = do_runs([run], EPISODES, tmp_path / "out", threads=1)[0]
+    found = do_runs([run], tmp_path / "out")[0]
     policy = build_policy(run.config, EPISODES)
     for _ in train(policy, EPISODES, run.config):
         pass
@@ -101,7 +105,7 @@ def test_it_is_what_training_by_hand_gives(data, tmp_path) -> None:
 
 
 def test_a_run_that_is_stopped_goes_on_to_the_same_weights(data, tmp_path) -> None:
-    whole = do_runs([planned(data)], EPISODES, tmp_path / "whole")[0]
+    whole = do_runs([planned(data)], tmp_path / "whole")[0]
     folder = tmp_path / "stopped"
     folder.mkdir()
     plan = (whole.folder / "plan.json").read_text()
@@ -134,9 +138,9 @@ def test_a_teacher_is_trained_before_its_student(data, tmp_path) -> None:
         distilled_from=replace(teacher, trials=()),
     )
     out = tmp_path / "out"
-    assert len(unfinished([student], EPISODES, out)) == 2
+    assert len(unfinished([student], out)) == 2
     # The same run, asked for on its own, is the teacher: it is trained once, and tried, too.
-    found, taught = do_runs([student, teacher], EPISODES, out)
+    found, taught = do_runs([student, teacher], out)
     assert found.minutes > taught.minutes
     assert json.loads((found.folder / "plan.json").read_text())["config"]["teacher"] == str(
         (taught.folder / "run").resolve()
@@ -149,7 +153,7 @@ def test_one_that_fails_costs_no_other(data, tmp_path) -> None:
     student = replace(planned(data, seed=3), name="student", distilled_from=bad)
     out = tmp_path / "out"
     with pytest.raises(CheckpointError, match=r"2 of 3 runs failed: flow-.*There is no"):
-        do_runs([bad, student, planned(data, seed=2)], EPISODES, out)
+        do_runs([bad, student, planned(data, seed=2)], out)
     assert [path.parent.name.rpartition("-")[0] for path in out.glob("*/trained.json")] == ["flow"]
 
 
@@ -160,10 +164,10 @@ def test_two_engines_do_not_work_in_one_folder(data, tmp_path) -> None:
     def watch(shares) -> None:
         if not refused:
             with pytest.raises(UsageError, match="Another process works in") as found:
-                do_runs([planned(data)], EPISODES, out)
+                do_runs([planned(data)], out)
             refused.append(found.value)
 
-    do_runs([planned(data)], EPISODES, out, watch=watch)
+    do_runs([planned(data)], out, watch=watch)
     assert refused
 
 
@@ -176,7 +180,7 @@ from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_runs as t
 run = t.planned(Path({str(data)!r}), steps=1_000_000)
-t.do_runs([run], t.EPISODES, Path({str(tmp_path / "out")!r}), workers=1)
+t.do_runs([run], Path({str(tmp_path / "out")!r}), workers=1)
 """
     engine = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     progress: list[Path] = []
@@ -211,10 +215,10 @@ def test_a_worker_without_its_parent_stops(tmp_path) -> None:
 def test_what_was_damaged_is_done_again(data, tmp_path) -> None:
     """A power cut may leave files empty; what they said is then found out anew."""
     out, run = tmp_path / "out", planned(data)
-    first = do_runs([run], EPISODES, out)[0]
+    first = do_runs([run], out)[0]
     for name in ("trained.json", f"{run.trials[0].key}.json"):
         (first.folder / name).write_text("")
-        again = do_runs([run], EPISODES, out)[0]
+        again = do_runs([run], out)[0]
         assert again.trials == first.trials
         assert again.minutes > 0, "and the time that was spent is known"
 
@@ -223,10 +227,54 @@ def test_the_same_thing_has_the_same_key(data) -> None:
     run, trial = planned(data), Trial(sampler=SamplerConfig(clip=1))  # type: ignore[arg-type]
     assert trial.key == Trial(sampler=SamplerConfig(clip=1.0)).key
     minutes = [replace(run, config=replace(run.config, minutes=m)) for m in (2, 2.0, 3.0)]
-    keys = [one.key("data") for one in minutes]
+    marks = Marks()
+    keys = [one.key(marks) for one in minutes]
     assert keys[0] == keys[1] != keys[2]
-    assert run.key("data") != run.key("other data")
+    assert replace(run, config=replace(run.config, threads=1)).key(marks) == run.key(marks)
+    assert replace(run, config=replace(run.config, threads=2)).key(marks) != run.key(marks)
     other = replace(run, config=replace(run.config, precision="bfloat16"))
-    assert other.key("data") != run.key("data")
+    assert other.key(marks) != run.key(marks)
     usual = replace(run, config=replace(run.config, device="auto"))
-    assert (usual.key("data") == run.key("data")) == (not torch.cuda.is_available())
+    assert (usual.key(marks) == run.key(marks)) == (not torch.cuda.is_available())
+
+
+def test_runs_that_differ_in_their_data_alone_are_different_runs(data, tmp_path) -> None:
+    """Also where they differ by less than float32 can tell, or in something that is no number."""
+    others = []
+    for name, change in {"a": 1e-9, "b": 0.0}.items():
+        arrays = {key: EPISODES.read(key).astype(np.float64) for key in EPISODES.arrays}
+        arrays["action"] = arrays["action"] + change
+        notes = {"note": np.full(EPISODES.steps, name), "episode_ends": EPISODES.ends}
+        others.append(tmp_path / f"{name}.npz")
+        np.savez(others[-1], **arrays, **notes)
+    asked = [planned(path) for path in (data, *others)]
+    assert len(unfinished([*asked, asked[0]], tmp_path / "out")) == 3
+    with pytest.raises(ConfigurationError, match="names its data"):
+        planned(None).key(Marks())
+
+
+def test_another_version_does_its_runs_anew(data, tmp_path, monkeypatch) -> None:
+    out, run = tmp_path / "out", planned(data)
+    before = run.key(Marks())
+    runs._declare(run, out, Marks())
+    assert of_other_versions(out) == 0
+    for module in (plan, runs):
+        monkeypatch.setattr(module, "library_version", lambda: "99.0")
+    assert of_other_versions(out) == 1
+    assert run.key(Marks()) != before
+
+
+def test_a_run_is_tried_on_its_own_device(data, tmp_path, monkeypatch) -> None:
+    config, asked = planned(data).config, []
+    for _ in train(build_policy(config, EPISODES), EPISODES, config, out=tmp_path / "run"):
+        pass
+
+    def load(*given, device: object, **options):
+        asked.append(device)
+        return load_policy(*given, **options)
+
+    monkeypatch.setattr(worker, "load_policy", load)
+    monkeypatch.setattr(worker, "choose_device", torch.device)
+    there = replace(config, device="cuda:7")
+    worker._evaluate(tmp_path / "run", there, TRIAL, Signs(tmp_path, None))
+    assert asked == [torch.device("cuda", 7)]

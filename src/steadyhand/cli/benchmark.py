@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.cli.options import parse
+from steadyhand.cli.record import Check, recorded, sample
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.disk import write_text
 from steadyhand.errors import UsageError
@@ -68,8 +69,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.cli.screen import console, show, waiting
 
     with waiting("loading torch"):
+        from steadyhand.policy.device import choose_device
         from steadyhand.studies.benchmark import Method, declare
 
+    choose_device(options.device)  # refused now, and not after the recording
     name = re.sub("[:=,]", "-", make_task(options.task).name)
     out = options.out or Path("runs") / f"benchmark-{name}"
     entries = declare(
@@ -83,6 +86,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         seed_start=options.seed_start,
         data=options.data,
         device=options.device,
+        threads=options.threads,
         recipe_name=options.recipe,
     )
     try:
@@ -101,17 +105,23 @@ def _words(text: str, flag: str) -> list[str]:
 
 def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any]:
     from steadyhand.cli.checks import check_task
-    from steadyhand.cli.screen import progress, results, show
+    from steadyhand.cli.screen import console, progress, results, show
     from steadyhand.studies.benchmark import rows
-    from steadyhand.studies.runs import do_runs, unfinished
+    from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
     from steadyhand.studies.table import as_json, as_markdown, page, picture, screen_table
     from steadyhand.training.train import build_policy
 
-    data, episodes = _demonstrations(options, entries[0].runs[0].config, out)
+    def check(config: TrainConfig, few: Episodes) -> None:
+        for entry in entries:
+            build_policy(entry.runs[0].config, few)
+        check_task(make_task(config.task or ""), build_policy(config, few).spec)
+
+    data = _demonstrations(options, entries[0].runs[0].config, out, check)
     planned = [_with_data(one, data) for entry in entries for one in entry.runs]
-    policy = build_policy(planned[0].config, episodes)
-    check_task(make_task(planned[0].config.task or ""), policy.spec)
-    left = unfinished(planned, episodes, out)
+    if others := of_other_versions(out):
+        left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
+        show(console(), f"{left_alone}; what this one is asked for is done anew.")
+    left = unfinished(planned, out)
     total = 100 * len(left)
     begun = round(100 * sum(left.values()))
     with progress("training and evaluating, %", total, start=begun) as advance:
@@ -127,10 +137,8 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
 
         outcomes = do_runs(
             planned,
-            episodes,
             out,
             workers=options.workers,
-            threads=options.threads,
             watch=watch,
         )
     found = rows(entries, outcomes)
@@ -147,27 +155,26 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
     return {**answer, "report": str(out / "report.html"), "picture": str(out / "score.svg")}
 
 
-def _demonstrations(options: Options, config: TrainConfig, out: Path) -> tuple[Path, Episodes]:
-    """(where they lie, what is in them): those named, or else the expert's, recorded once."""
-    from steadyhand.cli.record import demonstrations
-    from steadyhand.studies.runs import read_json, write_json
+def _demonstrations(options: Options, config: TrainConfig, out: Path, check: Check) -> Path:
+    """Where they lie: those named, or else the expert's, recorded once; a few are checked first."""
+    from steadyhand.studies.runs import alone, read_json, write_json
 
     if options.data is not None:
-        return options.data.resolve(), open_episodes(options.data)
-    recorded, card = out.resolve() / "demonstrations.npz", out / "demonstrations.json"
+        check(config, open_episodes(options.data))
+        return options.data.resolve()
+    check(config, sample(config))
+    path, card = out.resolve() / "demonstrations.npz", out / "demonstrations.json"
     said = {"task": config.task, "episodes": config.demonstrations}
-    if recorded.exists():
-        if read_json(card) != said:
-            raise UsageError(
-                f"{recorded} was not recorded of {config.task} for this benchmark, and is left as "
-                "it is. Choose another --out, or name it with --data."
-            )
-        return recorded, open_episodes(recorded)
-    _, episodes = demonstrations(config, out)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(card, said)
-    write_episodes(recorded, episodes)
-    return recorded, episodes
+    with alone(out):
+        if not path.exists():
+            write_json(card, said)
+            write_episodes(path, recorded(config))
+    if read_json(card) != said:
+        raise UsageError(
+            f"{path} was not recorded of {config.task} for this benchmark, and is left as it is. "
+            "Choose another --out, or name it with --data."
+        )
+    return path
 
 
 def _with_data(planned: Any, data: Path | None) -> Any:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.evaluation.evaluate import one_thread
 from steadyhand.evaluation.metrics import Interval, over_seeds
 from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.device import choose_device
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes import recipe
@@ -77,7 +79,7 @@ class Row:
     """Over episodes and seeds."""
     parameters: int
     chunk_ms: float
-    """One chunk alone on one thread, the median; all rows measured in turns."""
+    """One chunk alone on the device, of the CPU on one thread: the median, in turns."""
     train_minutes: float
     """Of one seed, on average; a teacher's among them."""
     seeds: int
@@ -95,6 +97,7 @@ def declare(
     seed_start: int | None = None,
     data: Path | None = None,
     device: str = "auto",
+    threads: int = 1,
     recipe_name: str | None = None,
 ) -> list[Entry]:
     """The rows that are asked for, with all runs that they take.
@@ -113,7 +116,8 @@ def declare(
     for network in networks:
         for method in methods:
             base = recipe(name, method=method.name, network=network)
-            base = replace(base, task=_task(task, base), data=data, device=device, minutes=minutes)
+            base = replace(base, task=_task(task, base), data=data, minutes=minutes)
+            base = replace(base, device=device, threads=threads)
             base = base if steps is None else replace(base, steps=steps, minutes=None)
             trial = Trial(sampler=_sampler(base, method), episodes=episodes, seed_start=seed_start)
             label = f"{method.name}-{network or _network_of(base)}"
@@ -171,7 +175,8 @@ def rows(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Row]:
     of_entry = [[next(left) for _ in entry.runs] for entry in entries]
     task = entries[0].runs[0].config.task or ""
     firsts = [done[0].policy for done in of_entry]
-    times = chunk_times(firsts, [entry.trial.sampler for entry in entries], task)
+    samplers = [entry.trial.sampler for entry in entries]
+    times = chunk_times(firsts, samplers, task, choose_device(entries[0].runs[0].config.device))
     found = []
     for entry, done, chunk_ms in zip(entries, of_entry, times, strict=True):
         results = [one.trials[entry.trial.key]["scores"] for one in done]
@@ -200,13 +205,16 @@ def _calls(policy: Path, sampler: SamplerConfig) -> int:
 
 
 def chunk_times(
-    policies: Sequence[Path], samplers: Sequence[SamplerConfig], task: str
+    policies: Sequence[Path], samplers: Sequence[SamplerConfig], task: str, device: torch.device
 ) -> list[float]:
-    """Milliseconds for one chunk of each, on one thread: medians, measured in turns."""
+    """Milliseconds for one chunk of each, on one thread of the CPU or on another device.
+
+    They are medians, measured in turns.
+    """
     world = make_task(task)
     seen = world.make().reset(world.first_seed)
     predictors = [
-        TorchPredictor(load_policy(path, sampler=sampler))
+        TorchPredictor(load_policy(path, sampler=sampler, device=device))
         for path, sampler in zip(policies, samplers, strict=True)
     ]
     requests = [RecedingHorizon(predictor.spec).request(seen) for predictor in predictors]

@@ -4,12 +4,17 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from steadyhand.data import Episodes
+import numpy as np
+
+from steadyhand.data import Episodes, open_episodes
+from steadyhand.errors import ConfigurationError
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import SamplerConfig
 from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.policy.card import library_version
 from steadyhand.training.config import TrainConfig
 
 
@@ -38,10 +43,11 @@ class PlannedRun:
     distilled_from: "PlannedRun | None" = None
     """The run whose policy it learns from; that is done first."""
 
-    def key(self, data: str) -> str:
-        """The name of its folder, for data with the fingerprint `data`.
+    def key(self, marks: "Marks") -> str:
+        """The name of its folder.
 
-        Where the data lies and what it is tried in do not count: trials can be added later.
+        It is another for other data, on other threads and in another version of this library. Where
+        the data lies and what the policy is tried in do not count: trials can be added later.
         """
         config = self.config
         device = choose_device(config.device)
@@ -52,10 +58,29 @@ class PlannedRun:
             teacher=None,
             device=device.type,
             precision=precision,
+            threads=config.threads or 1,
             demonstrations=1,
         )
-        teacher = None if self.distilled_from is None else self.distilled_from.key(data)
-        return f"{self.name}-{_hash([_canonical(TrainConfig, config), data, teacher])}"
+        teacher = None if self.distilled_from is None else self.distilled_from.key(marks)
+        made_of = [_canonical(TrainConfig, config), marks.of(self.config), teacher]
+        return f"{self.name}-{_hash([*made_of, library_version()])}"
+
+
+class Marks:
+    """The fingerprints of what runs are trained on, each set read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, bool], str] = {}
+
+    def of(self, config: TrainConfig) -> str:
+        """Of the data that a configuration names. Raises `ConfigurationError` where it has none."""
+        if config.data is None:
+            raise ConfigurationError("A planned run names its data.")
+        asked = (config.data, config.skip_broken_episodes)
+        if asked not in self._known:
+            episodes = open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
+            self._known[asked] = fingerprint(episodes)
+        return self._known[asked]
 
 
 def in_order(planned: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
@@ -73,11 +98,16 @@ def fingerprint(episodes: Episodes) -> str:
 
 
 def _mark(episodes: Episodes, key: str) -> Any:
-    """Of pictures, what their files say; of numbers, the numbers."""
-    said = getattr(episodes.arrays[key], "fingerprint", None)
+    """Of pictures, what their files say; of all else, what is recorded, to the last bit."""
+    array = episodes.arrays[key]
+    said = getattr(array, "fingerprint", None)
     if said is not None and len(episodes.shapes[key]) == 3:
         return str(said())
-    return episodes.fingerprints(key)
+    values = np.asarray(array[: episodes.steps])
+    if np.issubdtype(values.dtype, np.number):
+        values = values.astype(np.float64)
+    content = repr(values.tolist()).encode() if values.dtype.hasobject else values.tobytes()
+    return hashlib.sha256(content).hexdigest()
 
 
 def _canonical(kind: type[Any], value: Any) -> Any:

@@ -11,17 +11,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from steadyhand.data import Episodes
+from steadyhand.disk import lock, write_text
 from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.policy.codec import encode
 from steadyhand.policy.device import choose_device
-from steadyhand.studies.plan import PlannedRun, fingerprint, in_order
+from steadyhand.policy.card import library_version
+from steadyhand.studies.plan import Marks, PlannedRun, in_order
 
 PLAN, TRAINED, PROGRESS, LOG = "plan.json", "trained.json", "progress.json", "log.txt"
 POLL_SECONDS = 0.2
@@ -53,64 +54,69 @@ Watch = Callable[[Mapping[str, float]], object]
 
 def do_runs(
     planned: Sequence[PlannedRun],
-    episodes: Episodes,
     out: Path,
     *,
     workers: int | None = None,
-    threads: int = 1,
     watch: Watch = lambda shares: None,
 ) -> list[Outcome]:
     """Do what is not done yet of `planned`, in the folder `out`; all outcomes, in that order.
 
-    `workers` runs at once (all cores but for `threads` each; on a GPU one). `episodes` have been
-    read from, or written to, the `data` of each configuration. On Ctrl-C every run is saved, and
-    the next call goes on. A run that fails does not stop the others.
+    Each trains on its own `data` and, on the CPU, its own `threads` (one unless named), `workers`
+    of them at once: as many as there are cores for, on a GPU one. On Ctrl-C every run is saved, and
+    the next call goes on. A run that fails does not stop the others. What another version of this
+    library has done is left, and done anew.
 
     Raises `UsageError` where another process works in `out`, and `CheckpointError`, when all else
     is done, where a run failed.
     """
-    data = fingerprint(episodes)
-    runs: dict[str, PlannedRun] = {}
+    marks, runs = Marks(), dict[str, PlannedRun]()
     for run in in_order(planned):
-        same = runs.get(run.key(data), run)
+        same = runs.get(run.key(marks), run)
         trials = dict.fromkeys((*same.trials, *run.trials))
-        runs[run.key(data)] = replace(run, trials=tuple(trials))
-    with _alone(out):
+        runs[run.key(marks)] = replace(run, trials=tuple(trials))
+    with alone(out):
         for run in runs.values():
-            _declare(run, out, data)
-        waiting = [(r, key) for key, r in runs.items() if outcome(r, out, data) is None]
-        failed = _work(waiting, out, data, workers or _workers(planned, threads), threads, watch)
+            _declare(run, out, marks)
+        waiting = [(r, key) for key, r in runs.items() if outcome(r, out, marks) is None]
+        failed = _work(waiting, out, marks, workers or _workers(planned), watch)
     if failed:
         raise CheckpointError(
             f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. The reason is at "
             f"the end of {out / failed[0] / LOG}: {_last_line(out / failed[0] / LOG)} What was "
             "done is kept; the same command tries again."
         )
-    found = [outcome(run, out, data) for run in planned]
+    found = [outcome(run, out, marks) for run in planned]
     done = [one for one in found if one is not None]
     assert len(done) == len(found), "what did not fail has an outcome"
     return done
 
 
-def unfinished(planned: Sequence[PlannedRun], episodes: Episodes, out: Path) -> dict[str, float]:
+def unfinished(planned: Sequence[PlannedRun], out: Path) -> dict[str, float]:
     """The runs that are not done, teachers among them, and how far each is: folder → share."""
-    data = fingerprint(episodes)
+    marks = Marks()
     return {
-        run.key(data): _share(out / run.key(data))
+        run.key(marks): _share(out / run.key(marks))
         for run in in_order(planned)
-        if outcome(run, out, data) is None
+        if outcome(run, out, marks) is None
     }
 
 
-def outcome(run: PlannedRun, out: Path, data: str) -> Outcome | None:
+def of_other_versions(out: Path) -> int:
+    """How many runs in `out` were declared by another version of this library."""
+    plans = (read_json(path) for path in out.glob(f"*/{PLAN}"))
+    known = (plan.get("library") for plan in plans if isinstance(plan, dict))
+    return sum(version != library_version() for version in known)
+
+
+def outcome(run: PlannedRun, out: Path, marks: Marks) -> Outcome | None:
     """What came of a run; None where something of it is still to be done."""
-    folder = out / run.key(data)
+    folder = out / run.key(marks)
     trained = read_json(folder / TRAINED)
     trials = {trial.key: read_json(folder / f"{trial.key}.json") for trial in run.trials}
     if trained is None or None in trials.values():
         return None
     if run.distilled_from is not None:
-        taught = outcome(run.distilled_from, out, data)
+        taught = outcome(run.distilled_from, out, marks)
         if taught is None:
             return None
         trained["minutes"] += taught.minutes
@@ -120,9 +126,8 @@ def outcome(run: PlannedRun, out: Path, data: str) -> Outcome | None:
 def _work(
     waiting: list[tuple[PlannedRun, str]],
     out: Path,
-    data: str,
+    marks: Marks,
     workers: int,
-    threads: int,
     watch: Watch,
 ) -> list[str]:
     """Do all that waits; the folders of those that failed."""
@@ -132,7 +137,7 @@ def _work(
         while waiting or running:
             for run, key in list(waiting):
                 teacher = run.distilled_from
-                needed = None if teacher is None else teacher.key(data)
+                needed = None if teacher is None else teacher.key(marks)
                 if len(running) == workers:
                     break
                 if needed in failed:
@@ -140,7 +145,7 @@ def _work(
                     failed.append(key)
                 elif needed is None or needed not in left:
                     waiting.remove((run, key))
-                    running[key] = _start(out / key, threads)
+                    running[key] = _start(out / key, run.config.threads or 1)
             time.sleep(POLL_SECONDS)
             for key, process in list(running.items()):
                 if process.poll() is not None:
@@ -186,14 +191,18 @@ def _stop(processes: Any) -> None:
             process.kill()
 
 
-def _declare(run: PlannedRun, out: Path, data: str) -> None:
+def _declare(run: PlannedRun, out: Path, marks: Marks) -> None:
     """Write what the worker is to do."""
-    folder = out / run.key(data)
-    config = run.config
+    folder = out / run.key(marks)
+    config = replace(run.config, threads=run.config.threads or 1)
     if run.distilled_from is not None:
-        teacher = (out / run.distilled_from.key(data) / "run").resolve()
+        teacher = (out / run.distilled_from.key(marks) / "run").resolve()
         config = replace(config, teacher=teacher)
-    plan = {"config": encode(config), "trials": [encode(trial) for trial in run.trials]}
+    plan = {
+        "config": encode(config),
+        "trials": [encode(trial) for trial in run.trials],
+        "library": library_version(),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / PLAN, plan)
@@ -205,12 +214,7 @@ def _declare(run: PlannedRun, out: Path, data: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Whole or not at all, also where the power fails."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_text(path, json.dumps(content))
 
 
 def read_json(path: Path) -> Any:
@@ -230,30 +234,33 @@ def _last_line(path: Path) -> str:
     return lines[-1] if lines else "it said nothing."
 
 
-def _workers(planned: Sequence[PlannedRun], threads: int) -> int:
+def _workers(planned: Sequence[PlannedRun]) -> int:
     devices = {choose_device(run.config.device).type for run in planned}
     if devices != {"cpu"}:
         return 1
     # Not every system says which cores are ours.
     ours = getattr(os, "sched_getaffinity", None)
     cores = len(ours(0)) if ours is not None else os.cpu_count() or 1
-    return max(1, cores // threads)
+    return max(1, cores // max(run.config.threads or 1 for run in planned))
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep other engines out of the folder."""
-    out.mkdir(parents=True, exist_ok=True)
+def alone(out: Path) -> Generator[None]:
+    """Make the folder and keep other engines out of it.
+
+    Raises `UsageError` where one is in it, and `CheckpointError` where it cannot be made.
+    """
     try:
-        import fcntl
-    except ImportError:
+        out.mkdir(parents=True, exist_ok=True)
+        held = lock(out / ".lock")
+    except BlockingIOError:
+        raise UsageError(
+            f"Another process works in {out}. Wait for it, stop it, or choose another --out."
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{out} cannot be made ({error}). Choose another --out.") from error
+    try:
         yield
-        return
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(
-                f"Another process works in {out}. Wait for it, stop it, or choose another --out."
-            ) from None
-        yield
+    finally:
+        if held is not None:
+            held.close()

@@ -18,6 +18,7 @@ from steadyhand.data import open_episodes
 from steadyhand.errors import ConfigurationError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.codec import decode
+from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
 from steadyhand.studies.plan import Trial
 from steadyhand.studies.runs import PLAN, PROGRESS, TRAINED, read_json, write_json
@@ -95,8 +96,7 @@ def work(folder: Path, signs: Signs) -> None:
 
 def _train(folder: Path, config: TrainConfig, signs: Signs) -> None:
     run, spent = Run(folder / "run"), folder / "spent.json"
-    if config.data is None:
-        raise ConfigurationError("A planned run names its data.")
+    assert config.data is not None, "without data there is no plan"
     episodes = open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
     policy = build_policy(config, episodes)
     before = float(read_json(spent) or 0.0)
@@ -122,7 +122,8 @@ def _train(folder: Path, config: TrainConfig, signs: Signs) -> None:
 def _evaluate(run: Path, config: TrainConfig, trial: Trial, signs: Signs) -> dict[str, Any]:
     if config.task is None:
         raise ConfigurationError("A planned run that is tried names its task.")
-    policy = load_policy(run, sampler=trial.sampler)
+    device = choose_device(config.device)
+    policy = load_policy(run, sampler=trial.sampler, device=device)
     found = evaluate(
         policy,
         config.task,
