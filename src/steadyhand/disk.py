@@ -118,6 +118,15 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def require_room(path: Path) -> None:
+    """Raise `OSError` where nothing can be made at `path`: what leads there is no open folder."""
+    near = next(up for up in path.absolute().parents if up.exists())
+    if not near.is_dir():
+        raise NotADirectoryError(f"{near} is no folder")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise PermissionError(f"{near} may not be written")
+
+
 def lock(path: Path) -> IO[str] | None:
     """Keep other processes out until what is returned is closed, or this process ends.
 

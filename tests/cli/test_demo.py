@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +16,10 @@ import numpy as np
 import pytest
 
 from steadyhand.cli.main import main
+from steadyhand.cli.record import sample
 from steadyhand.data import open_episodes
+from steadyhand.recipes import recipe
+from steadyhand.studies.runs import alone
 from steadyhand.tasks import Fork, record_episodes
 
 pytestmark = pytest.mark.xdist_group("demo")  # one demo serves all of these
@@ -272,3 +276,56 @@ def test_the_demonstrations_of_a_stopped_run_are_kept(tmp_path) -> None:
     assert process.returncode == 130
     assert f"Continue: steadyhand train --resume --out {out}" in said
     assert len(open_episodes(out / "demonstrations.npz")) == 200
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "fork", "--observations=nothing"], "There is no feature 'nothing'"),
+        (["train", "fork", "--action-relative-to=nothing"], "nothing"),
+        (["train", "fork", "--chunking.horizon=400"], "longer than every episode"),
+        (["train", "fork", "--device=cuda:77"], "cuda:77"),
+        (["train", "fork", "--teacher=nothing"], "There is no run or checkpoint at nothing"),
+        (["train", "fork", "--task=pusht"], "--data"),
+        (["benchmark", "--device=cuda:77"], "cuda:77"),
+        (["demo", "--device=cuda:77"], "cuda:77"),
+        (["train", "fork", "--out=file/run"], "cannot be made (file is no folder)"),
+        (["record", "--out=file/a.npz"], "cannot be written (file is no folder)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_flag_is_refused_before_anything_is_recorded(
+    words, told, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert told in said.replace(f"{tmp_path}/", "")
+    assert "Recorded" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_missing_extra_is_told_before_anything_is_recorded(monkeypatch, tmp_path, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    assert main(["record", f"--out={tmp_path / 'a.zarr'}"]) == 2
+    said = capsys.readouterr().err
+    assert "steadyhand[data]" in said
+    assert "Recorded" not in said
+
+
+def test_a_few_demonstrations_do_not_say_how_long_the_longest_of_all_is() -> None:
+    config = recipe("fork")
+    longest = int(sample(config).lengths.max())
+    for horizon, episodes in [(longest, 8), (longest + 1, 1), (2 * longest, 8)]:
+        chunking = replace(config.chunking, horizon=horizon)
+        assert len(sample(replace(config, chunking=chunking))) == episodes
+
+
+@pytest.mark.parametrize("verb", ["demo", "benchmark"])
+def test_the_second_of_two_in_one_folder_is_told_so(verb, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    with alone(out):  # as far as the first one has come
+        assert main([verb, f"--out={out}"]) == 2
+    assert f"Another process works in {out}" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == [".lock"]

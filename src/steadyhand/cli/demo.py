@@ -71,31 +71,35 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     """What the verb answers; None where training was stopped."""
     screen, seconds = console(), _read_times(out)
     with waiting("loading torch"), _timed(seconds, "loading"):
+        from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy
         from steadyhand.studies.demo import Demo, report, summary
+        from steadyhand.studies.runs import alone
 
+    choose_device(options.device)  # refused now, and not after the recording
     show(screen, "Two policies learn to drive around an obstacle. Left and right are both right.")
     configs = {name: _config(options, method, out) for name, method in METHODS.items()}
     _require_free(out)
     for name, config in configs.items():
         _require_same(out / name, config)
-    data = out / "demonstrations.npz"
-    if not data.exists():
-        with _timed(seconds, "recording"):
-            write_episodes(data, record(Fork(), configs["diffusion"].demonstrations)[0])
-    for name, config in configs.items():
-        show(screen, f"\n{name}:")
-        try:
-            stopped = _train(out / name, config, seconds)
-        finally:
-            write_text(out / "times.json", json.dumps(seconds))
-        if stopped:
-            return None
-    episodes = EpisodeOptions(episodes=50 if options.quick else 100, device=options.device)
-    found: dict[str, Any] = {}
-    for name in configs:
-        with _timed(seconds, f"evaluating {name}"):
-            _, found[name] = evaluate_run(out / name, episodes, out=out / name / "evaluations")
+    with alone(out):
+        data = out / "demonstrations.npz"
+        if not data.exists():
+            with _timed(seconds, "recording"):
+                write_episodes(data, record(Fork(), configs["diffusion"].demonstrations)[0])
+        for name, config in configs.items():
+            show(screen, f"\n{name}:")
+            try:
+                stopped = _train(out / name, config, seconds)
+            finally:
+                write_text(out / "times.json", json.dumps(seconds))
+            if stopped:
+                return None
+        episodes = EpisodeOptions(episodes=50 if options.quick else 100, device=options.device)
+        found: dict[str, Any] = {}
+        for name in configs:
+            with _timed(seconds, f"evaluating {name}"):
+                _, found[name] = evaluate_run(out / name, episodes, out=out / name / "evaluations")
     policies = {name: load_policy(out / name) for name in configs}
     demo = Demo(open_episodes(data), policies, found, seconds)
     page = out / "report.html"

@@ -1,6 +1,6 @@
 """`steadyhand record`: an expert's demonstrations of a task, to train on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,6 +13,9 @@ from steadyhand.errors import DataError, nothing_at
 from steadyhand.evaluation.metrics import Interval, rate
 from steadyhand.tasks import Demonstrated, Scores, Task, make_task, record_episodes
 from steadyhand.training.config import TrainConfig
+
+Check = Callable[[TrainConfig, Episodes], object]
+"""Refuses what could not be trained on such demonstrations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +74,11 @@ def record(task: Task, count: int, *, first_seed: int = 0) -> tuple[Episodes, In
     return episodes, success
 
 
-def demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episodes]:
+def demonstrations(config: TrainConfig, out: Path, check: Check) -> tuple[TrainConfig, Episodes]:
     """What is trained on: the data named, or else what the task's expert does.
 
-    A run that was moved finds its own recording again; one that was killed before that was on disk
-    records the same again.
+    Before any is recorded, `check` is given a few demonstrations. A run that was moved finds its
+    own recording again; one that was killed before that was on disk records the same again.
     """
     path = out.resolve() / "demonstrations.npz"
     if config.data is not None and not config.data.exists() and path.exists():
@@ -90,10 +93,29 @@ def demonstrations(config: TrainConfig, out: Path) -> tuple[TrainConfig, Episode
         return replace(config, data=config.data.resolve()), open_episodes(
             config.data, skip_broken_episodes=config.skip_broken_episodes
         )
+    check(config, sample(config))
+    return replace(config, data=path), replace(recorded(config), path=path)
+
+
+def recorded(config: TrainConfig) -> Episodes:
+    """All the demonstrations that a configuration asks of its task's expert."""
+    return record(_demonstrated(config), config.demonstrations)[0]
+
+
+def sample(config: TrainConfig) -> Episodes:
+    """A few of the demonstrations that are going to be recorded. Raises `DataError` for none."""
+    few = record_episodes(_demonstrated(config), min(8, config.demonstrations))
+    longest = int(few.lengths.max())
+    if longest < config.chunking.horizon < 1.5 * longest:
+        # One of all may be long enough: with them as one episode, all else can be checked.
+        return replace(few, ends=few.ends[-1:])
+    return few
+
+
+def _demonstrated(config: TrainConfig) -> Task:
     task = make_task(config.task) if config.task else None
     if not isinstance(task, Demonstrated):
         raise DataError(
             "Name the demonstrations with --data PATH: a LeRobot data set, .hdf5, .zarr or .npz."
         )
-    episodes, _ = record(task, config.demonstrations)
-    return replace(config, data=path), replace(episodes, path=path)
+    return task

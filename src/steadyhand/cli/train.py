@@ -5,7 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json import loads
@@ -19,7 +19,7 @@ from steadyhand.cli.checks import check_task, warn_of_problems
 from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import demonstrations
-from steadyhand.data import write_episodes
+from steadyhand.data import Episodes, write_episodes
 from steadyhand.errors import UsageError
 from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig
 from steadyhand.recipes import RECIPES, recipe
@@ -181,18 +181,27 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     with waiting("loading torch"):
         import torch
 
-        from steadyhand.training.checkpoint import Run
+        from steadyhand.policy.device import choose_device
+        from steadyhand.training.checkpoint import Run, find_policy
         from steadyhand.training.trackers import summary_writer
         from steadyhand.training.train import build_policy, plan, train
 
-        summary_writer()  # refused now, and not after the recording
-
     screen, run = console(), Run(out)
+    # What can be refused is refused now, and not after the recording.
+    summary_writer()
+    choose_device(config.device)
     if config.teacher is not None:
+        find_policy(config.teacher)
         config = replace(config, teacher=config.teacher.resolve())
     if not resume:
         run.require_free()
-    config, episodes = demonstrations(config, out)
+    task = make_task(config.task) if config.task else None
+
+    def check(config: TrainConfig, few: Episodes) -> None:
+        if task is not None:
+            check_task(task, build_policy(config, few).spec)
+
+    config, episodes = demonstrations(config, out, check)
     tell_left_out(episodes)
     policy = build_policy(config, episodes)
     skip = config.skip_broken_episodes
@@ -200,10 +209,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     if len(sound) < len(episodes):
         episodes, policy = sound, build_policy(config, sound)
     warn_of_problems(episodes, policy.spec, policy.normaliser.normalisation)
-    if config.task:
-        task = make_task(config.task)
+    if task is not None:
         config = replace(config, task=task.name)
-        check_task(task, policy.spec)
+        if episodes.format != "memory":
+            check_task(task, policy.spec)
     with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
         config = plan(policy, episodes, config)
     start = (run.resume_step() or 0) if resume else 0
@@ -211,18 +220,19 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         warnings.simplefilter("always")
         steps = train(policy, episodes, config, out=out, resume=resume)
     show(screen, *(f"Note: {warning.message}" for warning in told))
-    if episodes.format == "memory":
-        write_episodes(cast(Path, config.data), episodes)
-    parameters = sum(p.numel() for p in policy.parameters())
-    show(
-        screen,
-        f"{len(episodes)} episodes, {episodes.steps} steps, {rate_of(episodes)}; "
-        f"{parameters / 1e6:.1f} M parameters on {config.device} in {config.precision}, "
-        f"{_threads(config.threads)}torch {torch.__version__}, {config.steps} steps"
-        f"{f' from {start}' if start else ''}; run {out}",
-    )
-    begun = time.perf_counter()
-    done, stopped, loss, validation = _follow(steps, config, start)
+    with closing(steps):
+        if episodes.format == "memory":
+            write_episodes(cast(Path, config.data), episodes)
+        parameters = sum(p.numel() for p in policy.parameters())
+        show(
+            screen,
+            f"{len(episodes)} episodes, {episodes.steps} steps, {rate_of(episodes)}; "
+            f"{parameters / 1e6:.1f} M parameters on {config.device} in {config.precision}, "
+            f"{_threads(config.threads)}torch {torch.__version__}, {config.steps} steps"
+            f"{f' from {start}' if start else ''}; run {out}",
+        )
+        begun = time.perf_counter()
+        done, stopped, loss, validation = _follow(steps, config, start)
     minutes = (time.perf_counter() - begun) / 60
     if start == config.steps:
         show(screen, f"{out} is already finished, at step {start}.")
@@ -277,7 +287,7 @@ def _follow(
             advance(1)
             if stopped():
                 break
-        steps.close()
+        steps.close()  # and save, before a second Ctrl-C ends it at once
     return done, stopped(), loss, validation
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.errors import ConfigurationError
+from steadyhand.policy.card import library_version
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import SamplerConfig
 from steadyhand.policy.device import choose_device, choose_precision
-from steadyhand.policy.card import library_version
 from steadyhand.training.config import TrainConfig
 
 

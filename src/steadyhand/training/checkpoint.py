@@ -15,7 +15,7 @@ from typing import IO
 
 from torch import Tensor
 
-from steadyhand.disk import inside, lock, read_object, write_text
+from steadyhand.disk import inside, lock, read_object, require_room, write_text
 from steadyhand.errors import CheckpointError, UsageError, nothing_at
 from steadyhand.policy.card import CARD, policy_folder
 from steadyhand.policy.codec import decode, encode
@@ -49,7 +49,7 @@ class Run:
         return (self.path / "config.json").exists()
 
     def require_free(self) -> None:
-        """Raise `UsageError` where the folder already holds something.
+        """Raise `UsageError` where the folder holds something, `CheckpointError` where none can be.
 
         What a run that was killed while it was being made leaves behind does not count, nor what
         a file manager hides there.
@@ -66,6 +66,10 @@ class Run:
                 f"{self.path} already holds something. "
                 f"{go_on if self.exists else 'Choose'} another --out."
             )
+        try:
+            require_room(self.path)
+        except OSError as error:
+            raise self._unmade(error) from error
 
     def lock(self) -> IO[str] | None:
         """Make the folder, and keep other processes out until it is closed, or this one ends.

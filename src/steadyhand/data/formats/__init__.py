@@ -4,16 +4,18 @@ import contextlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from uuid import uuid4
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, robomimic
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.meaning import understood
-from steadyhand.disk import regular
-from steadyhand.errors import DataError, UsageError, nothing_at, unknown
+from steadyhand.disk import regular, require_room
+from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown
 from steadyhand.values import checked
 
 ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
@@ -24,7 +26,8 @@ WRITERS: dict[str, ModuleType] = {
     "npz": npz,
     "zarr": replay_zarr,
 }
-"""By the ending of the path. Each has `write(path, episodes, watch)`, `RESERVED` names, `PATHS`."""
+"""By the ending of the path. Each has `write(path, episodes, watch)`, `RESERVED` names, whether
+names may be `PATHS`, and the packages that it `NEEDS`."""
 
 
 @checked
@@ -110,7 +113,8 @@ def _fault(episodes: Episodes, number: int, doubtful: Sequence[str]) -> str | No
 def require_free(path: Path, format: str | None = None) -> ModuleType:
     """The adapter that will write `path`: by `format`, or by its ending.
 
-    Raises `UsageError` for a format that cannot be written, and where something is there already.
+    Raises `UsageError` for a format that cannot be written and where something is there already,
+    `DataError` where nothing can be, and `MissingExtraError` where the format's package is missing.
     """
     name = format or path.suffix.removeprefix(".")
     if name not in WRITERS:
@@ -121,6 +125,13 @@ def require_free(path: Path, format: str | None = None) -> ModuleType:
         )
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} is already there, and is left as it is. Name another place.")
+    try:
+        require_room(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error}). Name another place.") from error
+    for package in WRITERS[name].NEEDS:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "data")
     return WRITERS[name]
 
 
@@ -147,11 +158,11 @@ def write_episodes(
             raise DataError(
                 f"A feature cannot be named '{key}' in {adapter.NAME}: that is {what}. Rename it."
             )
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(partial)
         adapter.write(partial, episodes, watch)
+        require_free(path, format)  # somebody else may have been faster
         partial.rename(path)
     except OSError as error:
         raise DataError(

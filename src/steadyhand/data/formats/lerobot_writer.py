@@ -27,6 +27,8 @@ from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.spec import kind_of
 
 NAME = "lerobot"
+NEEDS: tuple[str, ...] = ("pyarrow",)
+"""Packages that writing takes."""
 RESERVED = ("index", "episode_index", "frame_index")
 """Names that no feature can have: they are counted anew."""
 PATHS = False

@@ -30,6 +30,8 @@ from steadyhand.errors import DataError, plain
 
 NAME = "npz"
 Watch = Callable[[int], object]
+NEEDS: tuple[str, ...] = ()
+"""Packages that writing takes."""
 RESERVED = ("episode_ends", "rate_hz")
 """Names that no feature can have."""
 PATHS = True

@@ -40,6 +40,8 @@ TOGETHER = 128
 CHECKSUM = "crc32"
 """The attribute of an array that holds its checksum, where this project wrote it."""
 Watch = Callable[[int], object]
+NEEDS: tuple[str, ...] = ("zarr",)
+"""Packages that writing takes."""
 RESERVED: tuple[str, ...] = ()
 """Names that no feature can have."""
 PATHS = True
