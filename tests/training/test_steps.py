@@ -220,3 +220,26 @@ def test_validation_counts_every_window_once(config, episodes) -> None:
     assert len(set(sizes)) == 2
     assert sum(sizes) == len(trainer.validation)
     assert found == pytest.approx(np.average(np.arange(1, len(sizes) + 1), weights=sizes))
+
+
+def test_validation_draws_noise_for_each_batch_and_the_same_each_time(trainer) -> None:
+    kept = []
+    trainer.average.module.sampler.loss = lambda x0, eps, *_: (  # type: ignore[method-assign]
+        kept.append(eps) or torch.zeros(())
+    )
+    trainer.validation_loss()
+    count = len(kept)
+    assert count > 2
+    assert not torch.equal(kept[0], kept[1])
+    trainer.validation_loss()
+    assert all(torch.equal(a, b) for a, b in zip(kept[:count], kept[count:], strict=True))
+
+
+def test_of_many_held_out_windows_some_are_taken_evenly(trainer) -> None:
+    taken = []
+    trainer.validation.batch = lambda windows: taken.append(windows)  # type: ignore[method-assign]
+    list(trainer.validation.in_order(4, 10))
+    assert [len(part) for part in taken] == [4, 4, 2]
+    windows = np.concatenate(taken)
+    assert (windows[0], windows[-1]) == (0, len(trainer.validation) - 1)
+    assert np.ptp(np.diff(windows)) <= 1
