@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import tyro
 
 from steadyhand.errors import ConfigurationError, SteadyhandError, UsageError, unknown
+from steadyhand.values import shown
 
 T = TypeVar("T")
 
@@ -72,10 +73,10 @@ def _translated(lines: Sequence[str], said: str) -> str:
         return f"{found[1]} takes {found[2]} value{'s' if found[2] != '1' else ''}."
     if found := re.search(r"Error parsing (\S+?):", said):
         values = re.findall(r"""(['"])(.*?)\1""", said.partition("Argument helptext")[0])
-        value = values[-1][1] if values else "what was given"
+        value = shown(values[-1][1]) if values else "what was given"
         kind = re.search(rf"{found[1]} (?:{{None}}\|)?(\S+)", said.partition("helptext:")[2])
         kinds = {"INT": "a whole number", "FLOAT": "a number"}
-        return f"{found[1]} takes {kinds.get(kind[1], kind[1]) if kind else 'one'}, not '{value}'."
+        return f"{found[1]} takes {kinds.get(kind[1], kind[1]) if kind else 'one'}, not {value}."
     if found := re.search(r"Unrecognized options: (\S+?),? ", f"{said} "):
         word = found[1].partition("=")[0]
         if not word.startswith("-"):

@@ -23,6 +23,7 @@ from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.features import specification
 from steadyhand.training.loader import shares
+from steadyhand.training.room import check_batch, room_for_weights
 from steadyhand.training.session import Session, StepResult
 from steadyhand.training.trackers import RunLog
 from steadyhand.training.trainer import Trainer
@@ -41,7 +42,7 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
     _check_kinds(config, episodes)
     training, _ = shares(config, episodes)
     spec = specification(config, training)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), room_for_weights():
         torch.manual_seed(config.seed)
         parts = replace(config.policy, encoder=config.policy.encoder.settled())
         policy = parts.build(spec, policy_statistics(training, spec))
@@ -58,6 +59,7 @@ def plan(policy: Policy, episodes: Episodes, config: TrainConfig) -> TrainConfig
     Measures the speed on a copy for a few seconds; `policy` is left as it was. What comes out is
     settled: planning it again changes nothing.
     """
+    check_batch(policy, config)
     device = choose_device(config.device)
     threads = config.threads
     if threads is None and device.type == "cpu" and torch.get_num_threads() == 1:
