@@ -28,6 +28,7 @@ import zarr
 
 from steadyhand.cli.main import main
 from steadyhand.data import open_episodes, write_episodes
+from steadyhand.errors import plain
 from steadyhand.tasks import record_episodes
 
 PAGE = Path(__file__).parents[2] / "docs" / "mistakes.md"
@@ -202,6 +203,10 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train --data demos.npz"),
         Mistake("train fork --stepz 100"),
         Mistake("train fork --steps many"),
+        Mistake("train fork --seed 1208925819614629174706176"),
+        Mistake("train fork --minutes 1e400"),
+        Mistake("train fork --demonstrations 1000000000000"),
+        Mistake("record --task fork:gap=1e400 --out new.npz"),
         Mistake("train fork --steps it's"),
         Mistake("train fork --steps 0"),
         Mistake("train fork --minutes -3"),
@@ -218,6 +223,8 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("evaluate run run"),
         Mistake("inspect"),
         Mistake("inspect --path demos.npz"),
+        Mistake("inspect demos.npz --horizon -3"),
+        Mistake("inspect [red]\x1b[2Jn.npz", note="a name that would steer the terminal"),
     ],
     "Chunks and samplers": [
         Mistake("train fork --chunking.execute 20"),
@@ -514,6 +521,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("evaluate run --solver dimm"),
         Mistake("evaluate run --seed-start -5"),
         Mistake("evaluate run --parallel 0"),
+        Mistake("evaluate run --episodes 1000000000000"),
         Mistake("evaluate run --video -1"),
         Mistake("evaluate run --task forkk"),
         Mistake("evaluate run --task pusht", note="a task that shows other things"),
@@ -613,7 +621,7 @@ def workplace(prepared: Path) -> Iterator[Path]:
 
 def row(mistake: Mistake, said: str) -> str:
     """A line of the page."""
-    typed = f"`steadyhand {mistake.typed.replace(f' {TINY}', '')}`".replace("|", "\\|")
+    typed = plain(f"`steadyhand {mistake.typed.replace(f' {TINY}', '')}`").replace("|", "\\|")
     note = f"<br>({mistake.note})" if mistake.note else ""
     lines = said.replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
     return f"| {typed}{note} | {lines} |"
