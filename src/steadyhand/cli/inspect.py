@@ -8,9 +8,9 @@ from typing import Any
 import tyro
 
 from steadyhand.cli.options import parse
-from steadyhand.spec import MOST_STEPS
-from steadyhand.values import whole
 from steadyhand.disk import write_text
+from steadyhand.sizes import LARGEST
+from steadyhand.values import whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         verb="inspect",
         description="Say what a data set or a policy holds, and what is wrong with it.",
     )
-    whole("--horizon", options.horizon, 1, MOST_STEPS)
+    whole("--horizon", options.horizon, 1, LARGEST["horizon"])
     path = options.path
     if (path / "policy.json").exists() or (path / "config.json").exists():
         return _policy(path, as_json=options.json)
