@@ -229,8 +229,8 @@ def test_validation_draws_noise_for_each_batch_and_the_same_each_time(trainer) -
     )
     trainer.validation_loss()
     count = len(kept)
-    assert count > 2
-    assert not torch.equal(kept[0], kept[1])
+    assert count == 2
+    assert not torch.allclose(kept[0][:2], kept[1][:2])
     trainer.validation_loss()
     assert all(torch.equal(a, b) for a, b in zip(kept[:count], kept[count:], strict=True))
 
