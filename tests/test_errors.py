@@ -7,6 +7,7 @@ def test_a_message_never_steers_the_terminal() -> None:
     said = str(UsageError("There is no '\x1b[2Jrun\u202egnp.\x00'.\nUse another."))
     assert said == "There is no '\\x1b[2Jrun\\u202egnp.\\x00'.\nUse another."
     assert str(DataError("Größe 14×14 …")) == "Größe 14×14 …"
+    assert str(DataError("97\N{NO-BREAK SPACE}%")) == "97\N{NO-BREAK SPACE}%"
     assert "pip install 'steadyhand[train]'" in str(MissingExtraError("torch", "train"))
 
 

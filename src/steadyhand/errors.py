@@ -84,7 +84,9 @@ class MissingExtraError(SteadyhandError, ImportError):
 
 def plain(text: str) -> str:
     """A text that a terminal shows as it is: what would steer it is written out, as \\x1b."""
-    shown = (c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in _cut(text))
+    shown = (
+        c if c.isprintable() or c in "\n\N{NO-BREAK SPACE}" else repr(c)[1:-1] for c in _cut(text)
+    )
     return _cut("".join(shown))
 
 

@@ -174,3 +174,24 @@ def test_help_names_every_verb(capsys) -> None:
 def test_version(capsys) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("steadyhand 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["train", "fork"], "--batch-size"),
+        (["evaluate", "run"], "--parallel"),
+        (["evaluate", "run", "--offline"], "less data"),
+        (["inspect", "run"], "less data"),
+    ],
+    ids=lambda value: "",
+)
+def test_memory_is_saved_with_flags_that_the_verb_has(words, flag, monkeypatch, capsys) -> None:
+    def too_much(arguments: list[str]) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("steadyhand.cli.main._run", too_much)
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert flag in said
+    assert said.count("--") == flag.count("--")

@@ -42,9 +42,10 @@ class Options:
     workers: int | None = None
     """Runs at once; one a core by default, and one on a GPU."""
     threads: int = 1
-    """Threads of each run."""
+    """Threads of each run; another number makes other runs."""
     out: Path | None = None
-    """Where runs, table and picture go; runs/benchmark-TASK by default. What is there is kept."""
+    """Where runs, table and picture go; runs/benchmark-TASK by default. What is there is kept; what
+    another version of steadyhand has done there is done anew."""
     device: str = "auto"
     """cpu, cuda, mps, or auto."""
     json: bool = False

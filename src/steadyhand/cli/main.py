@@ -46,6 +46,14 @@ EXTRAS = {
     "av": "data",
 }
 
+SMALLER = {
+    "train": "Take a smaller --batch-size or network",
+    "evaluate": "Take a smaller --parallel",
+    "compare": "Take a smaller --parallel",
+    "benchmark": "Take fewer --workers or a smaller network",
+}
+"""What takes less memory, by verb."""
+
 HELP = """usage: steadyhand VERB [options]
 
 Diffusion policies for robots: from demonstrations to smooth motion.
@@ -79,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(MissingExtraError(package, EXTRAS[package]), as_json)
     except (MemoryError, OverflowError, RecursionError, RuntimeError, ValueError) as error:
-        message = _too_large(error)
+        message = _too_large(error, " ".join(w for w in arguments if w in {*VERBS, "--offline"}))
         if message is None:
             raise
         return _fail(ConfigurationError(message), as_json)
@@ -117,7 +125,7 @@ def _run(arguments: list[str]) -> dict[str, Any] | None:
     return module.run(arguments[1:])
 
 
-def _too_large(error: Exception) -> str | None:
+def _too_large(error: Exception, verb: str) -> str | None:
     """What is said of an error that means too much was asked for; None for any other."""
     said = str(error)
     if isinstance(error, RecursionError):
@@ -126,7 +134,8 @@ def _too_large(error: Exception) -> str | None:
     memory = "(allocate|out of) memory|array is too big|Maximum allowed dim|calculation overflowed"
     if isinstance(error, MemoryError) or re.search(memory, said):
         reason = said or "none is left"
-        return f"There is not enough memory ({reason}). Take a smaller --batch-size or network."
+        less = SMALLER.get(verb, "Free some, or take less data")
+        return f"There is not enough memory ({reason}). {less}."
     if isinstance(error, OverflowError):
         return f"A number is too large ({said}). Give a smaller one."
     return None
