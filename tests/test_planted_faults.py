@@ -187,8 +187,8 @@ FAULTS = [
     Fault(
         "judged on episodes it was trained on",
         "evaluation/offline.py",
-        "fresh = [number for number, mark in enumerate(marks) if not mark]",
-        "fresh = [number for number, mark in enumerate(marks)]",
+        "fresh = [place for place, mark in enumerate(marks) if not mark]",
+        "fresh = [place for place, mark in enumerate(marks)]",
         "evaluation/test_offline.py",
     ),
     Fault(
@@ -236,8 +236,8 @@ FAULTS = [
     Fault(
         "a result of other data taken for this one's",
         "studies/plan.py",
-        "_hash([_canonical(TrainConfig, config), data, teacher])",
-        "_hash([_canonical(TrainConfig, config), teacher])",
+        "_canonical(TrainConfig, config), marks.of(self.config), teacher]",
+        "_canonical(TrainConfig, config), teacher]",
         "studies/test_runs.py -k key",
     ),
     Fault(

@@ -222,15 +222,16 @@ def test_validation_counts_every_window_once(config, episodes) -> None:
     assert found == pytest.approx(np.average(np.arange(1, len(sizes) + 1), weights=sizes))
 
 
-def test_validation_draws_noise_for_each_batch_and_the_same_each_time(trainer) -> None:
-    kept = []
+def test_validation_draws_noise_for_each_batch_and_the_same_each_time(config, episodes) -> None:
+    config = replace(config, batch_size=4)
+    trainer, kept = Trainer(build_policy(config, episodes), episodes, config), []
     trainer.average.module.sampler.loss = lambda x0, eps, *_: (  # type: ignore[method-assign]
         kept.append(eps) or torch.zeros(())
     )
     trainer.validation_loss()
     count = len(kept)
-    assert count == 2
-    assert not torch.allclose(kept[0][:2], kept[1][:2])
+    assert len(kept[0]) == len(kept[1]) == 4
+    assert not torch.allclose(kept[0], kept[1])
     trainer.validation_loss()
     assert all(torch.equal(a, b) for a, b in zip(kept[:count], kept[count:], strict=True))
 
