@@ -238,7 +238,7 @@ FAULTS = [
         "studies/plan.py",
         "_canonical(TrainConfig, config), marks.of(self.config), teacher]",
         "_canonical(TrainConfig, config), teacher]",
-        "studies/test_runs.py -k key",
+        "studies/test_runs.py -k data_alone",
     ),
     Fault(
         "a frame store trusted without its file",
