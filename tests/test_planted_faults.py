@@ -695,6 +695,13 @@ FAULTS = [
         'device = choose_device("cpu")',
         "studies/test_runs.py -k own_device",
     ),
+    Fault(
+        "counts without a sign wrap round in chunks",
+        "data/statistics.py",
+        'return values if values.dtype.kind == "f" else values.astype(np.float64)',
+        "return values",
+        "policy/test_normaliser.py -k wrap",
+    ),
 ]
 
 

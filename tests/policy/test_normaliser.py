@@ -12,7 +12,13 @@ import pytest
 import torch
 
 from steadyhand.actions import to_relative
-from steadyhand.data import Episodes, Statistics, make_windows, policy_statistics
+from steadyhand.data import (
+    Episodes,
+    Statistics,
+    inspect_episodes,
+    make_windows,
+    policy_statistics,
+)
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.evaluation.offline import HeldOut
 from steadyhand.export.graph import example_inputs, export_policy
@@ -285,3 +291,33 @@ def test_windows_cost_nothing_and_statistics_little() -> None:
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 6 * numbers.nbytes, f"{most / numbers.nbytes:.1f} times the numbers of a feature"
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.int8, np.bool_])
+def test_chunks_of_counts_do_not_wrap_round(config, kind) -> None:
+    """What lies below where the robot is now is a negative move, also of counts without a sign."""
+    random = np.random.default_rng(0)
+    if kind is np.bool_:
+        state = random.random((120, 2)) > 0.5
+    else:
+        bounds = np.iinfo(kind)
+        state = random.integers(bounds.min, bounds.max, (120, 2), dtype=kind, endpoint=True)
+    data = Episodes({"state": state, "action": state[::-1].copy()}, np.array([40, 80, 120]))
+    found = policy_of(config, data, relative=True).normaliser.statistics["action"]
+    exact = {key: data.read(key).astype(np.float64) for key in data.arrays}
+    expected = policy_of(config, replace(data, arrays=exact), relative=True)
+    assert found.agrees(replace(expected.normaliser.statistics["action"], rounding=None))
+    assert float(found.minimum.max()) < 0 < float(found.maximum.min())
+
+
+def test_counts_that_float64_cannot_tell_apart_are_said() -> None:
+    """Beyond 2^53 whole numbers are rounded where they are learned, as floating ones are."""
+    steps = np.arange(120)[:, None] % 40
+    data = Episodes({"near": steps, "far": steps + 2**61}, np.array([120]))
+    near, far = (Statistics.of(data.read(key)) for key in ("near", "far"))
+    assert (near.constant.item(), far.constant.item()) == (False, True)
+    assert not Statistics.of(1000 * steps + 2**61).constant.item()
+    said = [p.message for p in inspect_episodes(data) if p.kind == "rounding"]
+    assert len(said) == 1
+    assert said[0].startswith("'far' moves in columns 0 ")
+    assert said[0].endswith("record it less an offset.")

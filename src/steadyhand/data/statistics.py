@@ -79,10 +79,12 @@ class Statistics:
 def rounding_of(values: NDArray[Any]) -> float:
     """The range of one dimension's numbers that rounding alone could make.
 
-    They are as exact as the narrowest of their own kind and float32 that holds all of them.
+    They are as exact as the narrowest of their own kind and float32 that holds all of them; whole
+    numbers are exact, unless float64 is too coarse for their size.
     """
     if values.dtype.kind != "f":
-        return 0.0
+        largest = max(abs(int(values.min())), abs(int(values.max())))
+        return ROUNDINGS * float(np.finfo(np.float64).eps) * largest if largest > 2**53 else 0.0
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
     kind = narrow.dtype if np.array_equal(narrow, values) else values.dtype
@@ -137,12 +139,17 @@ def _relative_columns(
     owner = np.repeat(np.arange(len(episodes), dtype=np.int32), episodes.lengths)
     pair = (_columns(episodes.read(feature)) for feature in (spec.action, reference))
     for action, now in zip(*pair, strict=True):
-        rows = []
+        told, there, rows = _signed(action), _signed(now), []
         for offset in spec.chunking.action_offsets.tolist():
             meant = slice(max(offset, 0), len(owner) + min(offset, 0))
             asked = slice(max(-offset, 0), len(owner) - max(offset, 0))
-            rows.append((action[meant] - now[asked])[owner[meant] == owner[asked]])
+            rows.append((told[meant] - there[asked])[owner[meant] == owner[asked]])
         yield np.concatenate(rows), rounding_of(action) + rounding_of(now)
+
+
+def _signed(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers whose differences do not wrap round, as those of counts without a sign would."""
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
 def _assembled(columns: Iterable[tuple[NDArray[Any], float]], shape: tuple[int, ...]) -> Statistics:

@@ -28,13 +28,13 @@ def inspect(
     found = Statistics.of(values)
     assert found.rare_low is not None
     assert found.rare_high is not None
-    hidden = np.flatnonzero(found.constant & (found.maximum > found.minimum)).tolist()
+    hidden = np.flatnonzero(found.constant & (values.max(0) > values.min(0))).tolist()
     if hidden:
         told = [column_told(episodes, key, column) for column in hidden]
+        way = "in float64, or less an offset" if values.dtype.kind == "f" else "less an offset"
         message = (
             f"'{key}' moves in columns {', '.join(told)} by no more than its numbers are rounded "
-            "to; they are taken for constant. If that motion is meant, record it in float64, or "
-            "less an offset."
+            f"to; they are taken for constant. If that motion is meant, record it {way}."
         )
         yield Problem("rounding", None, file, message)
     range_ = found.high - found.low
