@@ -62,6 +62,12 @@ OUT = {
     "a small cloud by name": ("agent_pcd", some(20, 3), "a cloud of points"),
     "a cloud, turned": ("scene", some(3, 512), "a cloud of points"),
     "clouds of two cameras": ("scene", some(2, 256, 3), "a cloud of points"),
+    "colour, channels first": (
+        "front",
+        some(3, 84, 84, kind="uint8", high=255),
+        "its pictures have their channels first",
+    ),
+    "small colour, channels first": ("front", some(3, 24, 24), "have their channels first"),
     "very many numbers": ("scene", some(5000), "5000 numbers at each step"),
     "a volume": ("scene", some(20, 20, 20), "8000 numbers at each step"),
 }

@@ -60,6 +60,11 @@ def why_neither(key: str, array: LazyArray) -> str | None:
     wide = [size for size in shape if size != 1]
     if len(wide) >= 2 and prod(wide) >= SMALLEST_IMAGE**2 and _says_depth(key):
         return f"it is depth of shape {shape}, {NOT_YET}"
+    if len(shape) == 3 and shape[0] in (3, 4) and kind_of((*shape[1:], shape[0])) == "image":
+        return (
+            f"its pictures have their channels first, {shape}; store them as cameras give them, "
+            "(height, width, channels)"
+        )
     if len(wide) >= 2 and _is_cloud(key, wide):
         return (
             f"it is a cloud of points, {shape} at each step, {NOT_YET}; if its rows have an order, "
@@ -70,8 +75,7 @@ def why_neither(key: str, array: LazyArray) -> str | None:
         if dtype == np.uint8:
             return f"it is a picture of shape {shape}; gray ones are (height, width, 1)"
         return f"it is a map of {dtype}, {shape} at each step, as depth is, {NOT_YET}; {FLAT}"
-    turned = len(shape) == 3 and kind_of((*shape[1:], shape[0])) == "image"
-    if prod(shape) > MOST_NUMBERS and not turned:
+    if prod(shape) > MOST_NUMBERS:
         return (
             f"it has {prod(shape)} numbers at each step, and a state has at most {MOST_NUMBERS}; "
             "record what is to be seen of it as a feature of its own"
