@@ -149,7 +149,7 @@ def test_groups_in_a_demonstration_are_read_under_their_path(tmp_path) -> None:
         for key, factor in expected.items():
             np.testing.assert_array_equal(found.read(key), np.concatenate(state) * factor)
     with pytest.raises(
-        DataError, match=r"cannot be named '.*/joint_pos' in lerobot: that is a path"
+        DataError, match=r"cannot be named '.*/joint_pos' in lerobot: that is a path. Write .npz or"
     ):
         write_episodes(tmp_path / "a.lerobot", episodes.subset([0]))
 

@@ -265,6 +265,21 @@ def test_what_is_converted_is_the_same(format, maker, tmp_path) -> None:
         np.testing.assert_array_equal(there[:], array[:], err_msg=key)
 
 
+@pytest.mark.parametrize("format", ["lerobot", "zarr", "npz"])
+@pytest.mark.parametrize("kind", ["?", "i1", "u2", "u4", "u8", "i8", "f2", "f4", "f8"])
+def test_numbers_of_every_kind_are_converted(format, kind, tmp_path) -> None:
+    """In whichever order their bytes are, and however large."""
+    high = 2.0 if kind == "?" else 6e4 if kind == "f2" else 1.8e19 if kind == "u8" else 99.0
+    values = np.random.default_rng(0).uniform(0, high, (7, 2)).astype(kind)
+    swapped = values.astype(values.dtype.newbyteorder(">"))
+    episodes = Episodes({"state": values, "action": swapped}, np.array([4, 7]))
+    write_episodes(tmp_path / f"a.{format}", episodes)
+    found = open_episodes(tmp_path / f"a.{format}")
+    for key in ("state", "action"):
+        assert found.read(key).dtype.newbyteorder("=") == values.dtype
+        np.testing.assert_array_equal(found.read(key), values)
+
+
 def test_a_part_of_a_film_is_copied_whole(tmp_path) -> None:
     """Without its second episode, the v3.0 set still shares one file, copied byte for byte."""
     path = sets.lerobot_v3(tmp_path / "set")

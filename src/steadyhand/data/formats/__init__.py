@@ -155,8 +155,11 @@ def write_episodes(
         if key in adapter.RESERVED or ("/" in key and not adapter.PATHS) or not is_name(key):
             what = "a path" if "/" in key else "no name"
             what = "a name of the format itself" if key in adapter.RESERVED else what
+            way = (
+                "Write .npz or .zarr, or rename it" if is_name(key) and "/" in key else "Rename it"
+            )
             raise DataError(
-                f"A feature cannot be named '{key}' in {adapter.NAME}: that is {what}. Rename it."
+                f"A feature cannot be named '{key}' in {adapter.NAME}: that is {what}. {way}."
             )
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     try:

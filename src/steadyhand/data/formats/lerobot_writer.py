@@ -162,6 +162,8 @@ class _Tables:
         return values
 
     def _numbers(self, values: NDArray[Any]) -> Any:
+        # Arrow knows numbers in the machine's own order of bytes only.
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
         flat = self._arrow.array(values.reshape(-1))
         if values.ndim <= 2 and values[0].size == 1:
             return flat
