@@ -116,6 +116,22 @@ def test_after_offline_training_comes_the_judgement(film, tmp_path, capsys) -> N
     assert "cannot be told on one episode" in " ".join(capsys.readouterr().out.split())
 
 
+def test_one_episode_leaves_nothing_to_judge_on(tmp_path, capsys) -> None:
+    """And no share held out for validation would: the advice is one that can be followed."""
+    steps = np.random.default_rng(0).normal(size=(20, 2))
+    write_episodes(
+        tmp_path / "one.npz", Episodes({"state": steps, "action": steps}, np.array([20]))
+    )
+    words = [word for word in TINY if "encoder" not in word and "image-size" not in word]
+    out = tmp_path / "run"
+    assert main(["train", "state", f"--data={tmp_path / 'one.npz'}", f"--out={out}", *words]) == 0
+    assert "--data DEMONSTRATIONS" in " ".join(capsys.readouterr().err.split())
+    assert main(["evaluate", "--offline", str(out)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "record more episodes and train on those" in said
+    assert "--validation-share" not in said
+
+
 def test_evaluate_offline(run, film, tmp_path, capsys) -> None:
     found = answer(capsys, "evaluate", "--offline", run, "--samples", 2)
     assert found["episodes"] == len(found["held_out"]) == 1

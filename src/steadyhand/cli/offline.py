@@ -80,9 +80,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     episodes = opened(path, policy, skip=options.skip_broken_episodes)
     fresh, known = divide(episodes, origin, policy.spec)
     if not fresh:
+        way = "train with --validation-share above 0"
+        if len(episodes) == 1:
+            way = "record more episodes and train on those: one cannot be divided"
         raise DataError(
-            f"Every episode of {path} was trained on. Name other data with --data, or train with "
-            "--validation-share above 0."
+            f"Every episode of {path} was trained on. Name other data with --data, or {way}."
         )
     places = {episodes.number(place): place for place in fresh}
     wrong = [number for number in options.chart if number not in places]
