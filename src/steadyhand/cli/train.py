@@ -183,6 +183,7 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
 
         from steadyhand.policy.device import choose_device
         from steadyhand.training.checkpoint import Run, find_policy
+        from steadyhand.training.room import check_batch
         from steadyhand.training.trackers import summary_writer
         from steadyhand.training.train import build_policy, plan, train
 
@@ -198,8 +199,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     task = make_task(config.task) if config.task else None
 
     def check(config: TrainConfig, few: Episodes) -> None:
+        policy = build_policy(config, few)
+        check_batch(policy, config)
         if task is not None:
-            check_task(task, build_policy(config, few).spec)
+            check_task(task, policy.spec)
 
     config, episodes = demonstrations(config, out, check)
     tell_left_out(episodes)
