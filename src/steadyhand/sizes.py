@@ -34,6 +34,8 @@ LARGEST = {
     "Shortcut.levels": 16,
 }
 """By field; by class and field where a name has several meanings."""
+LARGEST_NUMBER = 1e6
+"""In units of normalised actions, which are of size one."""
 MOST_LEVELS = 16
 """Of a network that halves its input at each."""
 MOST_FEATURES = 256

@@ -16,7 +16,7 @@ import pytest
 from case import outside
 
 HERE = Path(__file__).parent
-FEWEST = {"arrays": 400, "lerobot": 100, "policies": 100}
+FEWEST = {"arrays": 400, "lerobot": 100, "policies": 200}
 """Cases of each family, at least."""
 
 

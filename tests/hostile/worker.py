@@ -31,7 +31,11 @@ READ_WHOLE = 1 << 26
 """Pictures of so many bytes are read all at once, others one an episode."""
 LIBRARIES = {
     "data": ["zarr", "numcodecs", "h5py", "pyarrow.parquet", "av", "PIL.Image", "steadyhand.data"],
-    "policies": ["torch", "transformers", "steadyhand.nets.backbone", "steadyhand.policy.storage"],
+    "policies": [
+        *("torch", "torch.fx.experimental.symbolic_shapes", "transformers.modeling_utils"),
+        *("transformers.models.vit.modeling_vit", "transformers.models.auto.modeling_auto"),
+        *("steadyhand.nets.backbone", "steadyhand.policy.storage"),
+    ],
 }
 
 

@@ -333,3 +333,10 @@ def test_a_picture_that_patches_do_not_fill(backbone, squares, seeing) -> None:
     parts = replace(seeing.policy, encoder=ImageEncoderConfig(network=network, crop=0.8))
     with pytest.raises(ConfigurationError, match="patches of 14×14, and pictures are 45×45"):
         build_policy(replace(seeing, policy=parts), squares)
+
+
+@pytest.mark.parametrize("size", [(7, 7), (32, 33), (96, 65), (37, 128)])
+@pytest.mark.parametrize("blocks", [(1,), (1, 1, 1), (1, 2, 1, 1)])
+def test_the_size_of_a_map_is_known_without_looking(size, blocks) -> None:
+    network = ResNetConfig(width=4, blocks=blocks).build(3, size)
+    assert network.map_size(size) == tuple(network(torch.zeros(1, 3, *size)).shape[-2:])

@@ -9,6 +9,7 @@ import numpy as np
 
 from steadyhand.diffusion.process import Array, prediction_target
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import LARGEST_NUMBER
 from steadyhand.values import checked
 
 
@@ -70,8 +71,11 @@ class MIP:
 
     def __post_init__(self) -> None:
         for name in ("noise", "correction_weight"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be above 0.")
+            value = getattr(self, name)
+            if not 0 < value <= LARGEST_NUMBER:
+                raise ConfigurationError(
+                    f"{name} is {value}; it must be above 0, and at most {LARGEST_NUMBER:g}."
+                )
 
     @property
     def train_steps(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import check_sizes
+from steadyhand.sizes import LARGEST_NUMBER, check_sizes
 from steadyhand.values import checked
 
 if TYPE_CHECKING:
@@ -180,5 +180,7 @@ class Bins:
 
 
 def _require_positive(value: float, name: str) -> None:
-    if not 0 < value < float("inf"):
-        raise ConfigurationError(f"{name} is {value}; it must be above 0.")
+    if not 0 < value <= LARGEST_NUMBER:
+        raise ConfigurationError(
+            f"{name} is {value}; it must be above 0, and at most {LARGEST_NUMBER:g}."
+        )

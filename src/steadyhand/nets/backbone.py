@@ -5,15 +5,16 @@ alone: loading one fetches nothing and runs no code of its author's.
 """
 
 import inspect
+from itertools import chain
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.architecture import TOKENS, offline, read_architecture, transformers_library
-from steadyhand.nets.vision import answer_shape
 
 
 class Backbone(nn.Module):
@@ -60,12 +61,22 @@ class Backbone(nn.Module):
         self.register_buffer("offset", _channels(offset), persistent=False)
         self._grid = _grid(kind, config.patch_size, size) if kind in TOKENS else None
         try:
-            seen = answer_shape(self, (2, 3, *size))
+            seen = self._answer_shape((2, 3, *size))
         except (ValueError, RuntimeError) as error:
             raise ConfigurationError(
                 f"{kind} does not take pictures of {size[0]}×{size[1]} ({error})."
             ) from error
-        self.features = seen[1]
+        self.features, self._map = seen[1], (seen[2], seen[3])
+
+    def map_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of the map of pictures of the size that it was built for."""
+        return self._map
+
+    def _answer_shape(self, shape: tuple[int, ...]) -> torch.Size:
+        """The shape of what it makes of pictures of that shape, known without computing it."""
+        held = chain(self.named_parameters(), self.named_buffers())
+        meta = {name: values.detach().to("meta") for name, values in held}
+        return functional_call(self, meta, torch.empty(shape, device="meta")).shape
 
     def load_pretrained(self, source: str) -> None:
         """Take the weights of a model in a folder or on the hub; safetensors only."""

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.nets.vision import SpatialSoftmax, answer_shape
+from steadyhand.nets.vision import SpatialSoftmax
 from steadyhand.spec import Feature, PolicySpec
 
 SMALLEST_MAP = 4
@@ -114,9 +114,13 @@ class ImageEncoder(nn.Module):
         ]
 
 
+@torch.no_grad()
 def _check_map(trunk: nn.Module, channels: int, size: tuple[int, int]) -> None:
     """Raise `ConfigurationError` where so little is left of a picture that nothing has a place."""
-    rows, columns = answer_shape(trunk, (2, channels, *size))[-2:]
+    if hasattr(trunk, "map_size"):
+        rows, columns = trunk.map_size(size)  # type: ignore[operator]
+    else:  # a user's own
+        rows, columns = trunk(torch.zeros(1, channels, *size)).shape[-2:]
     if rows * columns < SMALLEST_MAP:
         raise ConfigurationError(
             f"The network makes a map of {rows}×{columns} of pictures of {size[0]}×{size[1]}, in "

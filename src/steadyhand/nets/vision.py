@@ -6,12 +6,10 @@ global pooling, so that where a thing is survives.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
 CHANNELS_A_GROUP = 16
 
@@ -61,10 +59,15 @@ class ResNet(nn.Module):
                 layers.append(ResidualBlock(inputs, width << level, stride))
                 inputs = width << level
         self.layers = nn.Sequential(*layers)
-        self.features = inputs
+        self.features, self._levels = inputs, len(blocks)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def map_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of the map of pictures of that size: each halving rounds up."""
+        shrink = 2 << self._levels
+        return -(-size[0] // shrink), -(-size[1] // shrink)
 
     def forward(
         self, pictures: Float[Tensor, "batch channels height width"]
@@ -93,10 +96,3 @@ class SpatialSoftmax(nn.Module):
         down = torch.linspace(-1, 1, rows, device=x.device)
         places = ((weights.sum(2) * across).sum(-1), (weights.sum(3) * down).sum(-1))
         return torch.stack(places, -1).flatten(1)
-
-
-def answer_shape(network: nn.Module, shape: tuple[int, ...]) -> torch.Size:
-    """The shape of what a network makes of pictures of that shape, known without computing it."""
-    held = chain(network.named_parameters(), network.named_buffers())
-    meta = {name: values.detach().to("meta") for name, values in held}
-    return functional_call(network, meta, torch.empty(shape, device="meta")).shape

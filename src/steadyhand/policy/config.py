@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +16,7 @@ from steadyhand.diffusion.spacing import SPACINGS
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.nets.config import ImageEncoderConfig, StateEncoderConfig
 from steadyhand.nets.denoisers import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
-from steadyhand.sizes import check_sizes
+from steadyhand.sizes import LARGEST_NUMBER, check_sizes
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
@@ -64,11 +63,14 @@ class SamplerConfig:
                 f"eta is {self.eta}, but only solver 'ddim' has one, not '{self.solver}'. "
                 "Leave it at 0, or use 'ddim'."
             )
-        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
-            raise ConfigurationError(f"temperature is {self.temperature}; it must be 0 or above.")
-        if isinstance(self.clip, int | float) and not 0 < self.clip < math.inf:
+        if not 0 <= self.temperature <= LARGEST_NUMBER:
             raise ConfigurationError(
-                f"clip is {self.clip}; it must be positive, 'recorded', or None."
+                f"temperature is {self.temperature}; it must be in 0…{LARGEST_NUMBER:g}."
+            )
+        if isinstance(self.clip, int | float) and not 0 < self.clip <= LARGEST_NUMBER:
+            raise ConfigurationError(
+                f"clip is {self.clip}; it must be positive, at most {LARGEST_NUMBER:g}, 'recorded', "
+                "or None."
             )
 
     def build(

@@ -23,6 +23,8 @@ from steadyhand.errors import CheckpointError, ConfigurationError, MissingExtraE
 
 MOST_TENSORS = 20_000
 """Of a network; the largest that are known have some thousands."""
+LARGEST_HEADER = 8 << 20
+"""Bytes in which so many are described."""
 FLOATING = ("F64", "F32", "F16", "BF16")
 KINDS = {**dict.fromkeys(FLOATING, "numbers"), "I64": "int64", "I32": "int32", "BOOL": "bool"}
 """What a tensor holds, by the name that its file gives it."""
@@ -35,6 +37,9 @@ def read_header(path: Path) -> Header:
     """The tensors of a safetensors file, none of them read. Raises `CheckpointError`."""
     with _explained(path):
         regular(inside(path.parent, path.name))
+        with path.open("rb") as raw:
+            if (length := int.from_bytes(raw.read(8), "little")) > LARGEST_HEADER:
+                raise ValueError(f"its header would have {length} bytes")
         with safe_open(path, "pt") as file:
             names = list(file.keys())
             if len(names) > MOST_TENSORS:
