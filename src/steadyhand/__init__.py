@@ -67,7 +67,13 @@ __all__ = sorted(_WHERE)  # pyright: ignore[reportUnsupportedDunderAll]
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"steadyhand has no '{name}'; it has: {', '.join(__all__)}")
-    return getattr(import_module(f"steadyhand.{_WHERE[name]}"), name)
+    try:
+        return getattr(import_module(f"steadyhand.{_WHERE[name]}"), name)
+    except ModuleNotFoundError as error:
+        from steadyhand.errors import missing_extra
+
+        missing = missing_extra(error)
+        raise error if missing is None else missing from error
 
 
 def __dir__() -> list[str]:

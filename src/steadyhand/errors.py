@@ -82,6 +82,29 @@ class MissingExtraError(SteadyhandError, ImportError):
         )
 
 
+EXTRAS = {
+    "torch": "train",
+    "jaxtyping": "train",
+    "safetensors": "train",
+    "tensorboard": "train",
+    "zarr": "data",
+    "numcodecs": "data",
+    "pyarrow": "data",
+    "h5py": "data",
+    "PIL": "data",
+    "transformers": "backbones",
+    "gym_pusht": "pusht",
+    "av": "data",
+}
+"""What brings each package that not everybody needs."""
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """What to install for what could not be imported; None where no extra brings it."""
+    package = (error.name or "").partition(".")[0]
+    return MissingExtraError(package, EXTRAS[package]) if package in EXTRAS else None
+
+
 def plain(text: str) -> str:
     """A text that a terminal shows as it is: what would steer it is written out, as \\x1b."""
     shown = (

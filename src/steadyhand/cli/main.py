@@ -14,9 +14,9 @@ from typing import Any
 
 from steadyhand.errors import (
     ConfigurationError,
-    MissingExtraError,
     SteadyhandError,
     UsageError,
+    missing_extra,
     unknown,
 )
 
@@ -30,20 +30,6 @@ VERBS = {
     "compare": "compare policies on the same initial states",
     "convert": "write demonstrations in another format",
     "inspect": "say what a data set or a policy holds, and what is wrong with it",
-}
-
-EXTRAS = {
-    "torch": "train",
-    "safetensors": "train",
-    "tensorboard": "train",
-    "zarr": "data",
-    "numcodecs": "data",
-    "pyarrow": "data",
-    "h5py": "data",
-    "PIL": "data",
-    "transformers": "backbones",
-    "gym_pusht": "pusht",
-    "av": "data",
 }
 
 SMALLER = {
@@ -82,10 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SteadyhandError as error:
         return _fail(error, as_json)
     except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        if package not in EXTRAS:
+        if (missing := missing_extra(error)) is None:
             raise
-        return _fail(MissingExtraError(package, EXTRAS[package]), as_json)
+        return _fail(missing, as_json)
     except (MemoryError, OverflowError, RecursionError, RuntimeError, ValueError) as error:
         message = _too_large(error, " ".join(w for w in arguments if w in {*VERBS, "--offline"}))
         if message is None:
