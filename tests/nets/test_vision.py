@@ -340,3 +340,27 @@ def test_a_picture_that_patches_do_not_fill(backbone, squares, seeing) -> None:
 def test_the_size_of_a_map_is_known_without_looking(size, blocks) -> None:
     network = ResNetConfig(width=4, blocks=blocks).build(3, size)
     assert network.map_size(size) == tuple(network(torch.zeros(1, 3, *size)).shape[-2:])
+
+
+def test_a_resumed_run_needs_no_backbone_from_elsewhere(
+    backbone, squares, seeing, tmp_path
+) -> None:
+    """Its checkpoint holds all of it; without one, nothing is fetched for what its file names."""
+    from steadyhand.training.checkpoint import Run
+    from steadyhand.training.train import rebuild_policy
+
+    network = BackboneConfig(source=str(backbone))
+    parts = replace(seeing.policy, encoder=ImageEncoderConfig(network=network, crop=0.5))
+    config = replace(seeing, policy=parts, steps=2, checkpoint_every=2)
+    for _ in train(build_policy(config, squares), squares, config, out=tmp_path / "r"):
+        pass
+    moved = backbone.rename(backbone.with_name("moved"))
+    try:
+        made = rebuild_policy(Run(tmp_path / "r"), config, squares)
+    finally:
+        moved.rename(backbone)
+    assert made.encoder.networks[0][0].features == 16
+    away = replace(network, source="somebody/model")
+    parts = replace(parts, encoder=replace(parts.encoder, network=away))
+    with pytest.raises(ConfigurationError, match="no vision backbone 'somebody/model'"):
+        rebuild_policy(Run(tmp_path / "new"), replace(config, policy=parts), squares)

@@ -149,3 +149,18 @@ def test_a_lock_never_empties_what_it_points_to(run, tmp_path) -> None:
     with pytest.raises(CheckpointError):
         Run(run).lock()
     assert (tmp_path / "thesis").read_text() == "precious"
+
+
+def test_inspect_shows_what_a_card_means(run, capsys) -> None:
+    """What a card leaves out has its usual value; the card of an empty object is refused."""
+    from steadyhand.cli.main import main
+
+    card = json.loads((run / "last" / "policy.json").read_text())
+    del card["spec"]["chunking"]["past_rows"]
+    (run / "last" / "policy.json").write_text(json.dumps(card))
+    assert main(["inspect", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["spec"]["chunking"]["past_rows"] == 0
+    for spec in ({}, [], {"observations": 3}):
+        (run / "last" / "policy.json").write_text(json.dumps({**card, "spec": spec}))
+        assert main(["inspect", str(run), "--json"]) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["kind"] == "checkpoint"

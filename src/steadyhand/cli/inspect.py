@@ -106,17 +106,19 @@ def _write(report: Path | None, make: Callable[[], str]) -> str | None:
 
 def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
     from steadyhand.cli.screen import results, show
+    from steadyhand.policy.card import FORMAT, read_card, read_config, read_spec
     from steadyhand.policy.codec import encode
-    from steadyhand.policy.storage import FORMAT, load_policy, read_card, read_provenance
+    from steadyhand.policy.storage import load_policy, read_provenance
     from steadyhand.training.checkpoint import find_policy
 
     folder = find_policy(path)
     card, origin = read_card(folder), read_provenance(folder)
     problems: list[dict[str, Any]] = []
-    parameters = None
+    parameters, config = None, {}
     if card["config"] is not None:
         parameters = sum(p.numel() for p in load_policy(folder).parameters())
-    spec, config = card["spec"], card["config"] or {}
+        config = encode(read_config(folder, card))
+    spec = encode(read_spec(folder, card))
     parts = {key: value["type"] for key, value in config.items() if isinstance(value, dict)}
     count = "" if parameters is None else f", {parameters / 1e6:.1f} M parameters"
     show(
@@ -136,8 +138,8 @@ def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
             **{f["name"]: {"shape": f["shape"], "kind": f["kind"]} for f in spec["observations"]},
             spec["action"]["name"]: {"shape": spec["action"]["shape"], "kind": "action"},
         },
-        "spec": card["spec"],
-        "config": card["config"],
+        "spec": spec,
+        "config": config or None,
         "parameters": parameters,
         "provenance": encode(origin),
         "problems": problems,

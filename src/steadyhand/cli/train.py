@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from json import loads
 from pathlib import Path
 from shlex import quote
@@ -185,9 +186,10 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         from steadyhand.training.checkpoint import Run, find_policy
         from steadyhand.training.room import check_batch
         from steadyhand.training.trackers import summary_writer
-        from steadyhand.training.train import build_policy, plan, train
+        from steadyhand.training.train import build_policy, plan, rebuild_policy, train
 
     screen, run = console(), Run(out)
+    build = partial(rebuild_policy, run) if resume else build_policy
     # What can be refused is refused now, and not after the recording.
     summary_writer()
     choose_device(config.device)
@@ -199,18 +201,18 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
     task = make_task(config.task) if config.task else None
 
     def check(config: TrainConfig, few: Episodes) -> None:
-        policy = build_policy(config, few)
+        policy = build(config, few)
         check_batch(policy, config)
         if task is not None:
             check_task(task, policy.spec)
 
     config, episodes = demonstrations(config, out, check)
     tell_left_out(episodes)
-    policy = build_policy(config, episodes)
+    policy = build(config, episodes)
     skip = config.skip_broken_episodes
     sound = ready_frames(episodes, policy.spec.images, skip_broken=skip)
     if len(sound) < len(episodes):
-        episodes, policy = sound, build_policy(config, sound)
+        episodes, policy = sound, build(config, sound)
     warn_of_problems(episodes, policy.spec, policy.normaliser.normalisation)
     if task is not None:
         config = replace(config, task=task.name)

@@ -69,8 +69,8 @@ class SamplerConfig:
             )
         if isinstance(self.clip, int | float) and not 0 < self.clip <= LARGEST_NUMBER:
             raise ConfigurationError(
-                f"clip is {self.clip}; it must be positive, at most {LARGEST_NUMBER:g}, 'recorded', "
-                "or None."
+                f"clip is {self.clip}; it must be above 0 and at most {LARGEST_NUMBER:g}, "
+                "'recorded', or None."
             )
 
     def build(

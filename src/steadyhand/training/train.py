@@ -7,6 +7,7 @@ that was never interrupted, on the same device, in the same precision and on as 
 import time
 import warnings
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import IO
@@ -16,9 +17,12 @@ from torch import Tensor
 
 from steadyhand.data import Episodes, policy_statistics
 from steadyhand.errors import ConfigurationError, UsageError
+from steadyhand.nets.architecture import offline
 from steadyhand.nets.backbone import Backbone
+from steadyhand.nets.config import BackboneConfig
 from steadyhand.policy.device import choose_device, choose_precision, fastest_threads, on_threads
 from steadyhand.policy.policy import Policy, require_policy
+from steadyhand.policy.storage import read_config
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.features import specification
@@ -39,16 +43,36 @@ def build_policy(config: TrainConfig, episodes: Episodes) -> Policy:
 
     Raises `ConfigurationError` for features that were not recorded or parts that do not fit.
     """
+    return _built(config, episodes, fetch=True)
+
+
+def rebuild_policy(run: Run, config: TrainConfig, episodes: Episodes) -> Policy:
+    """The policy that `run` goes on with, its weights still to be restored.
+
+    What it is made of is in its newest checkpoint. Nothing is fetched: a run's own file may not
+    name a place on the network.
+    """
+    step = run.resume_step()
+    parts = config.policy if step is None else read_config(run.folder(step))
+    return _built(replace(config, policy=parts), episodes, fetch=False)
+
+
+def _built(config: TrainConfig, episodes: Episodes, *, fetch: bool) -> Policy:
     _check_kinds(config, episodes)
     training, _ = shares(config, episodes)
     spec = specification(config, training)
-    with torch.random.fork_rng(devices=[]), room_for_weights():
-        torch.manual_seed(config.seed)
-        parts = replace(config.policy, encoder=config.policy.encoder.settled())
-        policy = parts.build(spec, policy_statistics(training, spec))
-    for module in policy.encoder.modules():
-        if isinstance(module, Backbone) and config.teacher is None:
-            module.load_pretrained(parts.encoder.network.source)  # type: ignore[union-attr]
+    network = getattr(config.policy.encoder, "network", None)
+    backbone = network if isinstance(network, BackboneConfig) else None
+    online = nullcontext() if fetch or backbone is None else offline()
+    with online:
+        with torch.random.fork_rng(devices=[]), room_for_weights():
+            torch.manual_seed(config.seed)
+            parts = replace(config.policy, encoder=config.policy.encoder.settled())
+            policy = parts.build(spec, policy_statistics(training, spec))
+        if backbone and config.teacher is None and (fetch or not backbone.architecture):
+            for module in policy.encoder.modules():
+                if isinstance(module, Backbone):
+                    module.load_pretrained(backbone.source)
     return policy
 
 
