@@ -67,3 +67,9 @@ def test_no_frame_within_half_a_step_is_damage(filmed) -> None:
     file = filmed([0, 10, 36, 40, 50])
     with pytest.raises(DataError, match="no whole frame for step 2"):
         shown(file, steps=5)
+
+
+def test_a_film_that_is_slower_than_the_robot_is_not_copied_again(filmed) -> None:
+    file = filmed(range(0, 200, 20))
+    with pytest.raises(DataError, match=r"step 1: it has about 5\.5 a second for 10\. Leave"):
+        shown(file, steps=5)

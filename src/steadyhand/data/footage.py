@@ -91,22 +91,29 @@ class Clip:
                 here = (seconds * self.rate_hz, frame)
                 while here[0] >= expected - EARLY:
                     nearest = min(before, here, key=lambda shown: abs(shown[0] - expected))
-                    yield expected, self._picture(expected, *nearest)
+                    yield expected, self._picture(stream, expected, *nearest)
                     expected += 1
                     if expected == high:
                         return
                 before = here
-            yield expected, self._picture(expected, *before)
+            yield expected, self._picture(stream, expected, *before)
             if expected + 1 < high:
-                raise self.damaged(f"it has no whole frame for step {expected + 1}")
+                raise self._without(stream, expected + 1)
 
-    def _picture(self, step: int, shown: float, frame: Any) -> NDArray[np.uint8]:
+    def _picture(self, stream: Any, step: int, shown: float, frame: Any) -> NDArray[np.uint8]:
         if abs(shown - step) > 0.5 or frame.is_corrupt:
-            raise self.damaged(f"it has no whole frame for step {step}")
+            raise self._without(stream, step)
         self.require_size(frame)
         if measured(frame.format.name):
             raise self.damaged(f"it is depth or another measure, in {frame.format.name}", LEAVE)
         return frame.to_ndarray(format="rgb24")
+
+    def _without(self, stream: Any, step: int) -> DataError:
+        """What to say where there is no frame for a step: copying again makes no more of them."""
+        why, rate = f"it has no whole frame for step {step}", float(stream.average_rate or 0)
+        if not 0 < rate < 0.99 * self.rate_hz:
+            return self.damaged(why)
+        return self.damaged(f"{why}: it has about {rate:.2g} a second for {self.rate_hz:g}", LEAVE)
 
     def require_size(self, shown: Any) -> None:
         """Raise `DataError` where a frame, or all of them, are not of the size declared."""
