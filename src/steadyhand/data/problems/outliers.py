@@ -31,7 +31,7 @@ def inspect(
     hidden = np.flatnonzero(found.constant & (values.max(0) > values.min(0))).tolist()
     if hidden:
         told = [column_told(episodes, key, column) for column in hidden]
-        way = "in float64, or less an offset" if values.dtype.kind == "f" else "less an offset"
+        way = "in float64, or less an offset" if values.dtype.itemsize < 8 else "less an offset"
         message = (
             f"'{key}' moves in columns {', '.join(told)} by no more than its numbers are rounded "
             f"to; they are taken for constant. If that motion is meant, record it {way}."
