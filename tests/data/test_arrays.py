@@ -187,6 +187,29 @@ def test_hdf5_reads_no_other_file(how, tmp_path) -> None:
     assert open_episodes(path, skip_broken_episodes=True).numbers == (1, 2)
 
 
+def test_links_inside_an_hdf5_file_are_followed_to_their_end(tmp_path) -> None:
+    """Also to links, and through groups; not in circles, nor out of the file by one more step."""
+    path = sets.robomimic(tmp_path / "demos.hdf5")
+    links = {"once": "actions", "twice": "./once", "circle": "round", "round": "circle"}
+    with h5py.File(path, "a") as file:
+        file["all"] = h5py.SoftLink("/data")
+        for number in range(3):
+            demo = file[f"data/demo_{number}"]
+            for name, target in links.items():
+                demo[name] = h5py.SoftLink(target)
+            demo["through"] = h5py.SoftLink(f"/all/demo_{number}/twice")
+            demo["beyond"] = h5py.SoftLink("once/x")
+            demo["outside"] = h5py.ExternalLink("other.h5", "x")
+            demo["out"] = h5py.SoftLink("outside")
+    episodes = open_episodes(path)
+    for name in ("once", "twice", "through"):
+        np.testing.assert_array_equal(episodes.read(name), episodes.read("action"))
+    whys = {"circle": "circle", "round": "circle", "beyond": "not in the file"}
+    whys |= {"outside": "another file", "out": "another file"}
+    assert episodes.left_out.keys() == whys.keys()
+    assert all(why in episodes.left_out[name] for name, why in whys.items())
+
+
 def test_an_npz_that_says_more_than_it_holds(tmp_path) -> None:
     """The header is held against the member's size, and nothing is made room for before."""
     header = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 2)}

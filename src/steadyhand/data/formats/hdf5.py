@@ -26,6 +26,8 @@ FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 6: "scaleoffset"
 PLUGINS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd"}
 PLUGINS |= {32019: "jpeg", 32026: "blosc2", 32028: "bzip3", 307: "bzip2"}
 DEPTH = 12
+LINKS = 8
+"""Links to links that are followed."""
 LONGEST_TEXT = 1 << 24
 """Characters of an attribute."""
 
@@ -44,21 +46,25 @@ def child(library: Any, parent: Any, name: str) -> Any:
 
     Raises `KeyError` where there is nothing, `ValueError` where it lies elsewhere.
     """
-    link = parent.get(name, getlink=True)
-    if isinstance(link, library.SoftLink):
-        start = "" if link.path.startswith("/") else parent.name
-        here: Any = parent.file
-        for part in f"{start}/{link.path}".split("/"):
-            if part in ("", "."):
-                continue
-            way = here.get(part, getlink=True) if isinstance(here, library.Group) else None
-            if not isinstance(way, library.HardLink):
-                raise ValueError(f"it is a link to {link.path[:60]!a}, which is not in the file")
+    here, parts, links = parent, [name], []
+    while parts:
+        part = parts.pop(0)
+        if part in ("", "."):
+            continue
+        link = here.get(part, getlink=True) if isinstance(here, library.Group) else None
+        if isinstance(link, library.SoftLink):
+            links.append(link.path)
+            if len(links) > LINKS:
+                raise ValueError("it is a link to a link, and so on, or in a circle")
+            here = here.file if link.path.startswith("/") else here
+            parts = [*link.path.split("/"), *parts]
+        elif link is None and links:
+            raise ValueError(f"it is a link to {links[0][:60]!a}, which is not in the file")
+        elif link is not None and not isinstance(link, library.HardLink):
+            raise ValueError("it is a link to another file, and nothing outside is read")
+        else:
             here = here[part]
-        return here
-    if not isinstance(link, library.HardLink):
-        raise ValueError("it is a link to another file, and nothing outside is read")
-    return parent[name]
+    return here
 
 
 def arrays_in(library: Any, group: Any, size: int) -> dict[str, Found | str]:
