@@ -702,6 +702,34 @@ FAULTS = [
         "return values",
         "policy/test_normaliser.py -k wrap",
     ),
+    Fault(
+        "a network built beyond its weights",
+        "policy/weights.py",
+        "if min(number, numbers) < 0:",
+        "if min(number, numbers) < -(2**62):",
+        "policy/test_strangers.py -k no_network_is_built",
+    ),
+    Fault(
+        "a policy put aside and not looked for",
+        "policy/card.py",
+        "return aside(folder) if not folder.exists()",
+        "return aside(folder) if folder.exists()",
+        "policy/test_strangers.py -k every_moment",
+    ),
+    Fault(
+        "a map that rounds down",
+        "nets/vision.py",
+        "return -(-size[0] // shrink), -(-size[1] // shrink)",
+        "return size[0] // shrink, size[1] // shrink",
+        "nets/test_vision.py -k size_of_a_map",
+    ),
+    Fault(
+        "a setting of nobody's",
+        "nets/architecture.py",
+        "if key not in own:",
+        "if not key:",
+        "nets/test_strange_backbones.py -k list_is_refused",
+    ),
 ]
 
 

@@ -33,6 +33,8 @@ def rewrite(folder: Path, *place: str, value) -> None:
 
 DENOISERS = {
     "blocks": {"type": "MLPConfig", "width": 16, "blocks": 10**6},
+    "blocks as there may be": {"type": "MLPConfig", "width": 16, "blocks": 1000},
+    "layers as there may be": {"type": "DiTConfig", "width": 16, "heads": 2, "layers": 1000},
     "width": {"type": "MLPConfig", "width": 10**6, "blocks": 1},
     "widths": {"type": "UNetConfig", "widths": [8, 10**9]},
     "layers": {"type": "TransformerConfig", "width": 16, "layers": 10**6},
