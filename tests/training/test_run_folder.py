@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from steadyhand.data import open_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.policy import device
 from steadyhand.policy.storage import read_provenance
@@ -193,3 +194,13 @@ def test_more_threads_only_where_they_are_worth_it(monkeypatch, one, many, chose
 
     assert device.fastest_threads(step) == chosen
     assert on == [2]
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m.npz", "a\u3000b.npz", "a\nb.npz"])
+def test_a_run_goes_on_whatever_its_data_is_called(config, episodes, tmp_path, name) -> None:
+    """A wide space, as names in Japanese have, is no character that is printed either."""
+    write_episodes(tmp_path / name, episodes)
+    found = open_episodes(tmp_path / name)
+    go(config, found, tmp_path / "r", until=1)
+    run = go(Run(tmp_path / "r").read_config(), found, tmp_path / "r", resume=True)
+    assert run.read_config().data == tmp_path / name

@@ -6,6 +6,7 @@ the field's own type allows, so that reading a stranger's file is safe.
 
 import dataclasses
 import math
+import os
 import reprlib
 import types
 import typing
@@ -63,7 +64,7 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
         type(value) is type(option) and value == option for option in typing.get_args(kind)
     ):
         return value
-    if kind is Path and isinstance(value, str) and value.isprintable():
+    if kind is Path and isinstance(value, str) and _names_a_path(value):
         return Path(value)
     if kind is float and type(value) in (int, float) and math.isfinite(cast(float, value)):
         return float(cast(float, value))
@@ -78,6 +79,14 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
+
+
+def _names_a_path(text: str) -> bool:
+    """Whether some file could be called so, however odd its name."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(tag: Any) -> str:
