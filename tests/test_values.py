@@ -12,7 +12,7 @@ import torch
 import steadyhand as sh
 from steadyhand.data import split_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, SteadyhandError
-from steadyhand.runtime import RecedingHorizon
+from steadyhand.runtime import ChunkRequest, RecedingHorizon, run_loop
 from steadyhand.spec import Feature
 from steadyhand.tasks import Fork, PushT
 from steadyhand.values import LARGEST, positive, shown, whole
@@ -54,9 +54,9 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: sh.PolicySpec.select(RECORDED, observations="state"), "give a tuple of names"),
     (lambda: sh.PolicySpec.select(RECORDED, observations=[3]), "name is 3; it must be a text"),
     (lambda: sh.PolicySpec.select({"a": 3}, observations=["a"]), "The shape of 'a' is 3; it must"),
-    (lambda: sh.TrainConfig(image_size=96), "image_size is 96; it must be a tuple of whole numb"),
+    (lambda: sh.TrainConfig(image_size=96), "image_size is 96; it must be a tuple of whole num"),
     (lambda: sh.DDPM(train_steps="9"), "train_steps is '9'; it must be a whole number"),
-    (lambda: sh.TrainConfig(betas=(0.9,)), "betas is (0.9,); it must be a tuple of numbers"),
+    (lambda: sh.TrainConfig(betas=(0.9,)), "betas is (0.9,); it must be a tuple of 2 numbers"),
     (lambda: sh.TrainConfig(steps="3"), "steps is '3'; it must be a whole number"),
     (lambda: sh.TrainConfig(steps=1.5), "steps is 1.5; it must be a whole number"),
     (lambda: sh.TrainConfig(steps=True), "steps is True; it must be a whole number"),
@@ -67,6 +67,19 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: sh.recipe("fork", method=3), "method is 3; it must be a text or None"),
     (lambda: sh.Episodes([1], np.array([3])), "arrays is [1]; it maps names to arrays"),
     (lambda: sh.Episodes({"a": [1]}, np.array([1])), "'a' is a list; numpy arrays are taken here"),
+    # What is called, and what is returned.
+    (lambda: sh.evaluate(None, "fork", watch=True), "watch is True; it must be something to call"),
+    (lambda: sh.evaluate(None, "fork", controller=3), "controller is 3; it must be something to"),
+    (lambda: sh.evaluate(None, "fork", film=3), "film is 3; it must be whole numbers, as (3,)."),
+    (lambda: sh.evaluate(None, "fork", film="3"), "film is '3'; it must be whole numbers"),
+    (lambda: sh.load_policy("x", parts=3), "parts is 3; it must be something to call, a function"),
+    (lambda: run_loop(None, None, None, ticks=1, stop=True), "stop is True; it must be something"),
+    (
+        lambda: sh.train(None, None, sh.TrainConfig(), score=5),
+        "score is 5; it must be something to",
+    ),
+    (lambda: sh.load_policy("x", device="gpu"), "There is no device 'gpu'. Did you mean 'cpu'"),
+    (lambda: sh.load_policy("x", device=torch.device("cuda:99")), "Device 'cuda:99' is not availa"),
     # Paths, policies and tasks.
     (lambda: sh.open_episodes(3), "path is 3; it must be a text or a path"),
     (lambda: sh.open_episodes(None), "path is None; it must be a text or a path"),
@@ -165,3 +178,27 @@ def test_whole_and_positive_numbers() -> None:
     for value in (0, -1, True, float("nan"), float("inf"), 1j, "1", None):
         with pytest.raises(ConfigurationError, match=r"^x is .*positive and finite"):
             positive("x", value)
+
+
+def test_a_predictor_is_given_requests_in_a_list(policy) -> None:
+    request = ChunkRequest(observation={"state": np.zeros((2, 3), np.float32)})
+    for given in (None, "state", request, [{"state": np.zeros(3)}], {"state": np.zeros(3)}):
+        with pytest.raises(ConfigurationError, match="A predictor answers a list of requests, not"):
+            sh.TorchPredictor(policy).predict(given)
+
+
+@pytest.mark.parametrize("given", ["a", None, sh.evaluate])
+def test_what_a_score_is_not(config, episodes, policy, tmp_path, given) -> None:
+    config = replace(config, steps=1, checkpoint_every=1)
+    steps = sh.train(policy, episodes, config, out=tmp_path / "r", score=lambda policy: given)
+    with pytest.raises(ConfigurationError, match=r"score\(policy\) gave .* returns a number"):
+        list(steps)
+
+
+def test_what_is_written_beside_a_policy_and_what_parts_give(policy, tmp_path) -> None:
+    with pytest.raises(ConfigurationError, match=r"Write Provenance\(task='fork'\)"):
+        sh.save_policy(tmp_path / "a", policy, {"task": "fork"})  # type: ignore[arg-type]
+    sh.save_policy(tmp_path / "a", policy)
+    for given in (None, (policy.encoder,), (policy.encoder, 3)):
+        with pytest.raises(ConfigurationError, match="it returns two modules"):
+            sh.load_policy(tmp_path / "a", parts=lambda spec, given=given: given)

@@ -11,7 +11,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ PLAIN = {
     tuple[str, ...],
     tuple[int, ...],
     Iterable[str],
+    Sequence[int],
 }
 _REFUSED: Any = object()
 _NAME = re.compile(r"(?P<key>[^\[\]]{1,200})(\[(?P<start>[0-9]{0,9}):(?P<stop>[0-9]{0,9})\])?")
@@ -178,7 +179,15 @@ def _kinds(owner: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(owner)
     if isinstance(owner, type):
         return hints
-    return {name: kind for name, kind in hints.items() if set(_options(kind)) <= PLAIN}
+    return {name: kind for name, kind in hints.items() if all(map(_plain, _options(kind)))}
+
+
+def _plain(kind: Any) -> bool:
+    return kind in PLAIN or _calls(kind)
+
+
+def _calls(kind: Any) -> bool:
+    return typing.get_origin(kind) is Callable
 
 
 def _mismatch(
@@ -219,7 +228,7 @@ def taken(name: str, value: Any, kind: Any) -> Any:
     if type(value) is int and abs(value) > LARGEST:
         raise ConfigurationError(f"{name} is {shown(value)}; it must be below 2**63.")
     if isinstance(value, str) and any(
-        typing.get_origin(p) in (tuple, Iterable) for p in _options(kind)
+        typing.get_origin(p) is tuple or p == Iterable[str] for p in _options(kind)
     ):
         raise ConfigurationError(
             f"{name} is the text {shown(value)}; give a tuple of names, as ({shown(value)},)."
@@ -266,6 +275,11 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) is kind and math.isfinite(value)
     if kind == Iterable[str]:
         return isinstance(value, Iterable) and not isinstance(value, str)
+    if kind == Sequence[int]:
+        listed = isinstance(value, Sequence | np.ndarray)
+        return listed and all(isinstance(n, int | np.integer) for n in value)
+    if _calls(kind):
+        return callable(value)
     if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind)
@@ -287,6 +301,7 @@ def _word(kind: Any) -> str:
         float: "a number",
         bool: "True or False",
         Iterable[str]: "names",
+        Sequence[int]: "whole numbers, as (3,)",
         str: "a text",
         Path: "a path",
         types.NoneType: "None",
@@ -296,5 +311,8 @@ def _word(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         inner = [part for part in typing.get_args(kind) if part is not Ellipsis]
         names = {int: "whole numbers", float: "numbers", str: "names"}
-        return f"a tuple of {names.get(inner[0], 'values')}"
+        count = "" if Ellipsis in typing.get_args(kind) else f"{len(inner)} "
+        return f"a tuple of {count}{names.get(inner[0], 'values')}"
+    if _calls(kind):
+        return "something to call, a function or a class"
     return words.get(kind) or kind.__name__

@@ -249,7 +249,7 @@ def test_what_is_no_array_of_numbers(value, said) -> None:
 def test_what_is_no_chunk(chunk) -> None:
     controller = RecedingHorizon(clock_spec(Chunking()))
     controller.request(seen(0))
-    with pytest.raises(ConfigurationError, match="The predictor's answer"):
+    with pytest.raises(ConfigurationError, match=r"^chunk (is a|holds) .*taken here"):
         controller.accept(chunk)
 
 
@@ -298,3 +298,18 @@ def test_a_policy_spec_with_a_history_or_chunk_that_no_memory_holds() -> None:
             Chunking(**{name: 10**9})
     with pytest.raises(ConfigurationError, match="does not name a feature"):
         PolicySpec.select({"a": (3,), "action": (1,)}, observations=[f"a[0:{'9' * 5000}]"])
+
+
+@pytest.mark.parametrize("answer", [None, 5, [], {}, np.zeros((0, 16, 1)), np.zeros((2, 16, 1))])
+def test_a_predictor_answers_each_request(answer) -> None:
+    spec = clock_spec(Chunking())
+    predictor = SimpleNamespace(spec=spec, predict=lambda requests: answer)
+    robot = SimpleNamespace(observe=lambda: seen(0), act=lambda action: None)
+    with pytest.raises(ConfigurationError, match="The predictor answered a request with"):
+        run_loop(robot, predictor, RecedingHorizon(spec), ticks=1)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300, 10.0**308])
+def test_a_reading_that_float32_does_not_hold_is_refused(value) -> None:
+    with pytest.raises(NotFiniteError, match="is not a finite number of float32"):
+        RecedingHorizon(clock_spec(Chunking())).request({"time": np.array([value])})

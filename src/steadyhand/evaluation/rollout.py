@@ -18,6 +18,7 @@ from steadyhand.runtime import (
     Predictor,
     RecedingHorizon,
 )
+from steadyhand.runtime.predictor import answers
 from steadyhand.tasks import Scores, Task
 from steadyhand.tasks.task import stepped, world_of
 from steadyhand.values import checked, whole
@@ -82,7 +83,7 @@ def rollout(
     while active:
         asking = [(lane, request) for lane in active if (request := lane.request()) is not None]
         if asking:
-            chunks = predictor.predict([request for _, request in asking])
+            chunks = answers(predictor, [request for _, request in asking])
             for (lane, _), chunk in zip(asking, chunks, strict=True):
                 lane.accept(chunk)
         for lane in list(active):

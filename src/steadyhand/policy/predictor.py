@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
 from steadyhand.spec import PolicySpec
-from steadyhand.values import named, whole
+from steadyhand.values import named, shown, whole
 
 EVALUATION_BATCH = 64
 """Every network answers each row of so many alike; of 50, the last rows have other last bits."""
@@ -54,6 +55,12 @@ class TorchPredictor:
 
         They are float32, or float64 where the robot's numbers lie far from zero for their range.
         """
+        listed = isinstance(requests, Sequence)
+        if not listed or not all(isinstance(request, ChunkRequest) for request in requests):
+            raise ConfigurationError(
+                f"A predictor answers a list of requests, not {shown(requests)}: "
+                "predict([controller.request(observation)])."
+            )
         parts = [self._predict(part) for part in _portions(requests, self.batch)]
         return np.concatenate(parts) if parts else np.zeros((0, *self.spec.chunk_shape), np.float32)
 

@@ -34,6 +34,7 @@ from steadyhand.policy.card import (
 )
 from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.policy.weights import (
@@ -44,10 +45,10 @@ from steadyhand.policy.weights import (
     read_tensors,
 )
 from steadyhand.spec import PolicySpec
-from steadyhand.values import checked
+from steadyhand.values import checked, shown, taken
 
 KNOWN_FILES = {"policy.json", "policy.safetensors", "train_state.safetensors"}
-DETAILS = {"trained_on": tuple[int, ...], "validation_loss": float, "figure": float}
+DETAILS = {"trained_on": tuple[int, ...], "validation_loss": float, "score": float}
 """Kinds of those details of a provenance that are read again."""
 
 
@@ -80,6 +81,7 @@ def save_policy(
     cannot be written.
     """
     require_policy("A policy's folder", policy)
+    provenance = taken("provenance", provenance, Provenance | None)
     if not overwrite and (whole(Path(folder)) / CARD).exists():
         raise CheckpointError(
             f"{folder} holds a policy already, and is left as it is. Name a new folder, or pass "
@@ -175,8 +177,10 @@ def load_policy(
     `sampler` replaces the one it was trained with; `parts` gives (encoder, sampler) for a policy
     made of a user's own. A stranger's is safe to load: it runs no code, fetches nothing, and its
     description is held against its weights before it is built. Raises `CheckpointError` for a
-    folder that holds no policy, or one that is damaged or of another version.
+    folder that holds no policy, or one that is damaged or of another version, and `DeviceError` for
+    a device that is not there.
     """
+    device = choose_device(str(device))
     folder = policy_folder(Path(folder)) or Path(folder)
     card = read_card(folder)
     spec, statistics = read_spec(folder, card), read_statistics(folder, card)
@@ -185,7 +189,13 @@ def load_policy(
     if parts is not None:
         with built_for(header, folder):
             Normaliser(spec.features, statistics, card["normalisation"])
-        encoder, module = parts(spec)
+        made: Any = parts(spec)
+        two = isinstance(made, tuple | list) and len(made) == 2
+        if not two or not all(isinstance(part, nn.Module) for part in made):
+            raise ConfigurationError(
+                f"`parts` gave {shown(made)}; it returns two modules: (encoder, sampler)."
+            )
+        encoder, module = made
         normaliser = Normaliser(spec.features, statistics, card["normalisation"])
         if sampler is not None:
             module = _resampled(module, sampler, normaliser.reach(spec.action.name))

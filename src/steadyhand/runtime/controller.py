@@ -17,6 +17,9 @@ from steadyhand.spec import LAST_ACTION, PolicySpec, check_mapping
 from steadyhand.values import check_array, named
 from steadyhand.values import seed as a_seed
 
+LARGEST = np.finfo(np.float32).max
+"""Policies compute in float32, where a larger number is infinite."""
+
 
 class ChunkController(Protocol):
     """One tick is: `request` with what is seen, `accept` if it asked, then `action`."""
@@ -96,16 +99,16 @@ class RecedingHorizon:
         for feature in self.spec.observations:
             seen = observation[feature.key]
             seen = seen if feature.columns == slice(None) else seen[feature.columns]
-            if not np.all(np.isfinite(seen)):
+            if not np.all(np.abs(seen) <= LARGEST):
                 raise NotFiniteError(
-                    f"Observation '{feature.name}' is not a finite number: {seen}. No action "
-                    "follows from it; mend the sensor or what reads it."
+                    f"Observation '{feature.name}' is not a finite number of float32: {seen}. No "
+                    "action follows from it; mend the sensor or what reads it."
                 )
         return {key: np.array(observation[key]) for key in self._keys}
 
     def accept(self, chunk: NDArray[np.floating]) -> None:
         """Take the chunk that was asked for, (horizon, action_size)."""
-        check_array("The predictor's answer", chunk)
+        check_array("chunk", chunk)
         if chunk.shape != self.spec.chunk_shape:
             raise ConfigurationError(
                 f"The predictor answered with a chunk of shape {chunk.shape}; "

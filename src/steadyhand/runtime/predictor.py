@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.spec import PolicySpec
-from steadyhand.values import checked, whole
+from steadyhand.values import checked, shown, whole
 from steadyhand.values import seed as a_seed
 
 Observation = Mapping[str, NDArray[Any]]
@@ -45,6 +46,19 @@ class Predictor(Protocol):
         They are float32, or float64 where the robot's numbers lie far from zero for their range.
         """
         ...
+
+
+def answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> Sequence[Any]:
+    """A chunk for each request. Raises `ConfigurationError` where there are fewer or more."""
+    given: Sequence[Any] = predictor.predict(requests)  # type: ignore[assignment]
+    many = len(given) if np.ndim(given) else 0
+    if many != len(requests):
+        count = "a request" if len(requests) == 1 else f"{len(requests)} requests"
+        raise ConfigurationError(
+            f"The predictor answered {count} with {shown(given)}; it returns an array (requests, "
+            "horizon, action_size)."
+        )
+    return given
 
 
 def chunk_noise(seed: int, number: int, shape: Sequence[int]) -> NDArray[np.float32]:

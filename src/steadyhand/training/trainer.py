@@ -30,6 +30,7 @@ from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
 from steadyhand.training.loader import Batch, WindowLoader, batch_windows, shares, split
 from steadyhand.training.teacher import teacher_of
+from steadyhand.values import shown
 
 VALIDATION_WINDOWS = 2048
 
@@ -150,7 +151,7 @@ class Trainer:
             return None
         figures = {
             "validation_loss": validation,
-            "score": None if score is None else float(score(self.average.module)),
+            "score": None if score is None else _number(score(self.average.module)),
         }
         known = {k: v for k, v in figures.items() if v is not None and math.isfinite(v)}
         provenance = Provenance(
@@ -221,6 +222,16 @@ class Trainer:
                 "otherwise: it can be evaluated, and not resumed. Start a new run with another "
                 "--out."
             )
+
+
+def _number(score: object) -> float:
+    try:
+        return float(score)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"score(policy) gave {shown(score)}; it returns a number, as "
+            "evaluate(policy, task).success.mean."
+        ) from None
 
 
 def _optimiser(
