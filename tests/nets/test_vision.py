@@ -12,7 +12,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.nets.vision import ResidualBlock, ResNet, SpatialSoftmax
 from steadyhand.policy.policy import Resize
-from steadyhand.policy.storage import load_policy, save_policy
+from steadyhand.policy.storage import load_policy, read_config, save_policy
 from steadyhand.spec import Feature, PolicySpec
 from steadyhand.training.train import build_policy, train
 
@@ -314,8 +314,10 @@ def test_a_stored_policy_never_fetches_a_backbone(backbone, squares, seeing, tmp
     card = json.loads((tmp_path / "policy" / "policy.json").read_text())
     card["config"]["encoder"]["network"]["architecture"] = ""
     (tmp_path / "policy" / "policy.json").write_text(json.dumps(card))
-    with pytest.raises(SteadyhandError, match="never fetches one"):
-        load_policy(tmp_path / "policy")
+    # Nor does whoever builds something of what it says, as distilling does.
+    for read in (load_policy, read_config):
+        with pytest.raises(SteadyhandError, match="never fetches one"):
+            read(tmp_path / "policy")
 
 
 def test_backbones_that_are_not_there(squares, seeing) -> None:

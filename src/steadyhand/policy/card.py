@@ -14,6 +14,7 @@ import numpy as np
 from steadyhand.data.statistics import Statistics
 from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
+from steadyhand.nets.config import BackboneConfig
 from steadyhand.policy.codec import decode, shown
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import PolicySpec
@@ -130,7 +131,14 @@ def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyCo
             "load_policy(folder, parts=lambda spec: (encoder, sampler)), or go on training it: "
             "train(policy, episodes, config, out=run, resume=True)"
         )
-    return decode(PolicyConfig, card["config"], f"{folder}/{CARD}: config")
+    found: PolicyConfig = decode(PolicyConfig, card["config"], f"{folder}/{CARD}: config")
+    network = getattr(found.encoder, "network", None)
+    if isinstance(network, BackboneConfig) and not network.architecture:
+        raise CheckpointError(
+            f"{folder}/{CARD}: its backbone has no architecture, and a policy's file never fetches "
+            "one. Use another checkpoint."
+        )
+    return found
 
 
 def library_version() -> str:
