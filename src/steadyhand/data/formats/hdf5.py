@@ -51,7 +51,8 @@ def child(library: Any, parent: Any, name: str) -> Any:
         part = parts.pop(0)
         if part in ("", "."):
             continue
-        link = here.get(part, getlink=True) if isinstance(here, library.Group) else None
+        group = isinstance(here, library.Group)
+        link: Any = here.get(part, getlink=True) if group else None
         if isinstance(link, library.SoftLink):
             links.append(link.path)
             if len(links) > LINKS:
