@@ -15,7 +15,7 @@ from steadyhand.errors import ConfigurationError, SteadyhandError
 from steadyhand.runtime import ChunkRequest, RecedingHorizon, run_loop
 from steadyhand.spec import Feature
 from steadyhand.tasks import Fork, PushT
-from steadyhand.values import LARGEST, positive, shown, whole
+from steadyhand.values import LARGEST, check_array, positive, shown, whole
 
 RECORDED = {"state": (3,), "action": (2,)}
 DIGITS = 10**5000
@@ -202,3 +202,9 @@ def test_what_is_written_beside_a_policy_and_what_parts_give(policy, tmp_path) -
     for given in (None, (policy.encoder,), (policy.encoder, 3)):
         with pytest.raises(ConfigurationError, match="it returns two modules"):
             sh.load_policy(tmp_path / "a", parts=lambda spec, given=given: given)
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="there is nothing wider here")
+def test_numbers_wider_than_any_library_takes_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="of at most 8 bytes"):
+        check_array("state", np.ones(2, np.longdouble))

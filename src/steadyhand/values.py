@@ -85,9 +85,10 @@ def check_array(name: str, values: object) -> None:
         raise ConfigurationError(
             f"{name} is a {kind.__name__}; numpy arrays are taken here: {way_on}."
         )
-    if held.kind not in "biuf":
+    if held.kind not in "biuf" or held.itemsize > 8:
         raise ConfigurationError(
-            f"{name} holds {held}; numbers are taken here: whole, floating or boolean."
+            f"{name} holds {held}; numbers are taken here: whole, floating or boolean, of at most "
+            "8 bytes."
         )
 
 
