@@ -516,8 +516,8 @@ FAULTS = [
     Fault(
         "relative actions subtracted in float32",
         "training/loader.py",
-        "self._actions = (actions - offset).float().to(device)",
-        "self._actions = (actions.float() - offset.float()).to(device)",
+        "(values - offset).to(device=device, dtype=kind) for",
+        "(values.to(kind) - offset.to(kind)).to(device) for",
         "policy/test_normaliser.py -k trained_on",
     ),
     Fault(
@@ -729,6 +729,13 @@ FAULTS = [
         "if key not in own:",
         "if not key:",
         "nets/test_strange_backbones.py -k list_is_refused",
+    ),
+    Fault(
+        "actions far from what they are relative to are rounded",
+        "training/loader.py",
+        "wide = far or normaliser.far(spec.action.name)",
+        "wide = far",
+        "policy/test_normaliser.py -k relative_to",
     ),
 ]
 

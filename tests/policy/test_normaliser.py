@@ -37,6 +37,7 @@ FAR = {
     "seconds since 1970": (1.7e9, 20.0),
 }
 SMALL = {"micrometres": (0.0, 2e-6), "a tenth of a milliradian": (0.31, 5e-5)}
+BEYOND = {"more than float32 holds": (0.0, 1e60), "less than float32 holds": (0.0, 1e-44)}
 
 
 def moving(offset: float, size: float, kind: type = np.float64) -> Episodes:
@@ -63,10 +64,10 @@ def policy_of(config, episodes: Episodes, *, relative: bool, normalisation: str 
 
 @pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("normalisation", ["min_max", "mean_std", "quantile"])
-@pytest.mark.parametrize("where", [*FAR, *SMALL])
+@pytest.mark.parametrize("where", [*FAR, *SMALL, *BEYOND])
 def test_what_is_trained_on_is_what_was_recorded(config, where, normalisation, relative) -> None:
     """Wherever the numbers lie, the network is shown the same motion as around zero."""
-    offset, size = (FAR | SMALL)[where]
+    offset, size = (FAR | SMALL | BEYOND)[where]
     shown = []
     for episodes in (moving(0.0, 1.0), moving(offset, size)):
         policy = policy_of(config, episodes, relative=relative, normalisation=normalisation)
@@ -77,6 +78,21 @@ def test_what_is_trained_on_is_what_was_recorded(config, where, normalisation, r
     for plain, far in zip(*shown, strict=True):
         assert float(plain.std()) > 0.3
         np.testing.assert_allclose(far, plain, atol=2e-3 if "radian" in where else 1e-4)
+
+
+@pytest.mark.parametrize("where", FAR)
+def test_actions_far_from_what_they_are_relative_to(config, where) -> None:
+    """A position on the map that is told, beside one from where the robot was switched on."""
+    offset, size = FAR[where]
+    near = moving(0.0, size)
+    away = replace(near, arrays={**near.arrays, "action": near.read("action") + offset})
+    shown = []
+    for episodes in (near, away):
+        policy = policy_of(config, episodes, relative=True)
+        loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
+        shown.append(loader.batch(np.arange(120)).action)
+    assert float(shown[0].std()) > 0.3
+    np.testing.assert_allclose(shown[1], shown[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("relative", [False, True])

@@ -26,6 +26,8 @@ FAR = 1024.0
 """Float32 is too coarse for numbers that lie so many times half their range from zero."""
 FAR_CONSTANT = 2.0**16
 """And for those that never move and lie so far, in robot units."""
+WIDEST = 1e37
+"""Ranges above this, or below one part of it, are beyond what float32 holds at all."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def far(middle: Numbers, half: Numbers) -> NDArray[np.bool_]:
     It would round them by more than some ten-thousandth of how they move; numbers that never move
     (`half` of 0) by more than some thousandth of a unit.
     """
-    return np.abs(middle) > np.where(half > 0, FAR * half, FAR_CONSTANT)
+    beyond = (half > WIDEST) | ((half > 0) & (half < 1 / WIDEST))
+    return beyond | (np.abs(middle) > np.where(half > 0, FAR * half, FAR_CONSTANT))
 
 
 def narrowed(values: NDArray[Any]) -> NDArray[Any]:

@@ -18,7 +18,6 @@ from torch import Tensor
 from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows, split_episodes
 from steadyhand.data.lazy import take
-from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.spec import LAST_ACTION, Feature, parse_name
 from steadyhand.tasks import prepare_episodes
@@ -59,7 +58,8 @@ class WindowLoader:
         self._device = device
 
         def normalised(feature: Feature) -> Tensor:
-            return normaliser(feature.name, _exact(normaliser, episodes, feature).to(device))
+            wide = normaliser.far(feature.name)
+            return normaliser(feature.name, _exact(episodes, feature, wide=wide).to(device))
 
         states = [feature for feature in spec.observations if feature.kind == "state"]
         self._data = {feature.name: normalised(feature) for feature in states}
@@ -74,15 +74,16 @@ class WindowLoader:
         if spec.reference is None:
             self._actions = normalised(spec.action)
         else:
+            far, kind = normaliser.far(spec.reference.name), normaliser.dtype(spec.action.name)
+            wide = far or normaliser.far(spec.action.name)
             actions, there = (
-                _exact(normaliser, episodes, feature, like=spec.reference)
-                for feature in (spec.action, spec.reference)
+                _exact(episodes, feature, wide=wide) for feature in (spec.action, spec.reference)
             )
             # Far from zero both are moved nearer first, so that float32 holds what differs.
-            far = normaliser.far(spec.reference.name)
             offset = there.mean(0) if far else torch.zeros((), dtype=there.dtype)
-            self._actions = (actions - offset).float().to(device)
-            self._reference = (there - offset).float().to(device)
+            self._actions, self._reference = (
+                (values - offset).to(device=device, dtype=kind) for values in (actions, there)
+            )
         self._mask_padding = mask_padding
 
     def __len__(self) -> int:
@@ -136,12 +137,9 @@ class WindowLoader:
             yield number, self.batch(chosen[start : start + batch_size])
 
 
-def _exact(
-    normaliser: Normaliser, episodes: Episodes, feature: Feature, *, like: Feature | None = None
-) -> Tensor:
-    """What was recorded, as exact as the numbers of `feature` (or of `like`) need to be."""
-    kind = np.float64 if normaliser.far((like or feature).name) else np.float32
-    return torch.from_numpy(episodes.read(feature).astype(kind))
+def _exact(episodes: Episodes, feature: Feature, *, wide: bool) -> Tensor:
+    """What was recorded, as exact as its numbers need to be."""
+    return torch.from_numpy(episodes.read(feature).astype(np.float64 if wide else np.float32))
 
 
 def shares(config: TrainConfig, episodes: Episodes) -> tuple[Episodes, Episodes | None]:
