@@ -337,3 +337,15 @@ def test_counts_that_float64_cannot_tell_apart_are_said() -> None:
     assert len(said) == 1
     assert said[0].startswith("'far' moves in columns 0 ")
     assert said[0].endswith("record it less an offset.")
+
+
+@pytest.mark.parametrize("normalisation", ["min_max", "mean_std", "quantile"])
+def test_rounding_is_never_a_large_number(config, normalisation) -> None:
+    """Counts of a robot at rest near 2^30, recorded in float32: hundreds of counts are rounding."""
+    resting = moving(2.0**30, 100.0, np.float32)
+    normaliser = policy_of(config, resting, relative=False, normalisation=normalisation).normaliser
+    assert normaliser.statistics["state"].constant.all()
+    assert float(np.ptp(resting.read("state"))) > 100
+    seen = torch.from_numpy(resting.read("state").astype(np.float64))
+    assert float(normaliser("state", seen).abs().max()) <= 1 + 1e-6
+    np.testing.assert_allclose(normaliser.inverse("state", normaliser("state", seen)), seen)

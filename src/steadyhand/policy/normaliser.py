@@ -24,8 +24,8 @@ class Normaliser(nn.Module):
     far values do not squeeze the rest, and `mean_std` has zero mean and unit deviation; but no
     dimension is scaled up so far that all but the rarest thousandth of its numbers would leave ±3
     (`quantile`) or ±10 (`mean_std`), and what lies beyond is cut. A dimension that does not move
-    is centred and not scaled. Raises `ConfigurationError` for a feature whose statistics are
-    missing or of another shape.
+    is centred, and scaled only where its rounding would leave ±1. Raises `ConfigurationError` for a
+    feature whose statistics are missing or of another shape.
     """
 
     def __init__(
@@ -149,4 +149,5 @@ def _scale_and_centre(
     # Where nearly everything is one value, all else says nothing and the range has to do.
     narrow = 2 * size <= least
     centre, size = np.where(narrow, middle, centre), np.where(narrow, half, size)
-    return 1 / np.where(found.constant, 1, size), centre
+    # What is rounding and no motion can still be thousands of counts, far enough from zero.
+    return 1 / np.where(found.constant, np.maximum(half, 1), size), centre
