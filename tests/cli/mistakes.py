@@ -445,6 +445,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("evaluate --offline nowhere"),
         Mistake("evaluate --offline run --data nowhere.npz"),
         Mistake("evaluate --offline run --samples 0"),
+        Mistake("evaluate --offline run --samples 99999999"),
         Mistake("evaluate --offline run --chart 99"),
         Mistake(
             "evaluate --offline run --data wide.npz",

@@ -131,6 +131,12 @@ def test_one_episode_has_no_interval(run, capsys) -> None:
     assert found["success"]["low"] is found["success"]["high"] is None
 
 
+@pytest.mark.parametrize("flag", ["--seed-start", "--episodes"])
+def test_a_number_that_is_longer_than_a_file_may_be_called(run, flag, capsys) -> None:
+    assert main(["evaluate", str(run), flag, "9" * 400]) == 2
+    assert "is a number of some 400 digits; " in capsys.readouterr().err
+
+
 def test_inspect(run, data, capsys) -> None:
     found = answer(capsys, ["inspect", data])
     assert (found["format"], found["episodes"], found["steps"]) == ("npz", 3, 90)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from steadyhand.policy.config import PolicyConfig, SamplerConfig
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
 from steadyhand.studies import plan, runs, worker
+from steadyhand.studies.benchmark import Method, declare
 from steadyhand.studies.plan import Marks, PlannedRun, Trial, fingerprint
 from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
 from steadyhand.studies.worker import Signs, Stopped, work
@@ -276,3 +278,18 @@ def test_a_run_is_tried_on_its_own_device(data, tmp_path, monkeypatch) -> None:
     there = replace(config, device="cuda:7")
     worker._evaluate(tmp_path / "run", there, TRIAL, Signs(tmp_path, None))
     assert asked == [torch.device("cuda", 7)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"seed_start": -1}, "seed_start is -1; seeds are"),
+        ({"seed_start": 10**400}, "seed_start is a number of some 400 digits; seeds are"),
+        ({"seed_start": 2**63 - 1, "episodes": 2}, "The last seed is 9223372036854775808"),
+        ({"episodes": 10**12}, "episodes is 1000000000000; it must be at most"),
+        ({"episodes": 0}, "episodes is 0; it must be at least 1"),
+    ],
+)
+def test_episodes_that_cannot_be_are_refused_before_anything_is_trained(asked, said) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        declare("fork", [Method("flow")], steps=1, **asked)

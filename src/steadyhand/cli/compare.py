@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     folders = [find_policy(path).resolve() for path in options.runs]
     if len(set(folders)) < len(folders):
         raise UsageError("The same checkpoint is named twice; name different runs.")
-    tasks = {str(read_provenance(folder).task): folder for folder in folders}
+    tasks = {read_provenance(folder).task or "none": folder for folder in folders}
     if len(tasks) > 1 and options.task is None:
         said = ", ".join(f"{folder} in {task}" for task, folder in tasks.items())
         raise UsageError(f"These policies act in different tasks: {said}. Name one with --task.")

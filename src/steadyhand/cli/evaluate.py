@@ -124,7 +124,7 @@ def evaluate_run(
     from steadyhand.cli.screen import console, progress, show, waiting
 
     with waiting("loading torch"):
-        from steadyhand.evaluation.evaluate import EpisodesFile, evaluate
+        from steadyhand.evaluation.evaluate import EpisodesFile, evaluate, seeds_of
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy, read_provenance
         from steadyhand.tasks import make_task
@@ -144,7 +144,7 @@ def evaluate_run(
     sampler = sampler_of(folder, options)
     policy = load_policy(folder, sampler=sampler, device=device)
     execute = options.execute or policy.spec.chunking.execute
-    first = task.first_seed if options.seed_start is None else options.seed_start
+    first = seeds_of(task, options.episodes, options.seed_start)[0]
     heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
     label = (
         f"{task.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}"

@@ -15,10 +15,13 @@ from steadyhand.data import Episodes, open_episodes
 from steadyhand.disk import write_text
 from steadyhand.errors import DataError, UsageError, nothing_at
 from steadyhand.policy.config import SolverName
+from steadyhand.values import whole
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.offline import Judgement
     from steadyhand.policy.policy import Policy
+
+MOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         verb="evaluate --offline",
         description="Compare predicted chunks with demonstrations that were not trained on.",
     )
-    if options.samples < 1:
-        raise UsageError(f"--samples is {options.samples}; ask for at least 1.")
+    whole("--samples", options.samples, 1, MOST_SAMPLES)
     from steadyhand.cli.screen import console, progress, results, show, waiting
 
     with waiting("loading torch"):

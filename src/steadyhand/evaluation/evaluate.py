@@ -140,15 +140,12 @@ def evaluate(
     so that the results of an episode do not depend on the others. `controller` makes the object
     that acts on the chunks of one episode.
     """
-    whole("episodes", episodes, 1, MOST_EPISODES)
     if not hasattr(policy, "spec"):
         raise ConfigurationError(
             f"{policy!r} is no policy and predicts nothing. Load one first: load_policy('RUN')."
         )
     task = usable(make_task(task) if isinstance(task, str) else task)
-    first = task.first_seed if seed_start is None else seed_start
-    a_seed("seed_start", first)
-    seeds = range(first, first + episodes)
+    seeds = seeds_of(task, episodes, seed_start)
     batched: Predictor = (
         policy if not isinstance(policy, Policy) else TorchPredictor(policy, batch=EVALUATION_BATCH)
     )
@@ -164,7 +161,7 @@ def evaluate(
             film=film,
             watch=watch,
         )
-        chunk_ms = _time_chunks(alone, task, first)
+        chunk_ms = _time_chunks(alone, task, seeds[0])
     return Evaluation(
         task=task.name,
         initial_states=task.initial_states,
@@ -177,6 +174,13 @@ def evaluate(
         chunk_ms=chunk_ms,
         episodes=done,
     )
+
+
+def seeds_of(task: Task, episodes: int, seed_start: int | None = None) -> range:
+    """The seeds of so many episodes. Raises `ConfigurationError` where they are none."""
+    whole("episodes", episodes, 1, MOST_EPISODES)
+    first = a_seed("seed_start", task.first_seed if seed_start is None else seed_start)
+    return range(first, a_seed("The last seed", first + episodes - 1) + 1)
 
 
 def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:

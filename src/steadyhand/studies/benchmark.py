@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.evaluation.evaluate import one_thread
+from steadyhand.evaluation.evaluate import one_thread, seeds_of
 from steadyhand.evaluation.metrics import Interval, over_seeds
 from steadyhand.policy.config import SamplerConfig
 from steadyhand.policy.device import choose_device
@@ -106,9 +106,7 @@ def declare(
     `minutes`, or for `steps`; that of `consistency` in two halves, its teacher's and its own.
     """
     kind = task.partition(":")[0]
-    make_task(task)
-    if seed_start is not None and seed_start < 0:
-        raise ConfigurationError(f"seed_start is {seed_start}; seeds are not negative.")
+    seeds_of(make_task(task), episodes, seed_start)
     name = recipe_name or RECIPES.get(kind)
     if name is None:
         raise ConfigurationError(unknown("task with a recipe:", kind, RECIPES))
