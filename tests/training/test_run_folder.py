@@ -166,8 +166,9 @@ def test_resuming_on_other_threads_or_in_another_precision_warns(
     other = replace(config, threads=2, precision="bfloat16")
     with pytest.warns(
         UserWarning, match="precision bfloat16 instead of float32, threads 2 instead"
-    ):
+    ) as told:
         go(other, episodes, run.path, resume=True, until=14)
+    assert told[0].filename == __file__, "it names the line that called train"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         go(config, episodes, run.path, resume=True)

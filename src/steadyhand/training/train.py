@@ -206,7 +206,7 @@ def _warn_of_change(config: TrainConfig, run: Run) -> None:
         warnings.warn(
             f"{run.path} goes on with {', '.join(changed)}: its weights will not be the same to "
             "the last bit as without the interruption.",
-            stacklevel=3,
+            stacklevel=4,  # past `checked`, where the user called `train`
         )
 
 
