@@ -47,8 +47,7 @@ def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> 
     }
     where = {key: _copy_videos(path, key, found) for key, found in clips.items()}
     tables = _Tables(path / "data", episodes, set(clips))
-    lines: list[dict[str, Any]] = []
-    stats = EpisodeStatistics()
+    lines, stats = list[dict[str, Any]](), EpisodeStatistics()
     for number, (start, end) in enumerate(zip(episodes.starts, episodes.ends, strict=True)):
         columns = tables.append(number, int(start), int(end))
         line: dict[str, Any] = {
@@ -304,13 +303,13 @@ def _write_tasks(file: Path, tasks: tuple[str, ...]) -> None:
 def _feature(
     episodes: Episodes, key: str, array: LazyArray, clips: list[Clip] | None
 ) -> dict[str, Any]:
+    sides = {"shape": list(array.shape[1:]), "names": ["height", "width", "channels"]}
     if clips is not None:
         with clips[0].opened() as (_, stream):
             codec, pixels = stream.codec_context.codec.canonical_name, stream.pix_fmt
         return {
             "dtype": "video",
-            "shape": list(array.shape[1:]),
-            "names": ["height", "width", "channels"],
+            **sides,
             "info": {
                 "video.height": array.shape[1],
                 "video.width": array.shape[2],
@@ -323,8 +322,7 @@ def _feature(
             },
         }
     if _is_picture(array):
-        names = ["height", "width", "channels"]
-        return {"dtype": "image", "shape": list(array.shape[1:]), "names": names}
+        return {"dtype": "image", **sides}
     shape = list(array.shape[1:]) or [1]
     names = list(episodes.names[key]) if key in episodes.names else None
     if names is None and len(shape) == 1 and shape != [1]:
