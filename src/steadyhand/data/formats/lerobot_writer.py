@@ -161,9 +161,7 @@ class _Tables:
         return values
 
     def _numbers(self, values: NDArray[Any]) -> Any:
-        # Arrow knows numbers in the machine's own order of bytes only.
-        values = values.astype(values.dtype.newbyteorder("="), copy=False)
-        flat = self._arrow.array(values.reshape(-1))
+        flat = self._arrow.array(values.reshape(-1).astype(values.dtype.newbyteorder("=")))
         if values.ndim <= 2 and values[0].size == 1:
             return flat
         if values.ndim == 2:
