@@ -68,6 +68,7 @@ OUT = {
         "its pictures have their channels first",
     ),
     "small colour, channels first": ("front", some(3, 24, 24), "have their channels first"),
+    "nothing at all": ("front", some(0), "it is empty, (0,)"),
     "very many numbers": ("scene", some(5000), "5000 numbers at each step"),
     "a volume": ("scene", some(20, 20, 20), "8000 numbers at each step"),
 }

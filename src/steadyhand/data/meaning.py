@@ -55,6 +55,8 @@ def understood(episodes: Episodes) -> Episodes:
 def why_neither(key: str, array: LazyArray) -> str | None:
     """Why a feature (steps, …) is neither colour nor a state; None where it may be one of them."""
     shape, dtype = tuple(array.shape[1:]), np.dtype(array.dtype)
+    if 0 in shape:
+        return f"it is empty, {shape} at each step"
     if kind_of(shape) == "image":
         return _picture(key, array, shape[2], dtype)
     wide = [size for size in shape if size != 1]

@@ -58,6 +58,11 @@ def inspect_episodes(
                 problems += found
                 watch(key, seen)
             continue
+        if 0 in array.shape:
+            message = f"'{key}' is empty: its shape is {tuple(array.shape)}."
+            problems.append(Problem("empty", None, file, message))
+            watch(key, None)
+            continue
         try:
             values = episodes.read(key)
         except DataError as error:
@@ -67,10 +72,7 @@ def inspect_episodes(
             watch(key, None)
             continue
         watch(key, values)
-        if values.size == 0:
-            message = f"'{key}' is empty: its shape is {values.shape}."
-            problems.append(Problem("empty", None, file, message))
-        elif values.dtype.kind in "iuf":
+        if values.dtype.kind in "iuf":
             flat[key] = values
             if values.ndim == 2:
                 problems += numbers.inspect(episodes, key, values, file)
