@@ -124,8 +124,8 @@ FAULTS = [
     Fault(
         "a robot driven by what is not a number",
         "runtime/controller.py",
-        "if not np.all(np.isfinite(seen)):",
-        "if np.all(np.isinf(seen)):",
+        "not np.all(np.abs(seen) <= LARGEST)",
+        "np.all(np.isinf(seen))",
         "test_python_mistakes.py -k robot",
     ),
     Fault(
