@@ -78,7 +78,7 @@ network = ResNetConfig(width=16, blocks=(1, 1))
 if sys.argv[1] != "resnet":
     import json
     tiny = {"image_size": 28, "patch_size": 14, "num_hidden_layers": 1, "hidden_size": 16,
-            "num_attention_heads": 2, "intermediate_size": 32, "model_type": sys.argv[1]}
+            "num_attention_heads": 2, "mlp_ratio": 2, "model_type": sys.argv[1]}
     network = BackboneConfig(architecture=json.dumps(tiny))
 config = PolicyConfig(
     denoiser=MLPConfig(width=32, blocks=1),
