@@ -5,7 +5,6 @@ By simulation with fixed seeds, from two episodes to five hundred; outcomes exac
 
 import json
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -84,7 +83,7 @@ def test_what_is_all_alike_is_not_certain() -> None:
     half = metrics.mean([0.5] * 10)
     assert (half.low, half.high) == pytest.approx((0.361, 0.639), abs=1e-3)
     unknown = metrics.mean([7.0, 7.0, 7.0])
-    assert (unknown.low, unknown.high, str(unknown)) == (None, None, "7.000 (all alike)")
+    assert (unknown.known, str(unknown)) == (False, "7.000 (all alike)")
 
 
 def test_whether_numbers_are_shares_is_seen_or_said() -> None:
@@ -155,7 +154,7 @@ def test_pairs_that_are_all_alike() -> None:
         assert (found.p < 0.05) is told
         assert found.low < found.mean == 1 == found.high
     unknown = metrics.paired_difference([7.0, 7.0], [7.0, 7.0])
-    assert (unknown.low, unknown.high, unknown.p) == (None, None, 1)
+    assert (unknown.known, unknown.p) == (False, 1)
     rounded = metrics.paired_difference([0.3, 0.4, 1.0], [0.2, 0.3, 0.9])
     assert rounded.low < 0 < rounded.high, "0.1 each, but for rounding"
 
@@ -198,11 +197,13 @@ def test_of_one_episode_there_is_no_interval() -> None:
         metrics.over_seeds(np.ones((1, 1))),
     ]
     for found in alone:
-        assert json.loads(json.dumps(asdict(found)))["low"] is None
-        assert found.high is None
+        assert json.loads(json.dumps(found.as_json()))["low"] is None
+        assert not found.known
+        assert not found.low <= found.mean <= found.high, "none holds anything"
         assert str(found).endswith("(n = 1)")
-    assert alone[2].p is None
-    assert metrics.over_seeds(np.ones((3, 1))).low is None
+    assert alone[2].as_json()["p"] is None
+    assert not alone[2].p < 0.05
+    assert not metrics.over_seeds(np.ones((3, 1))).known
     assert percent(alone[0]) == "100\N{NO-BREAK SPACE}% (n = 1)"
     assert "<b" not in share_bar(alone[0])
     picture = scatter([Point(1, alone[0], "one")], "t", x_label="x", y_label="y")
@@ -213,7 +214,7 @@ def test_many_comparisons_at_once() -> None:
     # Four p-values, raised 4, 3, 2 and 1 times, and never less than a smaller one's.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.6]) == [1, 1]
-    assert holm([None, 0.01]) == [None, 0.01]
+    assert holm([np.nan, 0.01]) == pytest.approx([np.nan, 0.01], nan_ok=True)
     random = np.random.default_rng(0)
     tables = [
         holm([metrics.paired_difference(*random.normal(0, 1, (2, 9))).p for _ in range(6)])

@@ -1,5 +1,6 @@
 """`steadyhand compare RUN RUN…`: several policies, paired on the same initial states."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,5 +71,5 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return as_json(found, differences)
 
 
-def _p(p: float | None) -> str:
-    return "" if p is None else f"{p:.4f}"
+def _p(p: float) -> str:
+    return "" if math.isnan(p) else f"{p:.4f}"

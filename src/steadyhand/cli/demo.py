@@ -11,7 +11,7 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +220,7 @@ def _table(demo: Any) -> Any:
 
 
 def _answer(found: Any) -> dict[str, Any]:
-    shares = {name: asdict(share) for name, share in found.scores.items()}
+    shares = {name: share.as_json() for name, share in found.scores.items()}
     return {
         "success": shares["success"],
         "modes": {"left": shares["left"], "right": shares["right"]},

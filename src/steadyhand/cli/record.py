@@ -1,7 +1,7 @@
 """`steadyhand record`: an expert's demonstrations of a task, to train on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {
         "episodes": len(episodes),
         "steps": episodes.steps,
-        "success": asdict(success),
+        "success": success.as_json(),
         "path": str(options.out),
     }
 

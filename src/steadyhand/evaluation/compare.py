@@ -1,7 +1,8 @@
 """Paired comparison: several policies on the same initial states, each pair by its differences."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -60,13 +61,16 @@ def compare(
     }
 
 
-def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Each p so raised that one below 0.05 among them all is by chance in 5 % (Holm 1979)."""
-    known = [value for value in p if value is not None]
+def holm(p: Sequence[float]) -> list[float]:
+    """Each p so raised that one below 0.05 among them all is by chance in 5 % (Holm 1979).
+
+    Where there is none (nan), none is raised.
+    """
+    known = [value for value in p if not math.isnan(value)]
     raised = np.maximum.accumulate(np.sort(known) * np.arange(len(known), 0, -1)).clip(max=1)
     ranks = np.argsort(np.argsort(known))
     left = iter(raised[ranks].tolist())
-    return [None if value is None else next(left) for value in p]
+    return [value if math.isnan(value) else next(left) for value in p]
 
 
 def as_json(
@@ -77,7 +81,7 @@ def as_json(
     return {
         "rows": [{"run": name, **found.as_json()} for name, found in evaluations.items()],
         "differences": [
-            {"a": a, "b": b, "score": score, **asdict(found)}
+            {"a": a, "b": b, "score": score, **found.as_json()}
             for (a, b, score), found in differences.items()
         ],
     }

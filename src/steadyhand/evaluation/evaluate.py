@@ -51,7 +51,7 @@ class Evaluation:
         return {
             "task": self.task,
             "initial_states": self.initial_states,
-            **{name: asdict(score) for name, score in self.scores.items()},
+            **{name: score.as_json() for name, score in self.scores.items()},
             "smoothness": asdict(self.smoothness),
             "chunk_ms": self.chunk_ms,
         }

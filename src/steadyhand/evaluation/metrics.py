@@ -24,21 +24,30 @@ Numbers = NDArray[np.float64]
 class Interval:
     """A figure with its 95 % interval over `n` episodes.
 
-    `low` and `high` are None where nothing can be said: of one episode, and of figures without
+    `low` and `high` are nan where nothing can be said: of one episode, and of figures without
     bounds that are all alike.
     """
 
     mean: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     n: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return math.isfinite(self.low)
+
+    def as_json(self) -> dict[str, float | None]:
+        """Every figure by name, null where there is none."""
+        return {key: None if value != value else value for key, value in vars(self).items()}
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} {self.bounds('.3f')}"
 
     def bounds(self, form: str, between: str = "[{}, {}]", scale: float = 1) -> str:
         """The interval as text, each end in the format `form`; or why there is none."""
-        if self.low is None or self.high is None:
+        if not self.known:
             return "(n = 1)" if self.n == 1 else "(all alike)"
         return between.format(f"{scale * self.low:{form}}", f"{scale * self.high:{form}}")
 
@@ -47,9 +56,9 @@ class Interval:
 class Difference(Interval):
     """The mean paired difference; `p` is below 0.05 exactly where the interval leaves out 0."""
 
-    p: float | None
-    """Two-sided, of this comparison alone; None of one pair."""
-    adjusted_p: float | None = field(default=None, kw_only=True)
+    p: float
+    """Two-sided, of this comparison alone; nan of one pair."""
+    adjusted_p: float = field(default=math.nan, kw_only=True)
     """Of all comparisons that were made together (`compare` fills it in)."""
 
 
@@ -140,7 +149,7 @@ def paired_difference(
     both, difference = np.concatenate([one, other]), one - other
     n, found = len(difference), float(difference.mean())
     if n == 1:
-        return Difference(found, None, None, 1, None)
+        return Difference(found, math.nan, math.nan, 1, math.nan)
     alike, q = _alike(difference, both), quantile(n - 1)
     shares = _between_0_and_1(both, share, _alike(both, both))
     variance = 0 if alike else float(difference.var(ddof=1)) / n
@@ -151,7 +160,7 @@ def paired_difference(
     # How far a difference may go: of figures without bounds, as far as they lie apart.
     most = 1.0 if shares else float(np.ptp(both))
     if most == 0:
-        return Difference(0.0, None, None, n, 1.0)
+        return Difference(0.0, math.nan, math.nan, n, 1.0)
     low, high = _score(found, variance, n, q, (-most, most))
     part = abs(found) / most
     t = math.sqrt(n * part if alike else max(1 - part**2, 0) * found**2 / variance)
@@ -159,7 +168,7 @@ def paired_difference(
 
 
 def _figure(found: float, n: int, ends: tuple[float, float] | None) -> Interval:
-    low, high = (None, None) if ends is None or n == 1 else ends
+    low, high = (math.nan, math.nan) if ends is None or n == 1 else ends
     return Interval(found, low, high, n)
 
 

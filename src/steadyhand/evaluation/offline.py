@@ -7,7 +7,7 @@ was demonstrated; the best of several samples says whether that one was among th
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -62,16 +62,16 @@ class Judgement:
 
     def as_json(self) -> dict[str, Any]:
         """What `steadyhand evaluate --offline --json` prints, less the path of the chart."""
-        nearest = None if self.nearest is None else asdict(self.nearest)
+        nearest = None if self.nearest is None else self.nearest.as_json()
         return {
             "episodes": len(self.episodes),
             "held_out": list(self.episodes),
             "windows": self.windows,
-            "error": asdict(self.error),
-            "best_of": {"samples": self.samples, **asdict(self.best)},
+            "error": self.error.as_json(),
+            "best_of": {"samples": self.samples, **self.best.as_json()},
             "spread": self.spread,
-            "baselines": {"hold": asdict(self.hold), "nearest": nearest},
-            "differences": {name: asdict(found) for name, found in self.differences.items()},
+            "baselines": {"hold": self.hold.as_json(), "nearest": nearest},
+            "differences": {name: found.as_json() for name, found in self.differences.items()},
             "per_dimension": [
                 {"name": name, **{part: float(v[:, i].mean()) for part, v in self.parts.items()}}
                 for i, name in enumerate(self.names)

@@ -131,7 +131,7 @@ def percent(share: Interval) -> str:
 def share_bar(share: Interval) -> str:
     """A share as a bar, its interval as a thin line on it, and both as text."""
     line = ""
-    if share.low is not None and share.high is not None:
+    if share.known:
         left, width = 100 * share.low, 100 * (share.high - share.low)
         line = f'<b style="left:{left:.1f}%;width:{width:.1f}%"></b>'
     return (

@@ -99,7 +99,7 @@ def _points(points: Sequence[Point], place: Place, room: tuple[float, float]) ->
 
 def _ends(found: Interval) -> tuple[float, float]:
     """Of its line; of a figure without an interval that is a point."""
-    if found.low is None or found.high is None:
+    if not found.known:
         return found.mean, found.mean
     return found.low, found.high
 

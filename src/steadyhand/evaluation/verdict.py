@@ -28,7 +28,7 @@ def verdict(found: Judgement) -> str:
 
 
 def _sentence(words: str, found: Difference, share: str) -> str:
-    if found.low is None or found.high is None:
+    if not found.known:
         count = "one episode" if found.n == 1 else f"{found.n} episodes"
         return f"Whether it is better than {words} cannot be told on {count}: its error is {share}."
     between = f"{_amount(found.low)} to {_amount(found.high)} with 95 % confidence"
@@ -43,7 +43,7 @@ def _sentence(words: str, found: Difference, share: str) -> str:
 
 def told(found: Difference) -> bool:
     """Whether a difference can be told from none."""
-    return found.p is not None and found.p < 0.05
+    return found.p < 0.05
 
 
 def _amount(difference: float) -> str:

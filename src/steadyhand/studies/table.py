@@ -1,7 +1,6 @@
 """The rows of a benchmark as people read them: on the screen, in a document, as a page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from html import escape
 from typing import Any
 
@@ -51,7 +50,7 @@ def as_json(task: str, rows: Sequence[Row]) -> dict[str, Any]:
                 "method": row.method,
                 "denoiser": row.denoiser,
                 "calls": row.calls,
-                **{name: asdict(score) for name, score in row.scores.items()},
+                **{name: score.as_json() for name, score in row.scores.items()},
                 "parameters": row.parameters,
                 "chunk_ms": row.chunk_ms,
                 "train_minutes": row.train_minutes,
