@@ -22,8 +22,6 @@ from steadyhand.recipes import recipe
 from steadyhand.studies.runs import alone
 from steadyhand.tasks import Fork, record_episodes
 
-pytestmark = pytest.mark.xdist_group("demo")  # one demo serves all of these
-
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TINY = ["--steps=30", "--checkpoint-every=10", "--denoiser.width=16", "--denoiser.blocks=1"]
 

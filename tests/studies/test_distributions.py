@@ -52,7 +52,7 @@ def distance(method: str, distribution: str, steps: int) -> float:
 
 
 RIGHT = [
-    pytest.param(method, name, marks=pytest.mark.xdist_group(f"distributions-{name}"))
+    (method, name)
     for name in DISTRIBUTIONS
     for method in METHODS
     # Normal distributions along the axes follow a curve only in ever smaller pieces: below.
