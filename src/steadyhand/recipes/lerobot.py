@@ -1,7 +1,5 @@
 """Any robot from its cameras and state, as LeRobot records them."""
 
-from dataclasses import replace
-
 from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.recipes.methods import method_parts, network_config
@@ -22,9 +20,7 @@ def lerobot(method: str = "flow", network: str = "mlp") -> TrainConfig:
             encoder=ImageEncoderConfig(network=ResNetConfig(width=32)),
             denoiser=network_config(network),
             process=process,
-            # Relative actions have long tails: the quantiles keep them at size one.
-            sampler=replace(sampler, clip=2.0),
-            normalisation="quantile",
+            sampler=sampler,
         ),
         batch_size=64,
         noises=8,
