@@ -16,14 +16,12 @@ import pytest
 from case import outside
 
 HERE = Path(__file__).parent
-FEWEST = {"arrays": 400, "lerobot": 100, "policies": 200}
+FEWEST = {"arrays": 400, "lerobot": 350, "policies": 250}
 """Cases of each family, at least."""
 
 
 @pytest.mark.parametrize("family", FEWEST)
 def test_nothing_is_let_in(family, tmp_path) -> None:
-    if not (HERE / f"{family}.py").exists():
-        pytest.skip("not written yet")
     place = tmp_path.resolve()
     (place / "cases").mkdir()
     outside(place / "cases")
