@@ -19,7 +19,7 @@ from steadyhand.data import (
     make_windows,
     policy_statistics,
 )
-from steadyhand.errors import CheckpointError, ConfigurationError
+from steadyhand.errors import CheckpointError, ConfigurationError, DataError
 from steadyhand.evaluation.offline import HeldOut
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.policy.config import SamplerConfig
@@ -349,3 +349,19 @@ def test_rounding_is_never_a_large_number(config, normalisation) -> None:
     seen = torch.from_numpy(resting.read("state").astype(np.float64))
     assert float(normaliser("state", seen).abs().max()) <= 1 + 1e-6
     np.testing.assert_allclose(normaliser.inverse("state", normaliser("state", seen)), seen)
+
+
+@pytest.mark.parametrize("size", [1e-44, 1e32, 1e60, 1e150, 1e160])
+def test_what_can_be_trained_on_can_be_loaded(config, tmp_path, size) -> None:
+    """The bound on a policy's statistics is that of the data: no run is saved in vain."""
+    episodes = moving(0.0, 1.0)
+    scale = size / max(float(np.abs(values).max()) for values in episodes.arrays.values())
+    arrays = {key: np.asarray(values) * scale for key, values in episodes.arrays.items()}
+    episodes = replace(episodes, arrays=arrays)
+    if size > 1e150:
+        with pytest.raises(DataError, match=r"numbers beyond 1e\+150.*another unit"):
+            policy_of(config, episodes, relative=False)
+        return
+    policy = policy_of(config, episodes, relative=False)
+    save_policy(tmp_path / "p", policy)
+    assert load_policy(tmp_path / "p").normaliser.equals(policy.normaliser)

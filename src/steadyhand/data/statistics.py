@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.errors import DataError
 from steadyhand.spec import Feature, PolicySpec
 
 Numbers = NDArray[np.float64]
@@ -26,6 +27,8 @@ FAR = 1024.0
 """Float32 is too coarse for numbers that lie so many times half their range from zero."""
 FAR_CONSTANT = 2.0**16
 """And for those that never move and lie so far, in robot units."""
+LARGEST = 1e150
+"""Of numbers beyond, not even float64 holds the squares: no deviation is known."""
 WIDEST = 1e37
 """Ranges above this, or below one part of it, are beyond what float32 holds at all."""
 
@@ -122,12 +125,23 @@ def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Sta
 
 
 def policy_statistics(episodes: Episodes, spec: PolicySpec) -> dict[str, Statistics]:
-    """What a policy's normaliser needs; relative actions are seen as the chunks they come in."""
+    """What a policy's normaliser needs; relative actions are seen as the chunks they come in.
+
+    Raises `DataError` for numbers that are too large to be squared.
+    """
     if spec.reference is None:
-        return statistics(episodes, spec.features)
-    found = statistics(episodes, spec.observations)
-    chunks = _relative_columns(episodes, spec, spec.reference)
-    return {**found, spec.action.name: _assembled(chunks, spec.action.shape)}
+        found = statistics(episodes, spec.features)
+    else:
+        chunks = _relative_columns(episodes, spec, spec.reference)
+        action = {spec.action.name: _assembled(chunks, spec.action.shape)}
+        found = {**statistics(episodes, spec.observations), **action}
+    for name, figures in found.items():
+        if max(np.abs(figures.minimum).max(), np.abs(figures.maximum).max()) > LARGEST:
+            raise DataError(
+                f"{episodes.path or 'the data'}: '{name}' has numbers beyond {LARGEST:g}, of which "
+                "nothing can be learned. Store them in another unit."
+            )
+    return found
 
 
 def _columns(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -165,7 +179,8 @@ def _assembled(columns: Iterable[tuple[NDArray[Any], float]], shape: tuple[int, 
 def _figures(values: NDArray[Any], rounding: float) -> tuple[float, ...]:
     """The figures of one dimension, in the order of the fields."""
     values = values.astype(np.float64)
-    mean, deviation = values.mean(), values.std()
+    with np.errstate(over="ignore"):
+        mean, deviation = values.mean(), values.std()
     low, high = np.quantile(values, [0.01, 0.99], overwrite_input=True)
     rare = -(-len(values) // RARE) if len(values) >= ENOUGH else 0
     values.partition([rare, len(values) - 1 - rare])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.data.statistics import Statistics
+from steadyhand.data.statistics import LARGEST, Statistics
 from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
 from steadyhand.nets.config import BackboneConfig
@@ -24,8 +24,6 @@ VERSION = 1
 CARD = "policy.json"
 LARGEST_CARD = 16 << 20
 """Bytes; the names of a hundred thousand episodes take a tenth of them."""
-LARGEST_NUMBER = 1e30
-"""No measured number is beyond; its square would no longer fit float32."""
 
 
 def aside(folder: Path) -> Path:
@@ -117,7 +115,7 @@ def _numbers(value: Any) -> np.ndarray:
     found = np.array(value)
     if found.dtype.kind not in "if":
         raise ValueError(f"they hold {found.dtype.name} where numbers belong")
-    if not (np.abs(found) <= LARGEST_NUMBER).all():
+    if not (np.abs(found) <= LARGEST).all():
         raise ValueError("they hold what is no number, or one that no robot measures")
     return found.astype(np.float64)
 
