@@ -22,7 +22,16 @@ from steadyhand.data.frames import stores_of
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature
 
-pytestmark = pytest.mark.usefixtures("cache")
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEADYHAND_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def film(tmp_path):
+    return sets.lerobot_v2(tmp_path / "set")
 
 
 def store_of(path, key=sets.CAMERA) -> FrameStore:

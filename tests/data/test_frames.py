@@ -25,7 +25,16 @@ from steadyhand.data.resize import resize_frames, resize_matrix
 from steadyhand.errors import ConfigurationError, DataError
 from steadyhand.spec import Feature, fitted, kind_of
 
-pytestmark = pytest.mark.usefixtures("cache")
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEADYHAND_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def film(tmp_path):
+    return sets.lerobot_v2(tmp_path / "set")
 
 
 def seen(episodes, size=()):
