@@ -92,6 +92,8 @@ EXTRAS = {
     "pyarrow": "data",
     "h5py": "data",
     "PIL": "data",
+    "jinja2": "data",
+    "matplotlib": "data",
     "transformers": "backbones",
     "gym_pusht": "pusht",
     "av": "data",
