@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from steadyhand.data import Episodes
-from steadyhand.nets.denoisers import MLPConfig, UNetConfig
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.nets.choices import MLPConfig, UNetConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.recipes import recipe
 from steadyhand.runtime import ChunkRequest

@@ -17,8 +17,9 @@ import torch  # noqa: E402
 
 from steadyhand.data import Episodes  # noqa: E402
 from steadyhand.diffusion.process import Flow  # noqa: E402
-from steadyhand.nets.denoisers import MLPConfig  # noqa: E402
-from steadyhand.policy.config import PolicyConfig, SamplerConfig  # noqa: E402
+from steadyhand.diffusion.sampling import SamplerConfig  # noqa: E402
+from steadyhand.nets.choices import MLPConfig  # noqa: E402
+from steadyhand.policy.config import PolicyConfig  # noqa: E402
 from steadyhand.spec import Chunking  # noqa: E402
 from steadyhand.training.config import TrainConfig  # noqa: E402
 from steadyhand.training.train import build_policy  # noqa: E402

@@ -23,10 +23,11 @@ import numpy as np
 import torch
 
 from steadyhand.data import Episodes
+from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import ConfigurationError
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.policy import config as policy_config
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.spec import Chunking
@@ -70,8 +71,8 @@ def told(part: Any) -> str:
 
 
 def options(name: str) -> tuple[Any, ...]:
-    """What a choice of `policy.config` may be: the classes of a union, the words of a literal."""
-    return typing.get_args(getattr(policy_config, name))
+    """What a choice may be: the classes of a union, the words of a literal."""
+    return typing.get_args(SolverName if name == "SolverName" else getattr(policy_config, name))
 
 
 def small(kind: type[Any]) -> Any:
@@ -133,7 +134,7 @@ def driving(process: Any, solver: str) -> SamplerConfig | None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                sampler.build(torch.nn.Identity(), process, (4, 2))
+                policy_config.build_sampler(sampler, process, torch.nn.Identity(), (4, 2))
         except ConfigurationError:
             continue
         return sampler

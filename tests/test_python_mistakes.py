@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import steadyhand as sh
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, NotFiniteError, UsageError
-from steadyhand.policy.config import SamplerConfig
 from steadyhand.runtime import RecedingHorizon, run_loop
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.train import train

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steadyhand.data.episodes import Episodes as Episodes
     from steadyhand.data.formats import open_episodes as open_episodes
-    from steadyhand.diffusion.direct import Regression as Regression
     from steadyhand.diffusion.process import DDPM as DDPM
     from steadyhand.diffusion.process import Flow as Flow
     from steadyhand.diffusion.sampler import Sampler as Sampler
+    from steadyhand.diffusion.sampling import SamplerConfig as SamplerConfig
     from steadyhand.errors import SteadyhandError as SteadyhandError
     from steadyhand.evaluation.compare import compare as compare
     from steadyhand.evaluation.evaluate import evaluate as evaluate
     from steadyhand.export.graph import export_policy as export_policy
-    from steadyhand.nets.denoisers import MLPConfig as MLPConfig
-    from steadyhand.nets.denoisers import UNetConfig as UNetConfig
+    from steadyhand.methods.regression import Regression as Regression
+    from steadyhand.nets.choices import MLPConfig as MLPConfig
+    from steadyhand.nets.choices import UNetConfig as UNetConfig
     from steadyhand.policy.config import PolicyConfig as PolicyConfig
-    from steadyhand.policy.config import SamplerConfig as SamplerConfig
     from steadyhand.policy.policy import Policy as Policy
     from steadyhand.policy.predictor import TorchPredictor as TorchPredictor
     from steadyhand.policy.storage import load_policy as load_policy
@@ -38,17 +38,17 @@ _WHERE = {
     "DDPM": "diffusion.process",
     "Episodes": "data.episodes",
     "Flow": "diffusion.process",
-    "MLPConfig": "nets.denoisers",
+    "MLPConfig": "nets.choices",
     "Policy": "policy.policy",
     "PolicyConfig": "policy.config",
     "PolicySpec": "spec",
-    "Regression": "diffusion.direct",
+    "Regression": "methods.regression",
     "Sampler": "diffusion.sampler",
-    "SamplerConfig": "policy.config",
+    "SamplerConfig": "diffusion.sampling",
     "SteadyhandError": "errors",
     "TorchPredictor": "policy.predictor",
     "TrainConfig": "training.config",
-    "UNetConfig": "nets.denoisers",
+    "UNetConfig": "nets.choices",
     "build_policy": "training.train",
     "compare": "evaluation.compare",
     "evaluate": "evaluation.evaluate",

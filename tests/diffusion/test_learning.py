@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from steadyhand.diffusion import solvers
-from steadyhand.diffusion.direct import Regression
 from steadyhand.diffusion.process import DDPM, Flow
 from steadyhand.diffusion.sampler import Sampler
+from steadyhand.methods.regression import Regression
 from steadyhand.nets.mlp import ResidualMLP
 
 

@@ -8,20 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from steadyhand.diffusion.bins import BinsHead
-from steadyhand.diffusion.consistency import Consistency
-from steadyhand.diffusion.direct import MIP, Regression
-from steadyhand.diffusion.distillation import consistency_loss
-from steadyhand.diffusion.heads import Bins, Gaussian, Mixture
-from steadyhand.diffusion.jumps import JumpSampler, _Jump
-from steadyhand.diffusion.likelihood import GaussianHead, MixtureHead
 from steadyhand.diffusion.process import DDPM, Flow
 from steadyhand.diffusion.sampler import Sampler
-from steadyhand.diffusion.shortcut import Shortcut
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.diffusion.solvers import ddim, noiseless, renoise
 from steadyhand.diffusion.spacing import trailing
 from steadyhand.errors import ConfigurationError
-from steadyhand.policy.config import SamplerConfig
+from steadyhand.methods.bins import BinsHead
+from steadyhand.methods.choices import Bins, Consistency, Gaussian, Mixture, Shortcut
+from steadyhand.methods.consistency import consistency_loss
+from steadyhand.methods.gaussian import GaussianHead
+from steadyhand.methods.mip import MIP
+from steadyhand.methods.mixture import MixtureHead
+from steadyhand.methods.regression import Regression
+from steadyhand.methods.shortcut import JumpSampler, _Jump
+from steadyhand.policy.config import build_sampler
 
 CONDITION = torch.zeros(1, 1, 1)
 
@@ -402,17 +403,17 @@ class TestConsistency:
 @pytest.mark.parametrize("head", [Gaussian(), Mixture(), Bins(), Shortcut()])
 def test_settings_that_a_head_has_no_use_for_are_refused(head) -> None:
     with pytest.raises(ConfigurationError, match=r"has no solver.*'ddpm'"):
-        SamplerConfig(solver="ddpm", steps=1).build(nn.Identity(), head, (4, 2))
+        build_sampler(SamplerConfig(solver="ddpm", steps=1), head, nn.Identity(), (4, 2))
     with pytest.raises(ConfigurationError, match="has no spacing"):
-        SamplerConfig(spacing="leading", steps=1).build(nn.Identity(), head, (4, 2))
+        build_sampler(SamplerConfig(spacing="leading", steps=1), head, nn.Identity(), (4, 2))
     if not isinstance(head, Shortcut):
         with pytest.raises(ConfigurationError, match="in one step, not 3"):
-            SamplerConfig(steps=3).build(nn.Identity(), head, (4, 2))
+            build_sampler(SamplerConfig(steps=3), head, nn.Identity(), (4, 2))
 
 
 def test_a_consistency_model_is_driven_by_renoise() -> None:
     with pytest.raises(ConfigurationError, match="solver 'renoise', not 'ddim'"):
-        SamplerConfig(steps=1).build(nn.Identity(), Consistency())
+        build_sampler(SamplerConfig(steps=1), Consistency(), nn.Identity())
 
 
 def test_a_mask_for_a_network_that_takes_none_is_refused() -> None:

@@ -5,7 +5,6 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from steadyhand.diffusion.direct import Regression
 from steadyhand.diffusion.process import (
     DDPM,
     PREDICTIONS,
@@ -18,6 +17,7 @@ from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.solvers import euler
 from steadyhand.diffusion.spacing import leading, trailing
 from steadyhand.errors import ConfigurationError
+from steadyhand.methods.regression import Regression
 
 
 def test_squared_cosine_agrees_with_diffusers() -> None:

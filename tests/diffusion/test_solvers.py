@@ -262,7 +262,7 @@ def test_step_noise_is_asked_for() -> None:
 
 
 def test_solvers_that_cannot_serve_regression_say_so() -> None:
-    from steadyhand.diffusion.direct import Regression
+    from steadyhand.methods.regression import Regression
 
     with pytest.raises(ConfigurationError, match=r"'ddim' for the others and Regression"):
         Sampler(Denoiser(), Regression(), solvers.dpmpp_2m, 1)

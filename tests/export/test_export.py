@@ -11,8 +11,9 @@ import torch
 from steadyhand.data import Episodes
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.diffusion.process import DDPM
-from steadyhand.nets.denoisers import MLPConfig, UNetConfig
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.nets.choices import MLPConfig, UNetConfig
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import PolicySpec
 from steadyhand.data import Statistics
 import numpy as np
@@ -68,8 +69,8 @@ import numpy as np
 import torch
 from steadyhand.data import Statistics
 from steadyhand.export.graph import example_inputs, export_policy
-from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, ResNetConfig
-from steadyhand.nets.denoisers import MLPConfig
+from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
+from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import PolicySpec
 

@@ -14,8 +14,8 @@ from case import Hostile, outside
 from safetensors.torch import load_file, save_file
 
 from steadyhand.data import Episodes
-from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, ResNetConfig
-from steadyhand.nets.denoisers import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
+from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
+from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.storage import Provenance, save_policy
 from steadyhand.spec import Chunking

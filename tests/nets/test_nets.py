@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.nets.config import StateEncoderConfig
-from steadyhand.nets.denoisers import PAPER_UNET, UNetConfig
+from steadyhand.nets.choices import PAPER_UNET, UNetConfig
 from steadyhand.nets.embedding import Sinusoids
+from steadyhand.nets.encoder_choices import StateEncoderConfig
 from steadyhand.nets.mlp import _Block
 from steadyhand.policy.config import DenoiserConfig
 from steadyhand.spec import Chunking, PolicySpec

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.nets.denoisers import PAPER_TRANSFORMER, DiTConfig, TransformerConfig
+from steadyhand.nets.choices import PAPER_TRANSFORMER, DiTConfig, TransformerConfig
 from steadyhand.nets.dit import DiffusionTransformer
 from steadyhand.nets.transformer import Transformer
 from steadyhand.spec import Chunking, PolicySpec

@@ -9,7 +9,7 @@ import torch
 
 from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
-from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig, ResNetConfig
+from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.nets.vision import ResidualBlock, ResNet, SpatialSoftmax
 from steadyhand.policy.policy import Resize
 from steadyhand.policy.storage import load_policy, read_config, save_policy

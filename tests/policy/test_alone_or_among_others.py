@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from steadyhand.data import Episodes
-from steadyhand.diffusion.heads import Bins, Mixture
-from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
-from steadyhand.policy.config import SamplerConfig
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.methods.choices import Bins, Mixture
+from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.runtime import ChunkRequest

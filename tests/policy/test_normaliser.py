@@ -19,10 +19,10 @@ from steadyhand.data import (
     make_windows,
     policy_statistics,
 )
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, DataError
 from steadyhand.evaluation.offline import HeldOut
 from steadyhand.export.graph import example_inputs, export_policy
-from steadyhand.policy.config import SamplerConfig
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy, read_card, read_statistics, save_policy

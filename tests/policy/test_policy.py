@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from steadyhand.data import Statistics, split_episodes, statistics
+from steadyhand.diffusion import solvers as sampler_solvers
 from steadyhand.diffusion.process import DDPM
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
-from steadyhand.nets.denoisers import UNetConfig
+from steadyhand.nets.choices import UNetConfig
 from steadyhand.policy.codec import decode, encode
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
@@ -256,6 +258,18 @@ def test_noise_differs_between_episodes_and_chunks(policy) -> None:
     a, b, c = predictor.predict(varied)
     assert not np.array_equal(a, b)
     assert not np.array_equal(a, c)
+
+
+def test_a_policy_says_how_much_noise_a_chunk_takes(policy) -> None:
+    rows = sh.Policy(policy.spec, policy.encoder, policy.sampler, policy.normaliser).noise_rows
+    assert rows == 1
+    mixed = sh.Sampler(policy.sampler.denoiser, sh.DDPM(), sampler_solvers.ddpm, 5, clip=1)
+    assert sh.Policy(policy.spec, policy.encoder, mixed, policy.normaliser).noise_rows == 6
+
+    class Own(torch.nn.Module):
+        def loss(self): ...
+
+    assert sh.Policy(policy.spec, policy.encoder, Own(), policy.normaliser).noise_rows == 1
 
 
 def test_stochastic_solvers_get_their_noise(config, episodes) -> None:

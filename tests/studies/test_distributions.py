@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from steadyhand.diffusion.consistency import Consistency
+from steadyhand.methods.choices import Consistency
 from steadyhand.recipes.methods import METHODS
 from steadyhand.studies.distributions import curve, generate, learn, mixture, sliced_wasserstein
 

@@ -16,9 +16,10 @@ import pytest
 import torch
 
 from steadyhand.data import write_episodes
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, UsageError
-from steadyhand.nets.denoisers import MLPConfig
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.nets.choices import MLPConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
 from steadyhand.studies import plan, runs, worker

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from steadyhand.data import Episodes, Problem, inspect_episodes
-from steadyhand.diffusion.direct import Regression
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.evaluation.offline import HeldOut
-from steadyhand.policy.config import SamplerConfig
+from steadyhand.methods.regression import Regression
 from steadyhand.spec import Chunking
 from steadyhand.training.train import build_policy, train
 

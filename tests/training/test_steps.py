@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from steadyhand.data import Episodes
-from steadyhand.nets.denoisers import MLPConfig, UNetConfig
+from steadyhand.nets.choices import MLPConfig, UNetConfig
 from steadyhand.recipes.methods import METHODS
 from steadyhand.training.loader import split
 from steadyhand.training.train import build_policy

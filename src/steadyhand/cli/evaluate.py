@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from steadyhand.cli.options import parse
+from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import ConfigurationError, UsageError
-from steadyhand.policy.config import SolverName
 
 if TYPE_CHECKING:
+    from steadyhand.diffusion.sampling import SamplerConfig
     from steadyhand.evaluation.evaluate import Evaluation
-    from steadyhand.policy.config import SamplerConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ import tyro
 from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
 from steadyhand.data import Episodes, open_episodes
+from steadyhand.diffusion.sampling import SolverName
 from steadyhand.disk import write_text
 from steadyhand.errors import DataError, UsageError, nothing_at
-from steadyhand.policy.config import SolverName
 from steadyhand.values import whole
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from steadyhand.cli.options import parse
 from steadyhand.cli.record import demonstrations
 from steadyhand.data import Episodes, write_episodes
 from steadyhand.errors import UsageError
-from steadyhand.nets.config import BackboneConfig, ImageEncoderConfig
+from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import ask, mean_of_rows
+from steadyhand.diffusion.loss import ask, mean_of_rows
 from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_remains
 from steadyhand.diffusion.solvers import Solver, ddim
 from steadyhand.diffusion.spacing import Spacing, trailing

@@ -14,7 +14,7 @@ import numpy as np
 from steadyhand.data.statistics import LARGEST, Statistics
 from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
-from steadyhand.nets.config import BackboneConfig
+from steadyhand.nets.encoder_choices import BackboneConfig
 from steadyhand.policy.codec import decode, shown
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import PolicySpec

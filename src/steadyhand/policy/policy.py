@@ -87,6 +87,12 @@ class Policy(nn.Module):
         actions = self.normaliser.inverse(name, actions)
         return actions if reference is None else to_absolute(actions, reference)
 
+    @property
+    def noise_rows(self) -> int:
+        """Chunks of noise that one chunk takes: the first, and one a step where noise is added."""
+        steps: int = getattr(self.sampler, "steps", 0)
+        return 1 + steps if getattr(self.sampler, "stochastic", False) else 1
+
     def reference(self, observation: Mapping[str, Tensor]) -> Tensor | None:
         """What chunks are relative to, (B, 1, A) in robot units; None where they are absolute."""
         feature = self.spec.reference

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from steadyhand.diffusion.sampler import Sampler
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.card import (
     CARD,
@@ -33,7 +34,7 @@ from steadyhand.policy.card import (
     whole,
 )
 from steadyhand.policy.codec import decode, encode
-from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.config import build_sampler
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy, require_policy
@@ -224,7 +225,7 @@ def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> nn.Mo
             f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as you want "
             "it, and leave sampler= out."
         )
-    return sampler.build(module.denoiser, module.process, reach=reach)  # type: ignore[arg-type]
+    return build_sampler(sampler, module.process, module.denoiser, reach=reach)  # type: ignore[arg-type]
 
 
 def read_provenance(folder: str | Path) -> Provenance:

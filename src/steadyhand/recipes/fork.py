@@ -1,6 +1,6 @@
 """Fork from the robot's position: the first policy anybody trains here, in a minute."""
 
-from steadyhand.nets.denoisers import MLPConfig
+from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.recipes.methods import method_parts, network_config
 from steadyhand.spec import Chunking

@@ -1,6 +1,6 @@
 """Any robot from its cameras and state, as LeRobot records them."""
 
-from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
+from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.recipes.methods import method_parts, network_config
 from steadyhand.spec import Chunking

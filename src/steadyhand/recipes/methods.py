@@ -1,12 +1,12 @@
 """Named methods: a process and the sampler that suits it. A recipe takes one by name."""
 
-from steadyhand.diffusion.consistency import Consistency
-from steadyhand.diffusion.direct import MIP, Regression
-from steadyhand.diffusion.heads import Bins, Gaussian, Mixture
 from steadyhand.diffusion.process import DDPM, Flow
-from steadyhand.diffusion.shortcut import Shortcut
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.nets.denoisers import (
+from steadyhand.methods.choices import Bins, Consistency, Gaussian, Mixture, Shortcut
+from steadyhand.methods.mip import MIP
+from steadyhand.methods.regression import Regression
+from steadyhand.nets.choices import (
     PAPER_TRANSFORMER,
     PAPER_UNET,
     DiTConfig,
@@ -14,7 +14,7 @@ from steadyhand.nets.denoisers import (
     TransformerConfig,
     UNetConfig,
 )
-from steadyhand.policy.config import DenoiserConfig, Process, SamplerConfig
+from steadyhand.policy.config import DenoiserConfig, Process
 
 # Networks answer with clean actions, weighed as errors in velocity: on Push-T this learns many
 # times faster than epsilon or velocity themselves (BENCHMARKS.md).

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from steadyhand.diffusion.process import DDPM
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError
-from steadyhand.nets.config import ImageEncoderConfig, ResNetConfig
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.recipes.methods import method_parts, network_config
 from steadyhand.spec import Chunking
 from steadyhand.training.config import TrainConfig

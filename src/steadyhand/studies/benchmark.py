@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.evaluation.evaluate import one_thread, seeds_of
 from steadyhand.evaluation.metrics import Interval, over_seeds
-from steadyhand.policy.config import SamplerConfig
+from steadyhand.policy.config import build_sampler
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
@@ -138,7 +139,7 @@ def _sampler(config: TrainConfig, method: Method) -> SamplerConfig:
     if method.calls is not None:
         sampler = replace(sampler, steps=method.calls)
     # Refuses what the method cannot do, before anything is trained.
-    sampler.build(nn.Identity(), config.policy.process, (1, 1))
+    build_sampler(sampler, config.policy.process, nn.Identity(), (1, 1))
     return sampler
 
 

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from steadyhand.data import Statistics
-from steadyhand.diffusion.consistency import Consistency
-from steadyhand.diffusion.distillation import consistency_loss
-from steadyhand.nets.denoisers import MLPConfig
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.methods.choices import Consistency
+from steadyhand.methods.consistency import consistency_loss
+from steadyhand.nets.choices import MLPConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import Chunking, PolicySpec
 
 Chunks = NDArray[np.float32]

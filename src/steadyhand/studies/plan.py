@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data import Episodes, open_episodes
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.card import library_version
 from steadyhand.policy.codec import decode, encode
-from steadyhand.policy.config import SamplerConfig
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.training.config import TrainConfig
 

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from steadyhand.diffusion.consistency import Consistency, plain
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError
-from steadyhand.policy.config import PolicyConfig, SamplerConfig
+from steadyhand.methods.choices import Consistency, plain
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_policy
 from steadyhand.training.checkpoint import find_policy

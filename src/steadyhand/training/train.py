@@ -19,7 +19,7 @@ from steadyhand.data import Episodes, policy_statistics
 from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.nets.architecture import offline
 from steadyhand.nets.backbone import Backbone
-from steadyhand.nets.config import BackboneConfig
+from steadyhand.nets.encoder_choices import BackboneConfig
 from steadyhand.policy.device import choose_device, choose_precision, fastest_threads, on_threads
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.policy.storage import read_config

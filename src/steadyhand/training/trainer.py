@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from steadyhand.data import Episodes
 from steadyhand.data.frames import with_frames
-from steadyhand.diffusion.distillation import consistency_loss
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import CheckpointError, ConfigurationError
+from steadyhand.methods.consistency import consistency_loss
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy

@@ -1,14 +1,15 @@
-"""Methods that answer in one call with a distribution: behaviour cloning's own ways to act.
+"""The methods that are not plain denoising, as frozen values that a policy stores.
 
-Each is a frozen value beside the processes, with the same networks, training and evaluation. No
-torch here; the modules are in `likelihood.py` and `bins.py`.
+Each stands beside the processes, with the same networks, training and evaluation. No torch here;
+what is learned and how it is drawn from is in the file of each method.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from steadyhand.diffusion.process import DDPM, Array, Flow
 from steadyhand.errors import ConfigurationError
 from steadyhand.sizes import LARGEST_NUMBER, check_sizes
 from steadyhand.values import checked
@@ -76,7 +77,7 @@ class Gaussian:
         clip: float | None,
         temperature: float,
     ) -> nn.Module:
-        from steadyhand.diffusion.likelihood import GaussianHead
+        from steadyhand.methods.gaussian import GaussianHead
 
         one_call(self, steps)
         return GaussianHead(
@@ -116,7 +117,7 @@ class Mixture:
         clip: float | None,
         temperature: float,
     ) -> nn.Module:
-        from steadyhand.diffusion.likelihood import MixtureHead
+        from steadyhand.methods.mixture import MixtureHead
 
         one_call(self, steps)
         return MixtureHead(
@@ -165,7 +166,7 @@ class Bins:
         clip: float | None,
         temperature: float,
     ) -> nn.Module:
-        from steadyhand.diffusion.bins import BinsHead
+        from steadyhand.methods.bins import BinsHead
 
         one_call(self, steps)
         return BinsHead(
@@ -177,6 +178,126 @@ class Bins:
             clip=clip,
             temperature=temperature,
         )
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class Shortcut:
+    """A one-step policy without a teacher, on the straight path of flow.
+
+    Some chunks of a batch teach the flow itself; the others teach that one jump ends where two of
+    half its length do, so that what is known of short jumps grows into long ones. The paper gives
+    a quarter of a batch to jumps; here a half did better on `fork` (BENCHMARKS.md).
+    """
+
+    share: float = 0.5
+    """Share of each batch that learns to jump; the others learn the flow."""
+    levels: int = 5
+    """Lengths of jumps: 1, 1/2, 1/4 and so on. Half the shortest is taken as two steps of flow."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ConfigurationError(f"share is {self.share}; it must be between 0 and 1.")
+        check_sizes(self, "levels")
+
+    def outputs(self, action_size: int) -> int:
+        return action_size
+
+    def condition_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        from steadyhand.methods.shortcut import JUMP_FEATURES
+
+        return shape[0], shape[1] + JUMP_FEATURES
+
+    def build(
+        self,
+        denoiser: nn.Module,
+        chunk_shape: tuple[int, int],
+        *,
+        steps: int,
+        clip: float | None,
+        temperature: float,
+    ) -> nn.Module:
+        from steadyhand.methods.shortcut import JumpSampler
+
+        return JumpSampler(
+            denoiser,
+            steps,
+            share=self.share,
+            levels=self.levels,
+            clip=clip,
+            temperature=temperature,
+        )
+
+
+def plain(process: Flow | DDPM) -> Flow | DDPM:
+    """The same path to noise and the same question, without what only training on it is about."""
+    if isinstance(process, Flow):
+        return replace(process, weighting="uniform", time_sampling="uniform")
+    return replace(process, weighting="uniform")
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class Consistency:
+    """A process whose network answers with the end of the path that the noise lies on.
+
+    With a teacher (`steadyhand distill`) the paths are the teacher's; without one they are those of
+    the demonstrations (consistency training), which is cheaper to begin with and less exact. It
+    is a process as `path` is, sampled in one call, or in a few that go back with fresh noise.
+    """
+
+    path_of: Flow | DDPM = field(default_factory=lambda: Flow(prediction="sample"))
+    """The process it is learned on: the teacher's."""
+    levels: int = 10
+    """Times between noise and the clean end at which neighbours are made to agree."""
+
+    solvers = ("renoise",)
+
+    def __post_init__(self) -> None:
+        if self.path_of.prediction == "epsilon":
+            raise ConfigurationError(
+                "A consistency model begins at pure noise, of which an 'epsilon' network can say "
+                "nothing. Train the teacher with prediction 'sample' (as the recipes do), 'v' or "
+                "'velocity'."
+            )
+        check_sizes(self, "levels", least=2)
+        most = self.path_of.train_steps
+        if most is not None and self.levels > most:
+            raise ConfigurationError(
+                f"levels is {self.levels}; it must be in 2…{most}, the teacher's noise levels."
+            )
+        if self.path_of != plain(self.path_of):
+            raise ConfigurationError(
+                "A consistency model visits all its levels alike and weighs errors alike: leave "
+                "weighting and time sampling of its path at 'uniform'."
+            )
+
+    @property
+    def train_steps(self) -> int | None:
+        return self.path_of.train_steps
+
+    @property
+    def start(self) -> float:
+        return self.path_of.start
+
+    @property
+    def end(self) -> float:
+        return self.path_of.end
+
+    def path(self, t: Array) -> tuple[Array, Array]:
+        return self.path_of.path(t)
+
+    def target(self, t: Array) -> tuple[Array, Array]:
+        return self.path_of.target(t)
+
+    def embedded(self, t: Array) -> Array:
+        return self.path_of.embedded(t)
+
+    def draw(self, uniform: Array) -> Array:
+        return self.path_of.draw(uniform)
+
+    def weight(self, t: Array) -> Array:
+        return self.path_of.weight(t)
 
 
 def _require_positive(value: float, name: str) -> None:

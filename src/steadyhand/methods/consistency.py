@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steadyhand.diffusion.consistency import Consistency
-from steadyhand.diffusion.denoiser import ask, at_rest, mean_of_rows
+from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows
 from steadyhand.diffusion.process import Array, invert, loss_weight
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.spacing import trailing
+from steadyhand.methods.choices import Consistency
 
 
 def consistency_loss(

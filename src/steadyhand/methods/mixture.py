@@ -1,73 +1,13 @@
-"""Heads that answer with a normal distribution over the chunk, or a mixture of them.
-
-As a sampler, they are pure: what is drawn is a function of the noise that is handed in.
-"""
-
-import math
+"""A head that answers with a mixture of normal distributions over the chunk."""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import ask, mean_of_rows
 from steadyhand.diffusion.process import Array
 from steadyhand.errors import ConfigurationError
-
-
-class GaussianHead(nn.Module):
-    """The denoiser answers with 2·A numbers a row: means, and what deviations are made of.
-
-    `temperature` scales the deviation of what is drawn: at 0 it is the mean.
-    """
-
-    steps, stochastic = 1, False
-
-    def __init__(
-        self,
-        denoiser: nn.Module,
-        *,
-        smallest_deviation: float = 0.01,
-        clip: float | None = None,
-        temperature: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-        self.smallest_deviation, self.clip, self.temperature = smallest_deviation, clip, temperature
-
-    def forward(
-        self,
-        noise: Float[Tensor, "batch horizon action"],
-        condition: Float[Tensor, "batch tokens features"],
-        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
-        previous: Float[Tensor, "batch rest action"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch horizon action"]:
-        """Draw a chunk; `noise` decides which."""
-        require_no_previous(previous)
-        mean, deviation = self._answer(noise, condition, mask)
-        return clipped(mean + self.temperature * deviation * noise, self.clip)
-
-    def loss(
-        self,
-        x0: Float[Tensor, "batch horizon action"],
-        eps: Float[Tensor, "batch horizon action"],
-        uniform: Array,
-        condition: Float[Tensor, "batch tokens features"],
-        weight: Float[Tensor, "batch horizon"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, ""]:
-        """Negative log-likelihood of a number of the chunk, on average; nothing is noised."""
-        mean, deviation = self._answer(x0, condition, mask)
-        surprise = _surprise(x0, mean, deviation).mean(-1)
-        return mean_of_rows(surprise, weight)
-
-    def _answer(
-        self, like: Tensor, condition: Tensor, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        out = ask_once(self.denoiser, like, condition, mask, features=2 * like.shape[2])
-        mean, spread = out.chunk(2, dim=-1)
-        return mean, self.smallest_deviation + F.softplus(spread)
+from steadyhand.methods.answer import ask_once, clipped, cumulative, require_no_previous, surprisal
 
 
 class MixtureHead(nn.Module):
@@ -130,7 +70,7 @@ class MixtureHead(nn.Module):
     ) -> Float[Tensor, ""]:
         """Negative log-likelihood of whole chunks, over the numbers in them; nothing is noised."""
         weights, means, deviations = self._answer(x0, condition, mask)
-        surprise = _surprise(x0[:, None], means, deviations).sum(-1)
+        surprise = surprisal(x0[:, None], means, deviations).sum(-1)
         if weight is not None:
             surprise = surprise * weight[:, None]
         chunks = -torch.logsumexp(weights.log_softmax(-1) - surprise.sum(-1), dim=-1)
@@ -148,33 +88,3 @@ class MixtureHead(nn.Module):
         parts = numbers.reshape(*numbers.shape[:2], self.components, 2, size)
         means, spread = parts.permute(3, 0, 2, 1, 4)
         return votes.mean(1), self.centres + means, self.smallest_deviation + F.softplus(spread)
-
-
-def ask_once(
-    denoiser: nn.Module, like: Tensor, condition: Tensor, mask: Tensor | None, *, features: int
-) -> Tensor:
-    """What the denoiser answers when it is given nothing but the condition, in float32."""
-    nothing, t = torch.zeros_like(like), like.new_zeros(like.shape[0])
-    return ask(denoiser, nothing, t, condition, mask, features=features).float()
-
-
-def cumulative(normal: Tensor) -> Tensor:
-    """Standard normal numbers as uniform ones: their distribution function."""
-    return 0.5 * (1 + torch.erf(normal / math.sqrt(2)))
-
-
-def clipped(actions: Tensor, clip: float | None) -> Tensor:
-    """Within ±clip."""
-    return actions if clip is None else actions.clamp(-clip, clip)
-
-
-def require_no_previous(previous: Tensor | None) -> None:
-    """Raise `ConfigurationError` where a chunk is to be continued."""
-    if previous is not None:
-        raise ConfigurationError("This sampler does not continue a previous chunk.")
-
-
-def _surprise(x0: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """The negative log-density of each number."""
-    far = ((x0 - mean) / deviation).square()
-    return 0.5 * far + deviation.log() + 0.5 * math.log(2 * math.pi)

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import mean_of_rows
-from steadyhand.diffusion.likelihood import ask_once, clipped, cumulative, require_no_previous
+from steadyhand.diffusion.loss import mean_of_rows
 from steadyhand.diffusion.process import Array
+from steadyhand.methods.answer import ask_once, clipped, cumulative, require_no_previous
 
 MANY = 0.01
 """Share of actions beyond the bins that is worth a word."""

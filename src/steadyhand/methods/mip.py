@@ -1,7 +1,4 @@
-"""Processes that begin at zeros instead of noise: behaviour cloning as a process of few steps.
-
-The same networks, training and evaluation serve them as the diffusion processes.
-"""
+"""The minimal iterative policy: a process of two steps that begins at zeros instead of noise."""
 
 from dataclasses import dataclass
 
@@ -11,43 +8,6 @@ from steadyhand.diffusion.process import Array, prediction_target
 from steadyhand.errors import ConfigurationError
 from steadyhand.sizes import LARGEST_NUMBER
 from steadyhand.values import checked
-
-
-@checked
-@dataclass(frozen=True, kw_only=True)
-class Regression:
-    """Behaviour cloning as the degenerate one-step process: input zeros, target x0.
-
-    The same networks, training and evaluation serve it; its sampler takes exactly one step.
-    """
-
-    @property
-    def train_steps(self) -> int:
-        return 1
-
-    @property
-    def start(self) -> float:
-        return 0.0
-
-    @property
-    def end(self) -> float:
-        return -1.0
-
-    def path(self, t: Array) -> tuple[Array, Array]:
-        clean = (np.asarray(t) < 0).astype(np.float64)
-        return clean, np.zeros_like(clean)
-
-    def target(self, t: Array) -> tuple[Array, Array]:
-        return np.ones_like(t), np.zeros_like(t)
-
-    def embedded(self, t: Array) -> Array:
-        return np.zeros_like(t)
-
-    def draw(self, uniform: Array) -> Array:
-        return np.zeros_like(uniform)
-
-    def weight(self, t: Array) -> Array:
-        return np.ones_like(t)
 
 
 @checked

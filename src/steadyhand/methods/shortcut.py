@@ -7,11 +7,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.denoiser import ask, at_rest, mean_of_rows
-from steadyhand.diffusion.likelihood import clipped, require_no_previous
+from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows
 from steadyhand.diffusion.process import Array
-from steadyhand.diffusion.shortcut import JUMP_FEATURES
 from steadyhand.errors import ConfigurationError
+from steadyhand.methods.answer import clipped, require_no_previous
+
+JUMP_FEATURES = 20
+"""Numbers that tell the network where a jump leads, beside each token of the condition."""
 
 
 class _Jump(NamedTuple):
