@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from steadyhand.data import Statistics, split_episodes, statistics
-from steadyhand.diffusion import solvers as sampler_solvers
+from steadyhand.diffusion import solvers
 from steadyhand.diffusion.process import DDPM
+from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.nets.choices import UNetConfig
@@ -261,15 +262,15 @@ def test_noise_differs_between_episodes_and_chunks(policy) -> None:
 
 
 def test_a_policy_says_how_much_noise_a_chunk_takes(policy) -> None:
-    rows = sh.Policy(policy.spec, policy.encoder, policy.sampler, policy.normaliser).noise_rows
+    rows = Policy(policy.spec, policy.encoder, policy.sampler, policy.normaliser).noise_rows
     assert rows == 1
-    mixed = sh.Sampler(policy.sampler.denoiser, sh.DDPM(), sampler_solvers.ddpm, 5, clip=1)
-    assert sh.Policy(policy.spec, policy.encoder, mixed, policy.normaliser).noise_rows == 6
+    mixed = Sampler(policy.sampler.denoiser, DDPM(), solvers.ddpm, 5, clip=1.0)
+    assert Policy(policy.spec, policy.encoder, mixed, policy.normaliser).noise_rows == 6
 
     class Own(torch.nn.Module):
         def loss(self): ...
 
-    assert sh.Policy(policy.spec, policy.encoder, Own(), policy.normaliser).noise_rows == 1
+    assert Policy(policy.spec, policy.encoder, Own(), policy.normaliser).noise_rows == 1
 
 
 def test_stochastic_solvers_get_their_noise(config, episodes) -> None:
