@@ -1,6 +1,10 @@
 """What lies on the disk: only regular files, only inside the folder, only what can be held."""
 
+import errno
 import os
+import shutil
+import threading
+import time
 
 import pytest
 
@@ -13,6 +17,7 @@ from steadyhand.disk import (
     read_object,
     read_text,
     regular,
+    write_json,
     write_text,
     written_whole,
 )
@@ -98,14 +103,55 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 
 def test_a_lock_is_one_processs(tmp_path):
-    held = lock(tmp_path / ".lock")
-    assert held is not None
+    path = tmp_path / "made" / ".lock"
+    held = lock(path)
     with pytest.raises(BlockingIOError):
-        lock(tmp_path / ".lock")
+        lock(path)
     held.close()
-    again = lock(tmp_path / ".lock")
-    assert again is not None
-    again.close()
+    with lock(path), pytest.raises(BlockingIOError):
+        lock(path)
+    lock(path).close()
+
+
+def test_who_waits_for_a_lock_gets_it_also_where_its_folder_was_removed(tmp_path):
+    path, got = tmp_path / "store" / ".lock", []
+    held = lock(path)
+
+    def other() -> None:
+        with lock(path, wait=True):
+            got.append(path.exists())
+
+    waiting = threading.Thread(target=other)
+    waiting.start()
+    time.sleep(0.1)
+    assert not got
+    shutil.rmtree(path.parent)
+    held.close()
+    waiting.join(10)
+    assert got == [True]
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_keeps_nobody_out(error, tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(error, "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with lock(tmp_path / ".lock"), lock(tmp_path / ".lock", wait=True):
+        pass
+
+
+def test_a_lock_follows_no_link(tmp_path):
+    (tmp_path / "thesis").write_text("precious")
+    (tmp_path / ".lock").symlink_to("thesis")
+    with pytest.raises(OSError, match="symbolic"):
+        lock(tmp_path / ".lock", wait=True)
+    assert (tmp_path / "thesis").read_text() == "precious"
+
+
+def test_json_is_read_as_it_was_written(tmp_path):
+    write_json(tmp_path / "a.json", {"a": [1, 2.5, "ü"]})
+    assert read_json(tmp_path / "a.json") == {"a": [1, 2.5, "ü"]}
 
 
 def test_a_pointer_of_git_lfs_is_not_the_file(tmp_path):

@@ -5,13 +5,14 @@ million deep. What does not fit is a `ValueError` or an `OSError` whose text say
 a format says which file it was, and what to do. What is written is whole or not there.
 """
 
+import errno
 import json
 import os
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 from uuid import uuid4
 
 LARGEST_TEXT = 64 << 20
@@ -20,6 +21,8 @@ LARGEST_NUMBER = 2**63
 """Whole numbers from here on are no counts, places or seeds."""
 POINTER = b"version https://git-lfs.github.com/spec/"
 """What Git LFS leaves where a file should be begins so, and is shorter than 1 kB."""
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system says that knows no locks."""
 
 
 class NotTheFileError(OSError):
@@ -118,6 +121,11 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def write_json(path: Path, content: Any) -> None:
+    """Write a value as JSON, whole or not at all. Raises `OSError`."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
 def require_room(path: Path) -> None:
     """Raise `OSError` where nothing can be made at `path`: what leads there is no open folder."""
     near = next(up for up in path.absolute().parents if up.exists())
@@ -127,27 +135,32 @@ def require_room(path: Path) -> None:
         raise PermissionError(f"{near} may not be written")
 
 
-def lock(path: Path) -> IO[str] | None:
-    """Keep other processes out until what is returned is closed, or this process ends.
+def lock(path: Path, *, wait: bool = False) -> ExitStack:
+    """Keep other processes out until what is returned is left or closed, or this process ends.
 
-    None where the system has no such locks. Raises `BlockingIOError` where another one has it.
+    The folder of `path` is made where there is none. Where another process has the lock, wait for
+    it, or raise `BlockingIOError`. A file system without locks keeps nobody out. Raises `OSError`
+    where there can be no such file; a link in its place is never followed, so that a stranger's
+    folder cannot make it a file of somebody's.
     """
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    # A link in a stranger's folder must not make it a file of somebody's.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    file = os.fdopen(os.open(path, flags, 0o666), "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise
-    except OSError:  # a file system without locks
-        file.close()
-        return None
-    return file
+    from filelock import FileLock, Timeout
+
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path, timeout=-1 if wait else 0, thread_local=False)
+        try:
+            held.acquire()
+        except Timeout:
+            raise BlockingIOError(errno.EAGAIN, "another process has it", str(path)) from None
+        except FileNotFoundError:  # whoever had it has removed the folder
+            continue
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return ExitStack()
+        left = ExitStack()
+        left.callback(held.release)
+        return left
 
 
 def _whole(digits: str) -> int:

@@ -51,7 +51,6 @@ def test_the_second_of_two_that_start_changes_nothing(config, episodes, tmp_path
     with pytest.raises(UsageError, match="Another process is training in"):
         go(config, episodes, run.path)
     assert [path.name for path in run.path.iterdir()] == [".lock"]
-    assert held is not None
     held.close()
     assert go(config, episodes, run.path).steps_saved()
 

@@ -1,6 +1,5 @@
 """`steadyhand benchmark`: many methods on one task, as one table and one picture."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 from steadyhand.cli.options import parse
 from steadyhand.cli.record import Check, recorded, sample
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.disk import write_text
+from steadyhand.disk import write_json, write_text
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
@@ -144,7 +143,7 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
         )
     found = rows(entries, outcomes)
     answer = as_json(options.task, found)
-    write_text(out / "rows.json", json.dumps(answer, indent=1) + "\n")
+    write_json(out / "rows.json", answer)
     write_text(out / "table.md", as_markdown(found))
     write_text(out / "score.svg", picture(options.task, found, alone=True))
     write_text(out / "report.html", page(options.task, found, asdict(options)))

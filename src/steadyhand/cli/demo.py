@@ -21,7 +21,7 @@ from steadyhand.cli.record import record
 from steadyhand.cli.screen import console, results, show, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
-from steadyhand.disk import write_text
+from steadyhand.disk import write_json, write_text
 from steadyhand.errors import UsageError
 from steadyhand.recipes import recipe
 from steadyhand.tasks import Fork
@@ -92,7 +92,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
             try:
                 stopped = _train(out / name, config, seconds)
             finally:
-                write_text(out / "times.json", json.dumps(seconds))
+                write_json(out / "times.json", seconds)
             if stopped:
                 return None
         episodes = EpisodeOptions(episodes=50 if options.quick else 100, device=options.device)

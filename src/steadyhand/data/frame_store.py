@@ -10,8 +10,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import LazyArray
 from steadyhand.data.resize import resize_frames
-from steadyhand.disk import read_object, regular
+from steadyhand.disk import lock, read_object, regular, write_json
 from steadyhand.errors import DataError
 
 VERSION = 1
@@ -107,7 +107,7 @@ class FrameStore:
         """
         try:
             if not self.ready:
-                with _alone(self.folder):
+                with lock(self.folder / ".lock", wait=True):
                     if not self.ready:
                         self._build(watch, tolerant)
                         self._tidy(KEPT)
@@ -217,7 +217,7 @@ class FrameStore:
             others = [p for p in self.folder.parent.glob(f"{self._place}*") if p != self.folder]
             others.sort(key=lambda p: p.stat().st_mtime_ns, reverse=True)
             for old in others[kept:]:
-                with suppress(OSError), _alone(old, wait=False):
+                with suppress(OSError), lock(old / ".lock"):
                     shutil.rmtree(old)
 
     def _card(self, name: str) -> dict[str, Any]:
@@ -238,9 +238,7 @@ class FrameStore:
             "done": done,
             "broken": broken,
         }
-        fresh = self.folder / f".{name}.new"
-        fresh.write_text(json.dumps(card))
-        fresh.replace(self.folder / name)
+        write_json(self.folder / name, card)
 
 
 def picture_scale(source: LazyArray) -> float | None:
@@ -284,28 +282,3 @@ def as_pictures(values: NDArray[Any], scale: float | None, name: str) -> NDArray
         if values.dtype.kind == "f"
         else values.astype(np.uint8)
     )
-
-
-@contextmanager
-def _alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Wait until no other process builds here, or raise `OSError`; where there are such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            # Who removed the folder meanwhile has removed the lock with it.
-            if _is_at(file.fileno(), folder / ".lock"):
-                yield
-                return
-
-
-def _is_at(opened: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(opened), path.stat())
-    except FileNotFoundError:
-        return False

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from steadyhand.disk import lock, write_text
+from steadyhand.disk import lock, write_json
 from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.policy.card import library_version
 from steadyhand.policy.codec import encode
@@ -212,11 +212,6 @@ def _declare(run: PlannedRun, out: Path, marks: Marks) -> None:
         ) from error
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Whole or not at all, also where the power fails."""
-    write_text(path, json.dumps(content))
-
-
 def read_json(path: Path) -> Any:
     """What is in the file; None where there is none, or it is damaged and has to be made again."""
     try:
@@ -251,7 +246,6 @@ def alone(out: Path) -> Generator[None]:
     Raises `UsageError` where one is in it, and `CheckpointError` where it cannot be made.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
         held = lock(out / ".lock")
     except BlockingIOError:
         raise UsageError(
@@ -259,8 +253,5 @@ def alone(out: Path) -> Generator[None]:
         ) from None
     except OSError as error:
         raise CheckpointError(f"{out} cannot be made ({error}). Choose another --out.") from error
-    try:
+    with held:
         yield
-    finally:
-        if held is not None:
-            held.close()

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.data import open_episodes
+from steadyhand.disk import lock, write_json
 from steadyhand.errors import ConfigurationError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.codec import decode
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
 from steadyhand.studies.plan import Trial
-from steadyhand.studies.runs import PLAN, PROGRESS, TRAINED, read_json, write_json
+from steadyhand.studies.runs import PLAN, PROGRESS, TRAINED, read_json
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy, train
@@ -139,19 +140,6 @@ def _evaluate(run: Path, config: TrainConfig, trial: Trial, signs: Signs) -> dic
     }
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Wait for a worker of an engine that was killed, which ends as soon as it sees that."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with (folder / ".worker").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def main(words: list[str]) -> int:
     """Work in the folder named; 130 where it was stopped."""
     signs = Signs(Path(words[0]), int(words[1]) if len(words) > 1 else None)
@@ -159,7 +147,8 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signs.ask)
     try:
-        with _lock(signs.folder):
+        # Wait for a worker of an engine that was killed, which ends as soon as it sees that.
+        with lock(signs.folder / ".worker", wait=True):
             work(signs.folder, signs)
     except Stopped:
         return STOPPED

@@ -5,17 +5,16 @@ needs; it is written before the older one gives up its own, so that a kill at an
 one of the two whole.
 """
 
-import json
 import math
 import os
 import re
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from torch import Tensor
 
-from steadyhand.disk import inside, lock, read_object, require_room, write_text
+from steadyhand.disk import inside, lock, read_object, require_room, write_json
 from steadyhand.errors import CheckpointError, UsageError, nothing_at
 from steadyhand.policy.card import CARD, policy_folder
 from steadyhand.policy.codec import decode, encode
@@ -71,14 +70,12 @@ class Run:
         except OSError as error:
             raise self._unmade(error) from error
 
-    def lock(self) -> IO[str] | None:
+    def lock(self) -> ExitStack:
         """Make the folder, and keep other processes out until it is closed, or this one ends.
 
-        None where the system has no such locks. Raises `UsageError` where another has it, and
-        `CheckpointError` where it cannot be made.
+        Raises `UsageError` where another has it, and `CheckpointError` where it cannot be made.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             return lock(self.path / ".lock")
         except BlockingIOError:
             raise UsageError(
@@ -93,7 +90,7 @@ class Run:
         self.require_free()
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / "config.json", json.dumps(encode(config), indent=1) + "\n")
+            write_json(self.path / "config.json", encode(config))
         except OSError as error:
             raise self._unmade(error) from error
 

@@ -7,10 +7,9 @@ that was never interrupted, on the same device, in the same precision and on as 
 import time
 import warnings
 from collections.abc import Callable, Generator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import IO
 
 import torch
 from torch import Tensor
@@ -223,7 +222,7 @@ def _steps(
     trainer: Trainer,
     run: Run | None,
     score: Callable[[Policy], float] | None,
-    lock: IO[str] | None,
+    lock: ExitStack | None,
 ) -> Generator[StepResult]:
     config = trainer.config
     step = saved = trainer.done
