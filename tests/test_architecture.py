@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import steadyhand
+import steadyhand as sh
 from steadyhand.data import Episodes, write_episodes
+from steadyhand.runtime.card import Provenance
+from steadyhand.training.train import build_policy
 
-SOURCE = Path(steadyhand.__file__).parent
+SOURCE = Path(sh.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -67,6 +69,21 @@ def test_the_robots_side_needs_no_torch() -> None:
         "print('fine')"
     )
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_a_robot_reads_the_card_of_a_policy_without_torch(config, episodes, tmp_path) -> None:
+    policy = build_policy(config, episodes)
+    sh.save_policy(tmp_path / "p", policy, Provenance(task="fork", step=7))
+    done = run(
+        "from pathlib import Path\n"
+        "from steadyhand.runtime import card\n"
+        f"folder = Path({str(tmp_path / 'p')!r})\n"
+        "read = card.read_card(folder)\n"
+        "spec, found = card.read_spec(folder, read), card.read_statistics(folder, read)['action']\n"
+        "print(card.read_provenance(folder).task, spec.chunk_shape, found.mean.tolist())"
+    )
+    mean = policy.normaliser.statistics["action"].mean.tolist()
+    assert done.stdout == f"fork (8, 2) {mean}\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -711,7 +711,7 @@ FAULTS = [
     ),
     Fault(
         "a policy put aside and not looked for",
-        "policy/card.py",
+        "runtime/card.py",
         "return aside(folder) if not folder.exists()",
         "return aside(folder) if folder.exists()",
         "policy/test_strangers.py -k every_moment",

@@ -12,7 +12,7 @@ import pytest
 from steadyhand.cli.main import main
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.evaluation.report import prose
-from steadyhand.policy.storage import read_provenance
+from steadyhand.runtime.card import read_provenance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from steadyhand.cli.main import main
-from steadyhand.policy.storage import read_config, read_provenance
+from steadyhand.policy.card import read_config
+from steadyhand.runtime.card import read_provenance
 from steadyhand.training.trainer import Trainer
 
 TINY = ["--precision=float32", "--device=cpu", "--denoiser.width=16", "--denoiser.blocks=1"]

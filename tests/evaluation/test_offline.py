@@ -10,7 +10,7 @@ from steadyhand.data import Episodes
 from steadyhand.errors import DataError
 from steadyhand.evaluation.offline import HeldOut, divide, judge
 from steadyhand.evaluation.offline_report import offline_page
-from steadyhand.policy.storage import Provenance
+from steadyhand.runtime.card import Provenance
 from steadyhand.spec import LAST_ACTION
 from steadyhand.training.train import build_policy, train
 
@@ -85,7 +85,7 @@ def test_episodes_trained_on_are_left_out_wherever_they_are(config, moving, tmp_
     policy = build_policy(config, moving)
     for _ in train(policy, moving, config, out=tmp_path / "run"):
         pass
-    from steadyhand.policy.storage import read_provenance
+    from steadyhand.runtime.card import read_provenance
 
     origin = read_provenance(tmp_path / "run" / "last")
     fresh, known = divide(moving, origin, policy.spec)

@@ -15,7 +15,7 @@ from steadyhand.nets.choices import MLPConfig, UNetConfig
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import PolicySpec
-from steadyhand.data import Statistics
+from steadyhand.data import statistics_of
 import numpy as np
 
 torch.set_num_threads(1)
@@ -28,7 +28,7 @@ recorded = {"keypoint": (9, 2), "state": (5,), "action": (2,)}
 spec = PolicySpec.select(recorded, observations=["keypoint", "state[:2]"],
                          action_relative_to="state[:2]")
 random = np.random.default_rng(0)
-one = {f.name: Statistics.of(random.normal(2, 3, (50, *f.shape))) for f in spec.features}
+one = {f.name: statistics_of(random.normal(2, 3, (50, *f.shape))) for f in spec.features}
 policy = config.build(spec, one)
 for parameter in policy.parameters():
     torch.nn.init.normal_(parameter, std=0.1)
@@ -67,7 +67,7 @@ IMAGES = """
 import sys
 import numpy as np
 import torch
-from steadyhand.data import Statistics
+from steadyhand.data import statistics_of
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.nets.choices import MLPConfig
@@ -88,7 +88,7 @@ config = PolicyConfig(
 recorded = {"front": (60, 80, 3), "wrist": (40, 40, 3), "state": (5,), "action": (2,)}
 spec = PolicySpec.select(recorded, observations=["front", "wrist", "state"], image_size=(32, 32))
 random = np.random.default_rng(0)
-one = {f.name: Statistics.of(random.normal(2, 3, (50, *f.shape)))
+one = {f.name: statistics_of(random.normal(2, 3, (50, *f.shape)))
        for f in spec.features if f.kind == "state"}
 torch.manual_seed(0)
 policy = config.build(spec, one).eval()

@@ -17,7 +17,8 @@ from steadyhand.data import Episodes
 from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.policy.storage import Provenance, save_policy
+from steadyhand.policy.storage import save_policy
+from steadyhand.runtime.card import Provenance
 from steadyhand.spec import Chunking
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy

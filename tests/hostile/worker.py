@@ -104,7 +104,8 @@ def policies(case: Hostile, out: Path, outcome: Outcome) -> None:
     import torch
 
     from steadyhand.policy.policy import Policy
-    from steadyhand.policy.storage import load_policy, read_card, read_provenance
+    from steadyhand.policy.storage import load_policy
+    from steadyhand.runtime.card import read_card, read_provenance
     from steadyhand.training.checkpoint import find_policy
 
     torch.set_num_threads(1)

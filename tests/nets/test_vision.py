@@ -11,8 +11,9 @@ from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.nets.vision import ResidualBlock, ResNet, SpatialSoftmax
+from steadyhand.policy.card import read_config
 from steadyhand.policy.policy import Resize
-from steadyhand.policy.storage import load_policy, read_config, save_policy
+from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.spec import Feature, PolicySpec
 from steadyhand.training.train import build_policy, train
 

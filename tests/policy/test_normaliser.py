@@ -14,10 +14,10 @@ import torch
 from steadyhand.actions import to_relative
 from steadyhand.data import (
     Episodes,
-    Statistics,
     inspect_episodes,
     make_windows,
     policy_statistics,
+    statistics_of,
 )
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, DataError
@@ -25,8 +25,9 @@ from steadyhand.evaluation.offline import HeldOut
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.predictor import TorchPredictor
-from steadyhand.policy.storage import load_policy, read_card, read_statistics, save_policy
+from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.runtime import ChunkRequest
+from steadyhand.runtime.card import read_card, read_statistics
 from steadyhand.spec import Chunking, Feature, PolicySpec
 from steadyhand.training.loader import WindowLoader
 from steadyhand.training.train import build_policy, train
@@ -148,7 +149,7 @@ def test_rounding_is_no_motion_and_motion_is_none_of_rounding() -> None:
     """Eight steps of the recorded kind of number, not a tenth of a millimetre of anything."""
 
     def constant(values: list[float], kind: type) -> bool:
-        return bool(Statistics.of(np.array(values, kind)[:, None]).constant[0])
+        return bool(statistics_of(np.array(values, kind)[:, None]).constant[0])
 
     assert constant([1.0, 1.0 + 4e-7], np.float32)
     assert constant([1.0, 1.0 + 1e-15], np.float64)
@@ -188,7 +189,7 @@ def test_what_a_normaliser_makes_is_bounded(normalisation, bound, share) -> None
     """However seldom a dimension moves; and what is no accident is not cut."""
     values = resting(share)
     feature = Feature(name="action", shape=(1,))
-    made = Normaliser([feature], {"action": Statistics.of(values)}, normalisation)
+    made = Normaliser([feature], {"action": statistics_of(values)}, normalisation)
     normal = made("action", torch.from_numpy(values))
     assert float(normal.abs().max()) <= bound
     assert made.reach("action") == float(normal.abs().max())
@@ -202,7 +203,7 @@ def test_what_a_normaliser_makes_is_bounded(normalisation, bound, share) -> None
 def test_a_range_is_not_left_by_what_was_recorded() -> None:
     values = resting(0.01)
     feature = Feature(name="action", shape=(1,))
-    made = Normaliser([feature], {"action": Statistics.of(values)})
+    made = Normaliser([feature], {"action": statistics_of(values)})
     assert made.reach("action") == 1.0
     most = float(made("action", torch.from_numpy(values)).abs().max())
     assert most == pytest.approx(1.0, abs=1e-6)
@@ -284,7 +285,7 @@ def test_statistics_of_chunks_are_those_of_all_their_rows() -> None:
     )
     windows, now = make_windows(data, chunking), np.arange(120)
     chunks = to_relative(data.read("action")[windows.action(now)], data.read("state")[now][:, None])
-    whole = Statistics.of(chunks[~windows.padded(now)])
+    whole = statistics_of(chunks[~windows.padded(now)])
     found = policy_statistics(data, spec)["action"]
     for name in ("minimum", "maximum", "low", "high", "rare_low", "rare_high"):
         np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
@@ -330,9 +331,9 @@ def test_counts_that_float64_cannot_tell_apart_are_said() -> None:
     """Beyond 2^53 whole numbers are rounded where they are learned, as floating ones are."""
     steps = np.arange(120)[:, None] % 40
     data = Episodes({"near": steps, "far": steps + 2**61}, np.array([120]))
-    near, far = (Statistics.of(data.read(key)) for key in ("near", "far"))
+    near, far = (statistics_of(data.read(key)) for key in ("near", "far"))
     assert (near.constant.item(), far.constant.item()) == (False, True)
-    assert not Statistics.of(1000 * steps + 2**61).constant.item()
+    assert not statistics_of(1000 * steps + 2**61).constant.item()
     said = [p.message for p in inspect_episodes(data) if p.kind == "rounding"]
     assert len(said) == 1
     assert said[0].startswith("'far' moves in columns 0 ")

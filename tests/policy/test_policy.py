@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 import torch
 
-from steadyhand.data import Statistics, split_episodes, statistics
+from steadyhand.data import split_episodes, statistics, statistics_of
 from steadyhand.diffusion import solvers
 from steadyhand.diffusion.process import DDPM
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.nets.choices import UNetConfig
-from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import TorchPredictor
-from steadyhand.policy.storage import Provenance, load_policy, read_provenance, save_policy
+from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.runtime import ChunkRequest, chunk_noise
+from steadyhand.runtime.card import Provenance, read_provenance
+from steadyhand.runtime.codec import decode, encode
+from steadyhand.runtime.statistics import Statistics
 from steadyhand.spec import Chunking, Feature
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy
@@ -29,7 +31,7 @@ from steadyhand.training.train import build_policy
 
 def numbers(*columns: list[float]) -> Statistics:
     values = np.array(columns, dtype=np.float64).T
-    return Statistics.of(values)
+    return statistics_of(values)
 
 
 def test_normalisers_map_and_carry_their_inverse() -> None:

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from steadyhand.errors import CheckpointError
-from steadyhand.policy.card import whole
-from steadyhand.policy.storage import Provenance, load_policy, read_provenance, save_policy
+from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.policy.weights import built_for, read_header
+from steadyhand.runtime.card import Provenance, read_provenance, whole
 
 
 @pytest.fixture

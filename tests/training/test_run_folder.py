@@ -12,7 +12,7 @@ import torch
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.policy import device
-from steadyhand.policy.storage import read_provenance
+from steadyhand.runtime.card import read_provenance
 from steadyhand.training.checkpoint import KEEP, Run
 from steadyhand.training.train import build_policy, train
 from steadyhand.training.trainer import Trainer

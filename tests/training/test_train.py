@@ -17,7 +17,9 @@ import torch
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.errors import CheckpointError, ConfigurationError, DeviceError, UsageError
-from steadyhand.policy.storage import load_policy, read_provenance, read_tensors
+from steadyhand.policy.storage import load_policy
+from steadyhand.policy.weights import read_tensors
+from steadyhand.runtime.card import read_provenance
 from steadyhand.training.checkpoint import Run, find_policy
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage

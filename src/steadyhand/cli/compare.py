@@ -33,7 +33,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
     from steadyhand.cli.screen import results, scores_table, show
     from steadyhand.evaluation.compare import as_json, compare
-    from steadyhand.policy.storage import load_policy, read_provenance
+    from steadyhand.policy.storage import load_policy
+    from steadyhand.runtime.card import read_provenance
     from steadyhand.training.checkpoint import evaluations, find_policy
 
     folders = [find_policy(path).resolve() for path in options.runs]

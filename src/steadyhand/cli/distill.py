@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.cli.train import tell, train_run
 
     with waiting("loading torch"):
-        from steadyhand.policy.storage import read_config
+        from steadyhand.policy.card import read_config
         from steadyhand.training.checkpoint import Run, find_policy, run_of
         from steadyhand.training.teacher import student_config, student_training
 

@@ -106,7 +106,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def sampler_of(folder: Path, options: Any) -> SamplerConfig:
     """The sampler that the policy in `folder` was trained with, changed as the options say."""
-    from steadyhand.policy.storage import read_config
+    from steadyhand.policy.card import read_config
 
     wanted = {
         "solver": options.solver,
@@ -126,7 +126,8 @@ def evaluate_run(
     with waiting("loading torch"):
         from steadyhand.evaluation.evaluate import EpisodesFile, evaluate, seeds_of
         from steadyhand.policy.device import choose_device
-        from steadyhand.policy.storage import load_policy, read_provenance
+        from steadyhand.policy.storage import load_policy
+        from steadyhand.runtime.card import read_provenance
         from steadyhand.tasks import make_task
         from steadyhand.training.checkpoint import find_policy, run_of
 

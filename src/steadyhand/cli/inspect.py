@@ -106,9 +106,10 @@ def _write(report: Path | None, make: Callable[[], str]) -> str | None:
 
 def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
     from steadyhand.cli.screen import results, show
-    from steadyhand.policy.card import FORMAT, read_card, read_config, read_spec
-    from steadyhand.policy.codec import encode
-    from steadyhand.policy.storage import load_policy, read_provenance
+    from steadyhand.policy.card import read_config
+    from steadyhand.policy.storage import load_policy
+    from steadyhand.runtime.card import FORMAT, read_card, read_provenance, read_spec
+    from steadyhand.runtime.codec import encode
     from steadyhand.training.checkpoint import find_policy
 
     folder = find_policy(path)

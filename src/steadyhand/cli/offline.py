@@ -67,7 +67,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.evaluation.offline_report import offline_page, summary
         from steadyhand.evaluation.verdict import next_step, verdict
         from steadyhand.policy.device import choose_device
-        from steadyhand.policy.storage import load_policy, read_provenance
+        from steadyhand.policy.storage import load_policy
+        from steadyhand.runtime.card import read_provenance
         from steadyhand.training.checkpoint import evaluations, find_policy
 
     folder = find_policy(options.run)

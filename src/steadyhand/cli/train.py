@@ -163,7 +163,7 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
     run = Run(options.out)
     config = run.read_config()
     if (step := run.resume_step()) is not None:
-        from steadyhand.policy.storage import read_config
+        from steadyhand.policy.card import read_config
 
         read_config(run.folder(step))  # refuses a policy of its author's own parts
     names = ("data", "teacher", "device", "threads")

@@ -3,13 +3,12 @@
 from steadyhand.data.episodes import Episodes, split_episodes
 from steadyhand.data.formats import open_episodes, write_episodes
 from steadyhand.data.problems import Problem, inspect_episodes
-from steadyhand.data.statistics import Statistics, policy_statistics, statistics
+from steadyhand.data.statistics import policy_statistics, statistics, statistics_of
 from steadyhand.data.windows import Windows, make_windows
 
 __all__ = [
     "Episodes",
     "Problem",
-    "Statistics",
     "Windows",
     "inspect_episodes",
     "make_windows",
@@ -17,5 +16,6 @@ __all__ = [
     "policy_statistics",
     "split_episodes",
     "statistics",
+    "statistics_of",
     "write_episodes",
 ]

@@ -5,7 +5,7 @@ held as a whole.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.errors import DataError
+from steadyhand.runtime.statistics import LARGEST, Statistics, far
 from steadyhand.spec import Feature, PolicySpec
 
-Numbers = NDArray[np.float64]
 RARE = 1000
 """Of so many numbers, the highest and the lowest may be accidents."""
 ENOUGH = 100
@@ -23,62 +23,10 @@ ENOUGH = 100
 ROUNDINGS = 8
 """A range of so many steps between neighbouring floating numbers is rounding and no motion."""
 
-FAR = 1024.0
-"""Float32 is too coarse for numbers that lie so many times half their range from zero."""
-FAR_CONSTANT = 2.0**16
-"""And for those that never move and lie so far, in robot units."""
-LARGEST = 1e150
-"""Of numbers beyond, not even float64 holds the squares: no deviation is known."""
-WIDEST = 1e37
-"""Ranges above this, or below one part of it, are beyond what float32 holds at all."""
 
-
-@dataclass(frozen=True)
-class Statistics:
-    """Per-dimension figures of one feature, each of the feature's shape, in float64."""
-
-    minimum: Numbers
-    maximum: Numbers
-    mean: Numbers
-    deviation: Numbers
-    low: Numbers
-    """The 1 % quantile."""
-    high: Numbers
-    """The 99 % quantile."""
-    rare_low: Numbers | None = None
-    """The lowest number, the lowest thousandth left out; None in policies of before."""
-    rare_high: Numbers | None = None
-    """The highest, the highest thousandth left out."""
-    rounding: Numbers | None = None
-    """Ranges up to this are the rounding of the recorded numbers; None in policies of before."""
-
-    @classmethod
-    def of(cls, values: NDArray[Any]) -> "Statistics":
-        """The statistics of values (count, …) over the first axis."""
-        return _assembled(((v, rounding_of(v)) for v in _columns(values)), values.shape[1:])
-
-    def agrees(self, other: "Statistics") -> bool:
-        """Whether both are of the same numbers: sums may be rounded in another order.
-
-        What one of them, of before, does not know is left aside.
-        """
-        summed = {"mean", "deviation"}
-        for name, mine in vars(self).items():
-            theirs = getattr(other, name)
-            if mine is None or theirs is None:
-                continue
-            if mine.shape != theirs.shape or not np.allclose(
-                mine, theirs, rtol=1e-9 * (name in summed), atol=0
-            ):
-                return False
-        return True
-
-    @property
-    def constant(self) -> NDArray[np.bool_]:
-        """The dimensions in which nothing moves, as far as their numbers can tell."""
-        extent = self.maximum - self.minimum
-        # In policies of before, a range below 1e-4 was none in any unit, as in the paper's code.
-        return extent < 1e-4 if self.rounding is None else extent <= self.rounding
+def statistics_of(values: NDArray[Any]) -> Statistics:
+    """The statistics of values (count, …) over the first axis."""
+    return _assembled(((v, rounding_of(v)) for v in _columns(values)), values.shape[1:])
 
 
 def rounding_of(values: NDArray[Any]) -> float:
@@ -97,16 +45,6 @@ def rounding_of(values: NDArray[Any]) -> float:
     return ROUNDINGS * exact * float(np.abs(values).max())
 
 
-def far(middle: Numbers, half: Numbers) -> NDArray[np.bool_]:
-    """Where numbers from `middle - half` to `middle + half` are too far from zero for float32.
-
-    It would round them by more than some ten-thousandth of how they move; numbers that never move
-    (`half` of 0) by more than some thousandth of a unit.
-    """
-    beyond = (half > WIDEST) | ((half > 0) & (half < 1 / WIDEST))
-    return beyond | (np.abs(middle) > np.where(half > 0, FAR * half, FAR_CONSTANT))
-
-
 def narrowed(values: NDArray[Any]) -> NDArray[Any]:
     """Numbers (count, …) in float32, where it holds how they move; all others as they are."""
     if values.dtype != np.float64 or not len(values):
@@ -118,7 +56,7 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
 def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Statistics]:
     """The statistics of each state feature."""
     return {
-        feature.name: Statistics.of(episodes.read(feature))
+        feature.name: statistics_of(episodes.read(feature))
         for feature in features
         if feature.kind == "state"
     }

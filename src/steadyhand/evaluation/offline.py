@@ -21,7 +21,7 @@ from steadyhand.data.resize import resize_frames
 from steadyhand.errors import DataError
 from steadyhand.evaluation import metrics
 from steadyhand.policy.policy import Policy
-from steadyhand.policy.storage import Provenance
+from steadyhand.runtime.card import Provenance
 from steadyhand.runtime.predictor import chunk_noise
 from steadyhand.spec import LAST_ACTION, PolicySpec
 

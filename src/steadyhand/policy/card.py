@@ -1,123 +1,14 @@
-"""What `policy.json` says of a policy: read as a stranger's, with every value's kind checked.
+"""What a policy was built from, as its card says: read as a stranger's, and nothing is built."""
 
-Nothing is built here, and nothing outside the policy's folder is opened.
-"""
-
-import os
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from steadyhand.data.statistics import LARGEST, Statistics
-from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
 from steadyhand.nets.encoder_choices import BackboneConfig
-from steadyhand.policy.codec import decode, shown
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.spec import PolicySpec
-
-FORMAT = "steadyhand-policy"
-VERSION = 1
-CARD = "policy.json"
-LARGEST_CARD = 16 << 20
-"""Bytes; the names of a hundred thousand episodes take a tenth of them."""
-
-
-def aside(folder: Path) -> Path:
-    """Where the policy in `folder` is put while another takes its place."""
-    place = Path(os.path.realpath(folder))
-    return place.with_name(f".{place.name}.old.partial")
-
-
-def whole(folder: Path) -> Path:
-    """Where the policy of `folder` is, if it is anywhere: beside it after a kill amid a change."""
-    return aside(folder) if not folder.exists() and (aside(folder) / CARD).exists() else folder
-
-
-def policy_folder(path: Path) -> Path | None:
-    """The folder of the policy that `path` stands for: its own, or that of a run's last checkpoint.
-
-    Raises `CheckpointError` for a link of a run that leads out of it.
-    """
-    for place in (path, path / "last"):
-        if place.name in ("last", "best") and place.is_symlink():
-            try:
-                inside(place.parent, place.name)
-            except ValueError as error:
-                raise CheckpointError(
-                    f"{place.parent}: {error}. Name one of its checkpoints instead."
-                ) from error
-        if (whole(place) / CARD).exists():
-            return whole(place)
-    return None
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """`policy.json`, checked for format and version."""
-    path = folder / CARD
-    way_on = "Name a run (the folder that `steadyhand train` made) or one of its checkpoints."
-    try:
-        card = read_object(inside(folder, CARD), at_most=LARGEST_CARD)
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{folder} holds no policy: there is no policy.json. {way_on}"
-        ) from None
-    except NotTheFileError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}.") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({error}). Use another checkpoint."
-        ) from error
-    if card.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not the card of a steadyhand policy. {way_on}")
-    if card.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path} has format version {shown(card.get('version'))}; this steadyhand "
-            f"({library_version()}) reads version {VERSION}. Install the version that wrote it: "
-            f"{shown(card.get('library'))}."
-        )
-    missing = {"spec", "config", "statistics", "normalisation", "provenance"} - card.keys()
-    if missing:
-        raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}. Use another checkpoint.")
-    return card
-
-
-def read_spec(folder: Path, card: Mapping[str, Any]) -> PolicySpec:
-    """What goes into the policy in `folder` and what comes out."""
-    return decode(PolicySpec, card["spec"], f"{folder}/{CARD}: spec")
-
-
-def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:
-    """The statistics that the policy's normaliser was made of."""
-    try:
-        return {name: _statistics(found) for name, found in card["statistics"].items()}
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"{folder}/{CARD}: its statistics are damaged ({error}). Use another checkpoint."
-        ) from error
-
-
-def _statistics(content: Mapping[str, Any]) -> Statistics:
-    found = Statistics(**{key: _numbers(value) for key, value in content.items()})
-    if len({value.shape for value in vars(found).values() if value is not None}) > 1:
-        raise ValueError("they have several shapes")
-    if (found.minimum > found.maximum).any() or (found.low > found.high).any():
-        raise ValueError("a least number is above a largest one")
-    if (found.deviation < 0).any():
-        raise ValueError("a deviation is below 0")
-    return found
-
-
-def _numbers(value: Any) -> np.ndarray:
-    found = np.array(value)
-    if found.dtype.kind not in "if":
-        raise ValueError(f"they hold {found.dtype.name} where numbers belong")
-    if not (np.abs(found) <= LARGEST).all():
-        raise ValueError("they hold what is no number, or one that no robot measures")
-    return found.astype(np.float64)
+from steadyhand.runtime.card import CARD, read_card
+from steadyhand.runtime.codec import decode
 
 
 def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyConfig:
@@ -137,11 +28,3 @@ def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyCo
             "one. Use another checkpoint."
         )
     return found
-
-
-def library_version() -> str:
-    """The version of this library."""
-    try:
-        return version("steadyhand")
-    except PackageNotFoundError:
-        return "unknown"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from steadyhand.data.statistics import Statistics
     from steadyhand.policy.policy import Policy
+    from steadyhand.runtime.statistics import Statistics
 
 
 Process = DDPM | Flow | Regression | MIP | Consistency | Gaussian | Mixture | Bins | Shortcut

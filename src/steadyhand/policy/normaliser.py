@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from steadyhand.data.statistics import Statistics, far
 from steadyhand.errors import ConfigurationError, DeviceError, unknown
+from steadyhand.runtime.statistics import Statistics, far
 from steadyhand.spec import Feature
 
 Normalisation = Literal["min_max", "mean_std", "quantile"]

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,7 @@ from torch import Tensor, nn
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
-from steadyhand.policy.card import (
-    CARD,
-    FORMAT,
-    VERSION,
-    aside,
-    library_version,
-    policy_folder,
-    read_card,
-    read_config,
-    read_spec,
-    read_statistics,
-    whole,
-)
-from steadyhand.policy.codec import decode, encode
+from steadyhand.policy.card import read_config
 from steadyhand.policy.config import build_sampler
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
@@ -45,24 +32,24 @@ from steadyhand.policy.weights import (
     read_header,
     read_tensors,
 )
+from steadyhand.runtime.card import (
+    CARD,
+    FORMAT,
+    VERSION,
+    Provenance,
+    aside,
+    library_version,
+    policy_folder,
+    read_card,
+    read_spec,
+    read_statistics,
+    whole,
+)
+from steadyhand.runtime.codec import encode
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked, shown, taken
 
 KNOWN_FILES = {"policy.json", "policy.safetensors", "train_state.safetensors"}
-DETAILS = {"trained_on": tuple[int, ...], "validation_loss": float, "score": float}
-"""Kinds of those details of a provenance that are read again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where a policy comes from: what an evaluation needs to know about its training."""
-
-    task: str | None = None
-    data: str | None = None
-    validation_episodes: tuple[int, ...] = ()
-    seed: int = 0
-    step: int = 0
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @checked
@@ -226,24 +213,6 @@ def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> nn.Mo
             "it, and leave sampler= out."
         )
     return build_sampler(sampler, module.process, module.denoiser, reach=reach)  # type: ignore[arg-type]
-
-
-def read_provenance(folder: str | Path) -> Provenance:
-    """Where the policy in `folder` comes from."""
-    content, where = read_card(Path(folder))["provenance"], f"{folder}/{CARD}"
-    details = content.pop("details", {}) if isinstance(content, dict) else None
-    if not isinstance(details, dict):
-        raise CheckpointError(f"{where}: its provenance is damaged. Use another checkpoint.")
-    for name, kind in DETAILS.items():
-        if details.get(name) is not None:
-            decode(kind, details[name], f"{where}: details.{name}")
-    found: Provenance = decode(Provenance, content, where)
-    if min(found.seed, found.step, *found.validation_episodes) < 0:
-        raise CheckpointError(
-            f"{where}: its provenance has a seed, a step or an episode below 0. "
-            "Use another checkpoint."
-        )
-    return replace(found, details=details)
 
 
 def _sync(path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from steadyhand.data import Statistics
+from steadyhand.data import statistics_of
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.methods.choices import Consistency
 from steadyhand.methods.consistency import consistency_loss
@@ -71,7 +71,7 @@ def learn(
         chunking=Chunking(obs_steps=1, horizon=horizon, execute=1),
     )
     ends = {f.name: np.array([[-1.0] * f.size, [1.0] * f.size]) for f in spec.features}
-    unit = {name: Statistics.of(values) for name, values in ends.items()}
+    unit = {name: statistics_of(values) for name, values in ends.items()}
     config = PolicyConfig(denoiser=MLPConfig(width=width), process=process, sampler=sampler)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -12,9 +12,9 @@ import numpy as np
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError
-from steadyhand.policy.card import library_version
-from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.runtime.card import library_version
+from steadyhand.runtime.codec import decode, encode
 from steadyhand.training.config import TrainConfig
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from steadyhand.disk import lock, write_json
 from steadyhand.errors import CheckpointError, UsageError
-from steadyhand.policy.card import library_version
-from steadyhand.policy.codec import encode
 from steadyhand.policy.device import choose_device
+from steadyhand.runtime.card import library_version
+from steadyhand.runtime.codec import encode
 from steadyhand.studies.plan import Marks, PlannedRun, in_order
 
 PLAN, TRAINED, PROGRESS, LOG = "plan.json", "trained.json", "progress.json", "log.txt"

@@ -18,9 +18,9 @@ from steadyhand.data import open_episodes
 from steadyhand.disk import lock, write_json
 from steadyhand.errors import ConfigurationError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
-from steadyhand.policy.codec import decode
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
+from steadyhand.runtime.codec import decode
 from steadyhand.studies.plan import Trial
 from steadyhand.studies.runs import PLAN, PROGRESS, TRAINED, read_json
 from steadyhand.training.checkpoint import Run

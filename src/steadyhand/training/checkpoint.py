@@ -16,16 +16,11 @@ from torch import Tensor
 
 from steadyhand.disk import inside, lock, read_object, require_room, write_json
 from steadyhand.errors import CheckpointError, UsageError, nothing_at
-from steadyhand.policy.card import CARD, policy_folder
-from steadyhand.policy.codec import decode, encode
 from steadyhand.policy.policy import Policy
-from steadyhand.policy.storage import (
-    Provenance,
-    put_back,
-    read_provenance,
-    read_tensors,
-    save_policy,
-)
+from steadyhand.policy.storage import put_back, save_policy
+from steadyhand.policy.weights import read_tensors
+from steadyhand.runtime.card import CARD, Provenance, policy_folder, read_provenance
+from steadyhand.runtime.codec import decode, encode
 from steadyhand.training.config import TrainConfig
 
 STATE = "train_state"

@@ -19,9 +19,9 @@ from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.nets.architecture import offline
 from steadyhand.nets.backbone import Backbone
 from steadyhand.nets.encoder_choices import BackboneConfig
+from steadyhand.policy.card import read_config
 from steadyhand.policy.device import choose_device, choose_precision, fastest_threads, on_threads
 from steadyhand.policy.policy import Policy, require_policy
-from steadyhand.policy.storage import read_config
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.features import specification

@@ -19,12 +19,8 @@ from steadyhand.methods.consistency import consistency_loss
 from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
-from steadyhand.policy.storage import (
-    Provenance,
-    load_weights,
-    read_card,
-    read_statistics,
-)
+from steadyhand.policy.storage import load_weights
+from steadyhand.runtime.card import Provenance, read_card, read_statistics
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage

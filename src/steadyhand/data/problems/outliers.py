@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.problems.problem import Problem, column_told
-from steadyhand.data.statistics import RARE, Statistics
+from steadyhand.data.statistics import RARE, statistics_of
 
 FAR = 3
 """Numbers so many times the 1 to 99 % range away from it are reported."""
@@ -25,7 +25,7 @@ def inspect(
 
     What is rarer than one in a thousand may be an accident; what is not sets the scale by right.
     """
-    found = Statistics.of(values)
+    found = statistics_of(values)
     assert found.rare_low is not None
     assert found.rare_high is not None
     hidden = np.flatnonzero(found.constant & (values.max(0) > values.min(0))).tolist()

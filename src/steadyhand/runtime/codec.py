@@ -10,13 +10,15 @@ import os
 import reprlib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from steadyhand.errors import CheckpointError, unknown
 
+T = TypeVar("T")
 TAG = "type"
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
@@ -33,12 +35,10 @@ def encode(value: Any) -> Any:
         fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {TAG: type(value).__name__, **fields}
     if isinstance(value, Mapping):
-        return {key: encode(item) for key, item in value.items()}
+        return {key: encode(item) for key, item in cast(Mapping[str, Any], value).items()}
     if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value
+        return [encode(item) for item in cast(Sequence[Any], value)]
+    return str(value) if isinstance(value, Path) else value
 
 
 def decode(kind: Any, value: Any, where: str = "") -> Any:
@@ -47,22 +47,18 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
     Raises `CheckpointError` for what does not fit, naming the field. Fields that are missing take
     their defaults; unknown ones are errors, since what they meant would be lost.
     """
-    origin = typing.get_origin(kind)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(typing.get_args(kind), value, where)
+        return _decode_union(inner, value, where)
     if origin is typing.Annotated:
-        return decode(typing.get_args(kind)[0], value, where)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return decode(inner[0], value, where)
+    if _is_choice(kind):
         return _decode_dataclass(kind, value, where)
-    if origin is tuple and isinstance(value, list):
-        inner = typing.get_args(kind)
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return tuple(decode(inner[0], item, where) for item in value)
-        if len(inner) == len(value):
-            return tuple(decode(t, v, where) for t, v in zip(inner, value, strict=True))
-    if origin is typing.Literal and any(
-        type(value) is type(option) and value == option for option in typing.get_args(kind)
-    ):
+    if origin is tuple and (items := _as(list[Any], value)) is not None:
+        kinds = inner[:1] * len(items) if inner[-1] is Ellipsis else inner
+        if len(kinds) == len(items):
+            return tuple(decode(k, item, where) for k, item in zip(kinds, items, strict=True))
+    if origin is typing.Literal and any(type(value) is type(o) and value == o for o in inner):
         return value
     if kind is Path and isinstance(value, str) and _names_a_path(value):
         return Path(value)
@@ -89,39 +85,41 @@ def _names_a_path(text: str) -> bool:
         return False
 
 
-def _text(tag: Any) -> str:
-    return tag if isinstance(tag, str) else shown(tag)
+def _as(kind: type[T], value: Any) -> T | None:
+    """`value`, where it is a list or an object of a file's."""
+    return value if isinstance(value, typing.get_origin(kind) or kind) else None
+
+
+def _is_choice(option: Any) -> bool:
+    return isinstance(option, type) and dataclasses.is_dataclass(option)
 
 
 def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in options:
         return None
-    classes: dict[str, type] = {
-        option.__name__: option
-        for option in options
-        if isinstance(option, type) and dataclasses.is_dataclass(option)
-    }
-    if isinstance(value, dict) and classes:
-        tag = value.get(TAG, "")
-        if _text(tag) not in classes:
-            raise CheckpointError(f"{where}: {unknown('type', _text(tag), classes)}")
+    classes: dict[str, type] = {o.__name__: o for o in options if _is_choice(o)}
+    content = _as(dict[str, Any], value)
+    if content is not None and classes:
+        tag = content.get(TAG, "")
+        tag = tag if isinstance(tag, str) else shown(tag)
+        if tag not in classes:
+            raise CheckpointError(f"{where}: {unknown('type', tag, classes)}")
         return decode(classes[tag], value, where)
     for option in options:
         if option is not type(None) and option not in classes.values():
-            try:
+            with suppress(CheckpointError):
                 return decode(option, value, where)
-            except CheckpointError:
-                continue
     raise CheckpointError(f"{where or 'The file'}: {shown(value)} does not fit.")
 
 
 def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
+    given = _as(dict[str, Any], value)
+    if given is None:
         raise CheckpointError(f"{where or kind.__name__}: expected the fields of {kind.__name__}.")
     hints = _hints(kind)
     known = [field.name for field in dataclasses.fields(kind) if field.init]
     content: dict[str, Any] = {}
-    for name, item in value.items():
+    for name, item in given.items():
         if name == TAG:
             continue
         if name not in known:
