@@ -4,10 +4,11 @@
 into one message and exit status 2. Anything else that escapes is a defect of the library.
 """
 
+import importlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 LONGEST_MESSAGE = 1500
 """Characters of a message; of what is longer, the middle is left out."""
@@ -75,9 +76,10 @@ class MissingExtraError(SteadyhandError, ImportError):
 
     kind: ClassVar[str] = "missing-extra"
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str) -> None:
+        extra = EXTRAS[package]
         super().__init__(
-            f"{package} is not installed. It comes with the extra '{extra}': "
+            f"{CALLED.get(package, package)} is not installed. It comes with the extra '{extra}': "
             f"pip install 'steadyhand[{extra}]'"
         )
 
@@ -98,13 +100,26 @@ EXTRAS = {
     "gym_pusht": "pusht",
     "av": "data",
 }
-"""What brings each package that not everybody needs."""
+"""What brings each package that not everybody needs, by the name it is imported by."""
+CALLED = {"PIL": "pillow", "gym_pusht": "gym-pusht"}
+"""What is installed under another name than it is imported by."""
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     """What to install for what could not be imported; None where no extra brings it."""
     package = (error.name or "").partition(".")[0]
-    return MissingExtraError(package, EXTRAS[package]) if package in EXTRAS else None
+    return MissingExtraError(package) if package in EXTRAS else None
+
+
+def library(module: str) -> Any:
+    """A module of a package in `EXTRAS`, as `pyarrow.parquet`: for what most never need.
+
+    Raises `MissingExtraError` where it cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(module.partition(".")[0]) from error
 
 
 def plain(text: str) -> str:

@@ -44,8 +44,6 @@ LARGEST_FEATURE = 1 << 26
 """Numbers of one feature at one time step, as recorded: a picture of 4,096 by 4,096."""
 LARGEST_INPUT = 1 << 24
 """Numbers that a policy sees of one time step."""
-LARGEST_RESIZE = 1 << 25
-"""Numbers of the matrices by which the pictures of all cameras are resized."""
 
 
 class Feature(Protocol):
@@ -53,8 +51,6 @@ class Feature(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]: ...
-    @property
-    def camera(self) -> tuple[int, int] | None: ...
 
 
 def check_sizes(part: object, *names: str, least: int = 1) -> None:
@@ -89,12 +85,7 @@ def check_input(features: Sequence[Feature]) -> None:
             f"{len(features)} observations are more than the {MOST_FEATURES} a policy may have."
         )
     seen = sum(prod(feature.shape) for feature in features)
-    matrices = sum(
-        source * target
-        for feature in features
-        for source, target in zip(feature.camera or (), feature.shape, strict=False)
-    )
-    if seen > LARGEST_INPUT or matrices > LARGEST_RESIZE:
+    if seen > LARGEST_INPUT:
         raise ConfigurationError(
             f"A policy may see {LARGEST_INPUT} numbers at one time step, and these are {seen}. "
             "Leave some out, or make pictures smaller: --image-size 240."

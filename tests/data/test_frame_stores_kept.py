@@ -196,6 +196,14 @@ def test_old_stores_go_but_those_used_last(film, cache) -> None:
     assert sorted((cache / "frames").iterdir()) == sorted(folders[-1 - KEPT :])
 
 
+def test_a_store_of_another_version_is_not_used(film, monkeypatch) -> None:
+    """Its pixels were made in another way: by the dense products of before, it was version 1."""
+    store_of(film).build()
+    assert store_module.VERSION > 1
+    monkeypatch.setattr(store_module, "VERSION", store_module.VERSION + 1)
+    assert not store_of(film).ready
+
+
 def test_data_that_changes_while_it_is_read_is_no_store(film, monkeypatch) -> None:
     store = store_of(film)
     decode = store._decoded

@@ -25,7 +25,8 @@ from steadyhand.data.resize import resize_frames
 from steadyhand.disk import lock, read_object, regular, write_json
 from steadyhand.errors import DataError
 
-VERSION = 1
+VERSION = 2
+"""Of the pixels: where they are made in another way, stores of before are not used."""
 KEPT = 3
 """Other stores of the same feature that are left: of data in turns, as with other episodes."""
 BLOCK = 256

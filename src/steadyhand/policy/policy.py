@@ -7,12 +7,11 @@ numbers, and everything in it can be a user's own object.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from steadyhand.actions import to_absolute, to_relative
-from steadyhand.data.resize import resize_matrix, resized
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
@@ -123,20 +122,21 @@ def require_policy(who: str, given: object) -> None:
 
 
 class Resize(nn.Module):
-    """The pictures of one camera to the size that the policy sees, in whole numbers."""
+    """The pictures of one camera to the size that the policy sees, in whole numbers.
+
+    Antialiased, as the frame store does it: `data.resize` says how closely they agree.
+    """
 
     def __init__(self, feature: Feature) -> None:
         super().__init__()
-        for side, source, target in zip(
-            ("rows", "columns"), feature.recorded_shape, feature.shape, strict=False
-        ):
-            matrix = torch.from_numpy(resize_matrix(source, target))
-            self.register_buffer(side, matrix, persistent=False)
+        self._size = list(feature.shape[:2])
 
     def forward(
         self, pictures: UInt8[Tensor, "batch steps height width channels"]
     ) -> Float[Tensor, "batch steps rows columns channels"]:
-        return resized(pictures.float(), self.rows, self.columns).round().clamp(0, 255)
+        channels_first = pictures.flatten(0, 1).movedim(-1, 1).float()
+        resized = interpolate(channels_first, self._size, mode="bilinear", antialias=True)
+        return resized.movedim(1, -1).unflatten(0, pictures.shape[:2]).round().clamp(0, 255)
 
 
 def _pick(observation: Mapping[str, Tensor], feature: Feature) -> Tensor:
