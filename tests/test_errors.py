@@ -8,7 +8,7 @@ def test_a_message_never_steers_the_terminal() -> None:
     assert said == "There is no '\\x1b[2Jrun\\u202egnp.\\x00'.\nUse another."
     assert str(DataError("Größe 14×14 …")) == "Größe 14×14 …"
     assert str(DataError("97\N{NO-BREAK SPACE}%")) == "97\N{NO-BREAK SPACE}%"
-    assert "pip install 'steadyhand[train]'" in str(MissingExtraError("torch", "train"))
+    assert "pip install 'steadyhand[train]'" in str(MissingExtraError("torch"))
 
 
 def test_a_message_is_no_longer_than_it_can_be_read() -> None:

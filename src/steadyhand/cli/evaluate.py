@@ -12,7 +12,7 @@ import tyro
 
 from steadyhand.cli.options import parse
 from steadyhand.diffusion.sampling import SolverName
-from steadyhand.errors import ConfigurationError, UsageError
+from steadyhand.errors import ConfigurationError, UsageError, library
 
 if TYPE_CHECKING:
     from steadyhand.diffusion.sampling import SamplerConfig
@@ -71,14 +71,13 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
     from steadyhand.cli.screen import progress, results, scores_table, show
-    from steadyhand.data.containers import video_library
     from steadyhand.evaluation.video import write_video
     from steadyhand.tasks import make_task
     from steadyhand.training.checkpoint import evaluations, find_policy
 
     find_policy(options.run)
     if options.video:
-        video_library()
+        library("av")
     out = options.out or evaluations(options.run)
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
     filmed = [episode for episode in found.episodes if episode.frames]

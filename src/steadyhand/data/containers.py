@@ -4,13 +4,12 @@ Left to themselves, the libraries follow playlists, manifests and references to 
 the network, and try every decoder they have.
 """
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from steadyhand.errors import MissingExtraError
+from steadyhand.errors import library
 
 LARGEST_PICTURE = 7680 * 4320
 """Pixels: 8K."""
@@ -32,14 +31,6 @@ STRICT = {
 }
 
 
-def video_library() -> Any:
-    """PyAV. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("av")
-    except ImportError as error:
-        raise MissingExtraError("av", "data") from error
-
-
 class ForeignFilmError(ValueError):
     """A film that may be whole, and is none of those that are read."""
 
@@ -50,8 +41,8 @@ def opened(file: Path) -> Iterator[tuple[Any, Any]]:
 
     Raises `ForeignFilmError` for what is not in the lists above, and whatever the library raises.
     """
-    library, format = video_library(), _format(file)
-    with library.open(str(file.absolute()), format=format, options=dict(BOUNDS)) as container:
+    av, format = library("av"), _format(file)
+    with av.open(str(file.absolute()), format=format, options=dict(BOUNDS)) as container:
         stream = container.streams.video[0] if container.streams.video else None
         if stream is None or stream.codec_context is None:
             raise ValueError("it holds no video that can be decoded")

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, Problem
-from steadyhand.data.formats.picture_column import picture_library
 from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.data.resize import resize_frames
-from steadyhand.errors import SteadyhandError
+from steadyhand.errors import SteadyhandError, library
 from steadyhand.evaluation.chart import Line, chart, least_span, scale_words
 from steadyhand.evaluation.report import figure, page, prose, section, table
 from steadyhand.spec import fitted, kind_of
@@ -128,7 +127,7 @@ def _frames(episodes: Episodes, key: str, bad: set[str]) -> str:
 
 def _image(pixels: NDArray[np.uint8], alt: str) -> str:
     encoded = io.BytesIO()
-    picture = picture_library().fromarray(pixels.squeeze())
+    picture = library("PIL.Image").fromarray(pixels.squeeze())
     picture.convert("RGB").save(encoded, format="JPEG", quality=85)
     text = base64.b64encode(encoded.getvalue()).decode()
     return f'<img class="sheet" alt="{escape(alt)}" src="data:image/jpeg;base64,{text}">'

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import video_library
 from steadyhand.disk import written_whole
-from steadyhand.errors import CheckpointError
+from steadyhand.errors import CheckpointError, library
 
 
 def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], rate_hz: float) -> None:
     """H.264 at `rate_hz`; frames are (height, width, 3) uint8, of even height and width."""
-    av = video_library()
+    av = library("av")
     height, width = (size // 2 * 2 for size in frames[0].shape[:2])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from steadyhand.disk import parse_json
-from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
+from steadyhand.errors import ConfigurationError, library, unknown
 
 TOKENS = frozenset(
     [
@@ -97,26 +97,18 @@ OF_THE_LIBRARY = frozenset(
 """What it notes beside a model's own settings; nothing is built of it."""
 
 
-def transformers_library() -> Any:
-    """`transformers`. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("transformers")
-    except ImportError as error:
-        raise MissingExtraError("transformers", "backbones") from error
-
-
 def describe(source: str) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
     """(architecture as JSON, mean, deviation of pictures) of a model in a folder or on the hub.
 
     Raises `ConfigurationError` where there is none, it does not see pictures, or is of a kind that
     is not known here.
     """
-    library = transformers_library()
+    transformers = library("transformers")
     try:
-        config = library.AutoConfig.from_pretrained(source, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         found = getattr(config, "vision_config", None) or config
         try:
-            said, _ = library.ImageProcessingMixin.get_image_processor_dict(source)
+            said, _ = transformers.ImageProcessingMixin.get_image_processor_dict(source)
         except (OSError, AttributeError, ValueError):
             said = {}
     except (OSError, ValueError) as error:
@@ -137,9 +129,9 @@ def _own_settings(kind: str) -> set[str]:
     """The settings that a kind of model declares itself."""
     if kind not in TOKENS | MAPS:
         raise ConfigurationError(unknown("kind of backbone", kind, TOKENS | MAPS))
-    library = transformers_library()
+    transformers = library("transformers")
     try:
-        made, every = type(library.AutoConfig.for_model(kind)), library.PretrainedConfig
+        made, every = type(transformers.AutoConfig.for_model(kind)), transformers.PretrainedConfig
     except ValueError as error:
         raise ConfigurationError(
             f"This version of transformers knows no {kind}: pip install -U transformers"

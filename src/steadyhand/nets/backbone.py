@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from steadyhand.errors import ConfigurationError
-from steadyhand.nets.architecture import TOKENS, offline, read_architecture, transformers_library
+from steadyhand.errors import ConfigurationError, library
+from steadyhand.nets.architecture import TOKENS, offline, read_architecture
 
 
 class Backbone(nn.Module):
@@ -30,7 +30,7 @@ class Backbone(nn.Module):
         size: tuple[int, int],
     ) -> None:
         super().__init__()
-        library = transformers_library()
+        transformers = library("transformers")
         if len(mean) != 3 or len(deviation) != 3 or not min(deviation) > 0:
             raise ConfigurationError(
                 f"A backbone's pictures have three means and three deviations above 0, not {mean} "
@@ -39,8 +39,8 @@ class Backbone(nn.Module):
         kind, settings = read_architecture(architecture)
         try:
             with offline():
-                config = library.AutoConfig.for_model(kind, **settings)
-                self.network: nn.Module = library.AutoModel.from_config(
+                config = transformers.AutoConfig.for_model(kind, **settings)
+                self.network: nn.Module = transformers.AutoModel.from_config(
                     config, trust_remote_code=False
                 )
         except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:

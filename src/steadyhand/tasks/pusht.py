@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.resize import resize_frames
-from steadyhand.errors import ConfigurationError, MissingExtraError, unknown
+from steadyhand.errors import ConfigurationError, library, unknown
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION, SMALLEST_IMAGE
 from steadyhand.tasks.task import Scores, spelled
@@ -107,10 +107,7 @@ class PushTEnvironment:
     """One Push-T world. Actions are absolute targets of the finger, (2,), in pixels 0…512."""
 
     def __init__(self, task: PushT) -> None:
-        try:
-            module: Any = importlib.import_module("gym_pusht.envs.pusht")
-        except ImportError as error:
-            raise MissingExtraError("gym-pusht", "pusht") from error
+        module = library("gym_pusht.envs.pusht")
         self._task = task
         self._world = module.PushTEnv(obs_type="state", render_mode="rgb_array")
         self._to_shapely = module.pymunk_to_shapely

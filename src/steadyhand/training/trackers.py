@@ -58,7 +58,7 @@ def summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise MissingExtraError("tensorboard", "train") from error
+        raise MissingExtraError("tensorboard") from error
     return SummaryWriter
 
 

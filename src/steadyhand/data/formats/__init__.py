@@ -131,7 +131,7 @@ def require_free(path: Path, format: str | None = None) -> ModuleType:
         raise DataError(f"{path} cannot be written ({error}). Name another place.") from error
     for package in WRITERS[name].NEEDS:
         if find_spec(package) is None:
-            raise MissingExtraError(package, "data")
+            raise MissingExtraError(package)
     return WRITERS[name]
 
 

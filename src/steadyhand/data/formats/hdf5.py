@@ -20,6 +20,7 @@ from steadyhand.data.formats.limits import (
     require_stored,
     whole_numbers,
 )
+from steadyhand.errors import library
 
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 6: "scaleoffset", 32000: "lzf"}
 """What is unpacked: filters that come with the library, or with h5py."""
@@ -41,19 +42,20 @@ class Found:
     bytes: int
 
 
-def child(library: Any, parent: Any, name: str) -> Any:
+def child(parent: Any, name: str) -> Any:
     """What a group has under a name; links only to places in the same file.
 
     Raises `KeyError` where there is nothing, `ValueError` where it lies elsewhere.
     """
+    h5py = library("h5py")
     here, parts, links = parent, [name], []
     while parts:
         part = parts.pop(0)
         if part in ("", "."):
             continue
-        group = isinstance(here, library.Group)
+        group = isinstance(here, h5py.Group)
         link: Any = here.get(part, getlink=True) if group else None
-        if isinstance(link, library.SoftLink):
+        if isinstance(link, h5py.SoftLink):
             links.append(link.path)
             if len(links) > LINKS:
                 raise ValueError("it is a link to a link, and so on, or in a circle")
@@ -61,16 +63,16 @@ def child(library: Any, parent: Any, name: str) -> Any:
             parts = [*link.path.split("/"), *parts]
         elif link is None and links:
             raise ValueError(f"it is a link to {links[0][:60]!a}, which is not in the file")
-        elif link is not None and not isinstance(link, library.HardLink):
+        elif link is not None and not isinstance(link, h5py.HardLink):
             raise ValueError("it is a link to another file, and nothing outside is read")
         else:
             here = here[part]
     return here
 
 
-def arrays_in(library: Any, group: Any, size: int) -> dict[str, Found | str]:
+def arrays_in(group: Any, size: int) -> dict[str, Found | str]:
     """By path below a group: each array in it, or why it is not read. `size` is the file's."""
-    found: dict[str, Found | str] = {}
+    h5py, found = library("h5py"), dict[str, Found | str]()
     seen: set[int] = set()
     waiting = [(group, "")]
     while waiting:
@@ -80,11 +82,11 @@ def arrays_in(library: Any, group: Any, size: int) -> dict[str, Found | str]:
             place = f"{prefix}{name}"
             try:
                 require_name(name)
-                entry = child(library, parent, name)
-                if isinstance(entry, library.Dataset):
-                    found[place] = _array(library, entry, size)
-                elif isinstance(entry, library.Group):
-                    address = library.h5o.get_info(entry.id).addr
+                entry = child(parent, name)
+                if isinstance(entry, h5py.Dataset):
+                    found[place] = _array(entry, size)
+                elif isinstance(entry, h5py.Group):
+                    address = h5py.h5o.get_info(entry.id).addr
                     if address in seen or place.count("/") >= DEPTH:
                         raise ValueError("it is a group within itself, or too deep")
                     seen.add(address)
@@ -96,9 +98,9 @@ def arrays_in(library: Any, group: Any, size: int) -> dict[str, Found | str]:
     return found
 
 
-def _array(library: Any, dataset: Any, size: int) -> Found:
-    plan = dataset.id.get_create_plist()
-    if plan.get_layout() == library.h5d.VIRTUAL or plan.get_external_count():
+def _array(dataset: Any, size: int) -> Found:
+    h5py, plan = library("h5py"), dataset.id.get_create_plist()
+    if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
         raise ValueError("it lies in other files, and nothing outside is read")
     shape, dtype = whole_numbers(dataset.shape), dataset.dtype
     require_numbers(dtype)

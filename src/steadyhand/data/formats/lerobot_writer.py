@@ -5,7 +5,6 @@ all files, and what the format cannot say (that a feature is one number and not 
 was not there before) are noted in meta/steadyhand.json.
 """
 
-import importlib
 import io
 import json
 import shutil
@@ -20,10 +19,9 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
 from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.formats.lerobot_stats import EpisodeStatistics, spread
-from steadyhand.data.formats.parquet import parquet_library
-from steadyhand.data.formats.picture_column import picture_library
 from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.data.lazy import LazyArray, Rows
+from steadyhand.errors import library
 from steadyhand.spec import kind_of
 
 NAME = "lerobot"
@@ -128,7 +126,7 @@ class _Tables:
             for key, array in episodes.arrays.items()
             if key in self._keys and _is_picture(array)
         }
-        self._arrow = importlib.import_module("pyarrow")
+        self._arrow = library("pyarrow")
         self._writer: Any = None  # opened with the first episode, whose columns it needs
         self._bytes = 0
         self.file = -1
@@ -172,11 +170,11 @@ class _Tables:
         return flat
 
     def _pictures(self, values: NDArray[np.uint8]) -> Any:
-        library = picture_library()
+        pillow = library("PIL.Image")
         cells = []
         for picture in values:
             encoded = io.BytesIO()
-            library.fromarray(picture.squeeze()).save(encoded, format="PNG")
+            pillow.fromarray(picture.squeeze()).save(encoded, format="PNG")
             cells.append({"bytes": encoded.getvalue(), "path": None})
         kind = self._arrow.struct([("bytes", self._arrow.binary()), ("path", self._arrow.string())])
         return self._arrow.array(cells, type=kind)
@@ -186,7 +184,7 @@ class _Tables:
         self.file, self._bytes = self.file + 1, 0
         folder = self._folder / f"chunk-{self.file // FILES_A_CHUNK:03d}"
         folder.mkdir(parents=True, exist_ok=True)
-        self._writer = parquet_library().ParquetWriter(
+        self._writer = library("pyarrow.parquet").ParquetWriter(
             folder / f"file-{self.file % FILES_A_CHUNK:03d}.parquet",
             schema,
             write_page_checksum=True,
@@ -217,7 +215,7 @@ def _write_meta(
     lines: list[dict[str, Any]],
     stats: EpisodeStatistics,
 ) -> None:
-    arrow, parquet = importlib.import_module("pyarrow"), parquet_library()
+    arrow, parquet = library("pyarrow"), library("pyarrow.parquet")
     rate = episodes.rate_hz
     features: dict[str, Any] = {}
     for key, array in episodes.arrays.items():
@@ -263,7 +261,7 @@ def _write_meta(
 
 
 def _write_tasks(file: Path, tasks: tuple[str, ...]) -> None:
-    arrow, words = importlib.import_module("pyarrow"), list(tasks)
+    arrow, words = library("pyarrow"), list(tasks)
     table = arrow.table({"task_index": list(range(len(words))), "__index_level_0__": words})
     # LeRobot reads the words as the index of a pandas table.
     index = {
@@ -295,7 +293,7 @@ def _write_tasks(file: Path, tasks: tuple[str, ...]) -> None:
         ],
     }
     table = table.replace_schema_metadata({"pandas": json.dumps(index)})
-    parquet_library().write_table(table, file, write_page_checksum=True)
+    library("pyarrow.parquet").write_table(table, file, write_page_checksum=True)
 
 
 def _feature(

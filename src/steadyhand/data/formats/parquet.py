@@ -4,7 +4,6 @@ A small file may claim, or unfold to, more than there is memory for: what it dec
 against its size before a column is read, and words and bytes stay folded as they are stored.
 """
 
-import importlib
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, told
-from steadyhand.errors import DataError, MissingExtraError
+from steadyhand.errors import DataError, library
 
 WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 NUMBERS = ("bool", *WHOLE, "halffloat", "float", "double")
@@ -26,14 +25,6 @@ ALWAYS, UNFOLDED = 1 << 26, 1000
 """Bytes that any file may unfold to, and how many more for each of its own."""
 LARGEST_INDEX = 1 << 20
 """Rows of an index or a list of tasks."""
-
-
-def parquet_library() -> Any:
-    """pyarrow.parquet. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "data") from error
 
 
 class Table:
@@ -49,8 +40,8 @@ class Table:
         """(type of each column, metadata, (path, kind) of each leaf, bytes it may unfold to)."""
         size = require_whole(str(self.file), self.file, self._expected, None, self._again)
 
-        def look(library: Any) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
-            with library.ParquetFile(self.file) as file:
+        def look(parquet: Any) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
+            with parquet.ParquetFile(self.file) as file:
                 types = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
                 count = file.metadata.num_columns
                 leaves = [file.schema.column(i) for i in range(count)]
@@ -83,8 +74,8 @@ class Table:
         wanted = self._leaves(names, groups)
         folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
 
-        def load(library: Any) -> Any:
-            with library.ParquetFile(
+        def load(parquet: Any) -> Any:
+            with parquet.ParquetFile(
                 self.file, page_checksum_verification=True, read_dictionary=folded
             ) as file:
                 found = file.read_row_groups(groups, columns=list(names))
@@ -121,8 +112,8 @@ class Table:
         """The first cell of a column, without the rest of it."""
         self._leaves([name], range(self._described[1].num_row_groups))
 
-        def load(library: Any) -> Any:
-            with library.ParquetFile(self.file, buffer_size=1 << 16) as file:
+        def load(parquet: Any) -> Any:
+            with parquet.ParquetFile(self.file, buffer_size=1 << 16) as file:
                 return next(file.iter_batches(1, columns=[name])).column(0)[0].as_py()
 
         return self._try(load)
@@ -196,9 +187,9 @@ class Table:
         return DataError(what, episode=episode, file=self.file)
 
     def _try(self, work: Callable[[Any], Any]) -> Any:
-        library = parquet_library()
+        parquet = library("pyarrow.parquet")
         try:
-            return work(library)
+            return work(parquet)
         except DataError:
             raise
         except Exception as error:  # a damaged file can raise nearly anything

@@ -1,6 +1,5 @@
 """A column of encoded pictures in parquet files: `{bytes, path}` each, one of the two empty."""
 
-import importlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from steadyhand.data.files import AGAIN, LEAVE, require_whole, stamp, told
 from steadyhand.data.formats.lerobot_index import within
 from steadyhand.data.formats.parquet import Table
-from steadyhand.errors import DataError, MissingExtraError
+from steadyhand.errors import DataError, library
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's names of pictures with so many channels."""
@@ -23,14 +22,6 @@ MEASURED = (b"II*\0", b"MM\0*", b"v/1\1")
 """How files of TIFF and EXR begin, which hold measures rather than colour."""
 COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 """Pillow's names of what is colour; the others are depth and other measures."""
-
-
-def picture_library() -> Any:
-    """PIL.Image. Raises `MissingExtraError` where it is not installed."""
-    try:
-        return importlib.import_module("PIL.Image")
-    except ImportError as error:
-        raise MissingExtraError("pillow", "data") from error
 
 
 class Images:
@@ -76,14 +67,14 @@ class Images:
         if self._held[0] is not table or row not in self._held[1]:
             self._held = (table, *self._cells(table, row, episode))
         _, rows, cells = self._held
-        library = picture_library()
+        pillow = library("PIL.Image")
         try:
             source = self._source(cells[row - rows.start].as_py(), episode)
-            with library.open(source, formats=FORMATS) as picture:
+            with pillow.open(source, formats=FORMATS) as picture:
                 return self._decoded(picture)
         except DataError:
             raise
-        except library.UnidentifiedImageError as error:
+        except pillow.UnidentifiedImageError as error:
             why, way, cause = f"it is no {', '.join(FORMATS)}", LEAVE, error
         except Exception as error:  # a damaged picture can raise nearly anything
             why, way, cause = told(error), AGAIN if isinstance(error, OSError) else LEAVE, error
@@ -98,7 +89,7 @@ class Images:
             with source.open("rb") if isinstance(source, Path) else source as content:
                 if content.read(4) in MEASURED:
                     return "in TIFF or EXR"
-                with picture_library().open(content, formats=FORMATS) as picture:
+                with library("PIL.Image").open(content, formats=FORMATS) as picture:
                     return None if picture.mode in COLOURED else f"in pictures of {picture.mode}"
         except Exception:  # what is damaged is told where it is read
             return None

@@ -5,7 +5,6 @@ The format has no place for the rate: it is written as the attribute `rate_hz`, 
 is missing. Reading needs no zarr, and believes nothing that an array says before it is checked.
 """
 
-import importlib
 import math
 import zipfile
 import zlib
@@ -32,7 +31,7 @@ from steadyhand.data.formats.zarr_layout import Layout, read_layout
 from steadyhand.data.formats.zarr_store import Store, open_store, read_description
 from steadyhand.data.lazy import damage_told
 from steadyhand.disk import regular
-from steadyhand.errors import DataError, MissingExtraError, plain
+from steadyhand.errors import DataError, library, plain
 
 NAME = "diffusion-policy-zarr"
 TOGETHER = 128
@@ -144,7 +143,7 @@ def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> 
 
     Chunks carry checksums, and so does what they make up: damage is found when it is read.
     """
-    zarr = _zarr()
+    zarr = library("zarr")
     said = {} if episodes.rate_assumed else {"rate_hz": episodes.rate_hz}
     root = zarr.open_group(path, mode="w-", zarr_format=2, attributes=said)
     data, meta = root.create_group("data"), root.create_group("meta")
@@ -163,7 +162,7 @@ def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> 
 
 
 def _array(group: Any, key: str, shape: tuple[int, ...], dtype: Any, steps: int) -> Any:
-    codecs = importlib.import_module("numcodecs")
+    codecs = library("numcodecs")
     return group.create_array(
         key,
         shape=shape,
@@ -182,13 +181,6 @@ def _begin(shape: tuple[int, ...], dtype: Any) -> int:
 
 def _sum(values: NDArray[Any], before: int) -> int:
     return zlib.crc32(np.ascontiguousarray(values).data, before)
-
-
-def _zarr() -> Any:
-    try:
-        return importlib.import_module("zarr")
-    except ImportError as error:
-        raise MissingExtraError("zarr", "data") from error
 
 
 class _WholeArray:

@@ -4,7 +4,6 @@
 `states/joint_pos`; `next_obs` repeats obs and is not read.
 """
 
-import importlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ from steadyhand.data.formats.hdf5 import Found, arrays_in, attribute, child
 from steadyhand.data.formats.limits import require_stored
 from steadyhand.data.lazy import LazyArray, Parts, damage_told
 from steadyhand.disk import parse_json, regular
-from steadyhand.errors import DataError, MissingExtraError, plain
+from steadyhand.errors import DataError, SteadyhandError, library, plain
 
 NAME = "robomimic-hdf5"
 LOOKS_LIKE = "an .hdf5 file with data/demo_<i>"
@@ -45,18 +44,14 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     hold.
     """
     try:
-        library = importlib.import_module("h5py")
-    except ImportError as error:
-        raise MissingExtraError("h5py", "data") from error
-    try:
         size = regular(path)
-        with library.File(path, "r") as file:
-            group = _data(library, path, file)
+        with library("h5py").File(path, "r") as file:
+            group = _data(path, file)
             demos = [name for name in _demos(path, file, group) if _index(name) not in skip]
-            held = {name: _held(library, path, group, name, size) for name in demos}
+            held = {name: _held(path, group, name, size) for name in demos}
             attributes = [attribute(group[name], "num_samples") for name in demos]
             total, said = attribute(group, "total"), attribute(group, "env_args")
-    except DataError:
+    except SteadyhandError:
         raise
     except ValueError as error:
         raise DataError(
@@ -83,7 +78,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         require_stored(sum(parts), size)
     except ValueError as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
-    arrays = {key: _feature(path, library, key, found, demos) for key in found[demos[0]]}
+    arrays = {key: _feature(path, key, found, demos) for key in found[demos[0]]}
     rate = _rate(said)
     return Episodes(
         arrays,
@@ -117,13 +112,13 @@ def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
             )
 
 
-def _data(library: Any, path: Path, file: Any) -> Any:
+def _data(path: Path, file: Any) -> Any:
     """The group of the demonstrations."""
     try:
-        group = child(library, file, "data") if "data" in list(file) else None
+        group = child(file, "data") if "data" in list(file) else None
     except ValueError as error:
         raise DataError(f"{path}: 'data' cannot be read: {error}.") from error
-    if not isinstance(group, library.Group):
+    if not isinstance(group, library("h5py").Group):
         raise _unlike(path, file)
     return group
 
@@ -146,11 +141,11 @@ def _index(name: str) -> int:
     return int(name.removeprefix("demo_"))
 
 
-def _held(library: Any, path: Path, group: Any, name: str, size: int) -> dict[str, Found | str]:
+def _held(path: Path, group: Any, name: str, size: int) -> dict[str, Found | str]:
     """By path: the arrays of a demonstration, or why one is not read; without `next_obs`."""
     try:
-        demo = child(library, group, name)
-        if not isinstance(demo, library.Group):
+        demo = child(group, name)
+        if not isinstance(demo, library("h5py").Group):
             raise ValueError("it is no group")
     except ValueError as error:
         raise DataError(
@@ -159,7 +154,7 @@ def _held(library: Any, path: Path, group: Any, name: str, size: int) -> dict[st
             episode=_index(name),
             file=path,
         ) from error
-    held = arrays_in(library, demo, size)
+    held = arrays_in(demo, size)
     return {place: what for place, what in held.items() if place.split("/")[0] != "next_obs"}
 
 
@@ -233,12 +228,9 @@ def _length(path: Path, name: str, found: dict[str, Placed], said: Any) -> int:
     return steps
 
 
-def _feature(
-    path: Path, library: Any, key: str, found: dict[str, Any], demos: Sequence[str]
-) -> LazyArray:
+def _feature(path: Path, key: str, found: dict[str, Any], demos: Sequence[str]) -> LazyArray:
     parts = [
-        _Dataset(path, library, f"data/{name}/{found[name][key][0]}", found[name][key][1])
-        for name in demos
+        _Dataset(path, f"data/{name}/{found[name][key][0]}", found[name][key][1]) for name in demos
     ]
     return _Whole(parts, path, key)
 
@@ -255,15 +247,15 @@ def _rate(env_args: Any) -> float | None:
 class _Dataset:
     """One dataset of the file, read when asked for."""
 
-    def __init__(self, path: Path, library: Any, place: str, found: Found) -> None:
-        self._path, self._library, self._place = path, library, place
+    def __init__(self, path: Path, place: str, found: Found) -> None:
+        self._path, self._place = path, place
         self.shape, self.dtype = found.shape, found.dtype
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
         episode = _index(self._place.split("/")[1])
         with (
             damage_told(self._path, self._place, episode),
-            self._library.File(self._path, "r") as file,
+            library("h5py").File(self._path, "r") as file,
         ):
             dataset = file[self._place]
             if isinstance(key, np.ndarray):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import MissingExtraError
+from steadyhand.errors import MissingExtraError, library
 
 KIND = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 """Kinds of numbers, as numpy spells them."""
@@ -50,7 +50,7 @@ def _lzma(data: Any, limit: int) -> bytes:
 
 
 def _zstd(data: Any, limit: int) -> bytes:
-    arrow = _library("pyarrow")
+    arrow = library("pyarrow")
     with arrow.CompressedInputStream(arrow.BufferReader(data), "zstd") as stream:
         return stream.read(limit)
 
@@ -119,24 +119,16 @@ def _plain(value: Any) -> bool:
 
 def _numcodecs(name: str, settings: dict[str, Any]) -> Any:
     try:
-        return _library("numcodecs").get_codec({"id": name, **settings})
+        return library("numcodecs").get_codec({"id": name, **settings})
     except MissingExtraError:
         raise
     except Exception as error:  # each codec says in its own way what it lacks
         raise ValueError(f"its codec {name} cannot be used ({error})") from error
 
 
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(name, "data") from error
-
-
 def _picture(name: str, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpack:
     try:
-        library = importlib.import_module("imagecodecs")
-        decode = getattr(library, PICTURES[name])
+        decode = getattr(importlib.import_module("imagecodecs"), PICTURES[name])
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"its pictures are packed by '{name}', which another package unpacks: "
