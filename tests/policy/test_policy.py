@@ -15,7 +15,7 @@ from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.nets.choices import UNetConfig
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.policy.device import choose_device
+from steadyhand.policy.device import choose_device, compute_repeatably
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import TorchPredictor
@@ -338,3 +338,24 @@ def test_relative_statistics_are_those_of_chunks(config, episodes) -> None:
         build_policy(replace(config, action_relative_to="keypoint"), episodes)
     with pytest.raises(ConfigurationError, match="no observation 'state'"):
         build_policy(replace(config, action_relative_to="state"), episodes)
+
+
+def test_on_cuda_the_same_twice() -> None:
+    """What can be said of it where there is no such card: the switches, in one place."""
+    backends = torch.backends
+    before = backends.cuda.flash_sdp_enabled()
+    compute_repeatably(torch.device("cpu"))
+    assert backends.cuda.flash_sdp_enabled() == before, "the CPU needs none of it"
+    try:
+        compute_repeatably(torch.device("cuda"))
+        assert backends.cudnn.deterministic
+        assert not backends.cuda.matmul.allow_tf32
+        assert not backends.cudnn.allow_tf32
+        assert not backends.cuda.flash_sdp_enabled()
+        assert not backends.cuda.mem_efficient_sdp_enabled()
+        assert backends.cuda.math_sdp_enabled()
+    finally:
+        backends.cudnn.deterministic, backends.cudnn.allow_tf32 = False, True
+        backends.cuda.enable_flash_sdp(True)
+        backends.cuda.enable_mem_efficient_sdp(True)
+        backends.cuda.enable_cudnn_sdp(True)

@@ -1,4 +1,4 @@
-"""Which device to compute on, in which precision that is fastest there, and on how many threads."""
+"""Which device to compute on, in which precision, on how many threads, and the same twice."""
 
 import statistics
 import time
@@ -57,6 +57,23 @@ def choose_precision(precision: Precision, device: torch.device) -> Literal["flo
     ):
         return "bfloat16"
     return "float32"
+
+
+def compute_repeatably(device: torch.device) -> None:
+    """From here on, the same seed on the same card gives the same numbers, forward and backward.
+
+    For the whole process, and on CUDA alone; the CPU needs fixed threads (`on_threads`). Kernels of
+    convolutions are those that add in one order, and not whichever is fastest just then. Attention
+    is computed as it is written, in plain products: the backward passes of its fused kernels add in
+    any order, and chunks are short. Float32 is all of float32, not the ten bits of TF32.
+    """
+    if device.type != "cuda":
+        return
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.enable_flash_sdp(False)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _processor_has(test: str) -> bool:

@@ -16,7 +16,7 @@ from steadyhand.data.frames import with_frames
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.methods.consistency import consistency_loss
-from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.policy.device import choose_device, choose_precision, compute_repeatably
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_weights
@@ -37,9 +37,7 @@ class Trainer:
     def __init__(self, policy: Policy, episodes: Episodes, config: TrainConfig) -> None:
         self.config = config
         self.device = choose_device(config.device)
-        if self.device.type == "cuda":
-            # Some backward convolutions would otherwise not be the same twice.
-            torch.backends.cudnn.deterministic = True
+        compute_repeatably(self.device)
         self.bfloat16 = choose_precision(config.precision, self.device) == "bfloat16"
         if not any(parameter.requires_grad for parameter in policy.parameters()):
             raise ConfigurationError(
