@@ -27,6 +27,7 @@ from steadyhand.evaluation.picture import UNITS
 from steadyhand.evaluation.report import DARK, LIGHT, SHAPES
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
+from steadyhand.runtime.folders import find_policy
 from steadyhand.studies.demo import (
     Demo,
     demonstrations_picture,
@@ -36,7 +37,6 @@ from steadyhand.studies.demo import (
     trajectories_picture,
 )
 from steadyhand.studies.distributions import generate, learn, mixture, sliced_wasserstein
-from steadyhand.training.checkpoint import find_policy
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "pictures"

@@ -17,7 +17,7 @@ from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.runtime import ChunkRequest
-from steadyhand.training.checkpoint import find_policy
+from steadyhand.runtime.folders import find_policy
 from steadyhand.training.train import build_policy, train
 
 

@@ -725,7 +725,7 @@ FAULTS = [
     ),
     Fault(
         "a policy put aside and not looked for",
-        "runtime/card.py",
+        "runtime/folders.py",
         "return aside(folder) if not folder.exists()",
         "return aside(folder) if folder.exists()",
         "policy/test_strangers.py -k every_moment",

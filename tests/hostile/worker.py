@@ -106,7 +106,7 @@ def policies(case: Hostile, out: Path, outcome: Outcome) -> None:
     from steadyhand.policy.policy import Policy
     from steadyhand.policy.storage import load_policy
     from steadyhand.runtime.card import read_card, read_provenance
-    from steadyhand.training.checkpoint import find_policy
+    from steadyhand.runtime.folders import find_policy
 
     torch.set_num_threads(1)
     with outcome.step("read what it is"):

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from steadyhand.errors import CheckpointError
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.policy.weights import built_for, read_header
-from steadyhand.runtime.card import Provenance, read_provenance, whole
+from steadyhand.runtime.card import Provenance, read_provenance
+from steadyhand.runtime.folders import whole
 
 
 @pytest.fixture

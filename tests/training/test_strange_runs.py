@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from steadyhand.disk import lock
 from steadyhand.errors import CheckpointError
 from steadyhand.policy.storage import load_policy
-from steadyhand.runtime.card import aside
-from steadyhand.training.checkpoint import Run, evaluations, find_policy
+from steadyhand.runtime.folders import aside, evaluations, find_policy
+from steadyhand.training.checkpoint import Run
 from steadyhand.training.trackers import JsonLines
 from steadyhand.training.train import build_policy, train
 

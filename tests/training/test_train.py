@@ -20,7 +20,8 @@ from steadyhand.errors import CheckpointError, ConfigurationError, DeviceError, 
 from steadyhand.policy.storage import load_policy
 from steadyhand.policy.weights import read_tensors
 from steadyhand.runtime.card import read_provenance
-from steadyhand.training.checkpoint import Run, find_policy
+from steadyhand.runtime.folders import find_policy
+from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
 from steadyhand.training.loader import WindowLoader, batch_windows, shares

@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run, sampler_of
+from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
 from steadyhand.cli.options import parse
 from steadyhand.errors import UsageError
 
@@ -33,9 +33,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
     from steadyhand.cli.screen import results, scores_table, show
     from steadyhand.evaluation.compare import as_json, compare
+    from steadyhand.policy.card import sampler_of
     from steadyhand.policy.storage import load_policy
     from steadyhand.runtime.card import read_provenance
-    from steadyhand.training.checkpoint import evaluations, find_policy
+    from steadyhand.runtime.folders import evaluations, find_policy
 
     folders = [find_policy(path).resolve() for path in options.runs]
     if len(set(folders)) < len(folders):
@@ -45,7 +46,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         said = ", ".join(f"{folder} in {task}" for task, folder in tasks.items())
         raise UsageError(f"These policies act in different tasks: {said}. Name one with --task.")
     for folder in folders:
-        load_policy(folder, sampler=sampler_of(folder, options))
+        sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
+        load_policy(folder, sampler=sampler)
     found = {
         str(path): evaluate_run(path, options, out=evaluations(path))[1] for path in options.runs
     }

@@ -46,7 +46,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
     with waiting("loading torch"):
         from steadyhand.policy.card import read_config
-        from steadyhand.training.checkpoint import Run, find_policy, run_of
+        from steadyhand.runtime.folders import find_policy, run_of
+        from steadyhand.training.checkpoint import Run
         from steadyhand.training.teacher import student_config, student_training
 
     for name in ("steps", "levels"):

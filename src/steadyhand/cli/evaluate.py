@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import ConfigurationError, UsageError, library
 
 if TYPE_CHECKING:
-    from steadyhand.diffusion.sampling import SamplerConfig
     from steadyhand.evaluation.evaluate import Evaluation
 
 
@@ -72,8 +71,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
     from steadyhand.cli.screen import progress, results, scores_table, show
     from steadyhand.evaluation.video import write_video
+    from steadyhand.runtime.folders import evaluations, find_policy
     from steadyhand.tasks import make_task
-    from steadyhand.training.checkpoint import evaluations, find_policy
 
     find_policy(options.run)
     if options.video:
@@ -103,19 +102,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {**found.as_json(), "episodes_file": str(file), "videos": films}
 
 
-def sampler_of(folder: Path, options: Any) -> SamplerConfig:
-    """The sampler that the policy in `folder` was trained with, changed as the options say."""
-    from steadyhand.policy.card import read_config
-
-    wanted = {
-        "solver": options.solver,
-        "steps": options.steps,
-        "temperature": options.temperature,
-    }
-    changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
-    return replace(read_config(folder).sampler, **changes)
-
-
 def evaluate_run(
     path: Path, options: EpisodeOptions, *, out: Path, video: int = 0
 ) -> tuple[Path, Evaluation]:
@@ -124,11 +110,12 @@ def evaluate_run(
 
     with waiting("loading torch"):
         from steadyhand.evaluation.evaluate import EpisodesFile, evaluate, seeds_of
+        from steadyhand.policy.card import sampler_of
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy
         from steadyhand.runtime.card import read_provenance
+        from steadyhand.runtime.folders import find_policy, run_of
         from steadyhand.tasks import make_task
-        from steadyhand.training.checkpoint import find_policy, run_of
 
     folder = find_policy(path)
     device = choose_device(options.device)
@@ -141,7 +128,7 @@ def evaluate_run(
             f"demonstrations: steadyhand evaluate --offline {path}"
         )
     task = make_task(name)
-    sampler = sampler_of(folder, options)
+    sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
     policy = load_policy(folder, sampler=sampler, device=device)
     execute = options.execute or policy.spec.chunking.execute
     first = seeds_of(task, options.episodes, options.seed_start)[0]

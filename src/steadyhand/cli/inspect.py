@@ -110,7 +110,7 @@ def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
     from steadyhand.policy.storage import load_policy
     from steadyhand.runtime.card import FORMAT, read_card, read_provenance, read_spec
     from steadyhand.runtime.codec import encode
-    from steadyhand.training.checkpoint import find_policy
+    from steadyhand.runtime.folders import find_policy
 
     folder = find_policy(path)
     card, origin = read_card(folder), read_provenance(folder)

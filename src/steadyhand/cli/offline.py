@@ -62,18 +62,18 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     from steadyhand.cli.screen import console, progress, results, show, waiting
 
     with waiting("loading torch"):
-        from steadyhand.cli.evaluate import sampler_of
         from steadyhand.evaluation.offline import divide, judge
         from steadyhand.evaluation.offline_report import offline_page, summary
         from steadyhand.evaluation.verdict import next_step, verdict
+        from steadyhand.policy.card import sampler_of
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy
         from steadyhand.runtime.card import read_provenance
-        from steadyhand.training.checkpoint import evaluations, find_policy
+        from steadyhand.runtime.folders import evaluations, find_policy
 
     folder = find_policy(options.run)
     origin = read_provenance(folder)
-    sampler = sampler_of(folder, options)
+    sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
     policy = load_policy(folder, sampler=sampler, device=choose_device(options.device))
     path = options.data or (Path(origin.data) if origin.data else None)
     if path is None:

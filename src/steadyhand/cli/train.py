@@ -183,7 +183,8 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
         import torch
 
         from steadyhand.policy.device import choose_device
-        from steadyhand.training.checkpoint import Run, find_policy
+        from steadyhand.runtime.folders import find_policy
+        from steadyhand.training.checkpoint import Run
         from steadyhand.training.room import check_batch
         from steadyhand.training.trackers import summary_writer
         from steadyhand.training.train import build_policy, plan, rebuild_policy, train

@@ -1,14 +1,17 @@
 """What a policy was built from, as its card says: read as a stranger's, and nothing is built."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import CheckpointError
 from steadyhand.nets.encoder_choices import BackboneConfig
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.runtime.card import CARD, read_card
+from steadyhand.runtime.card import read_card
 from steadyhand.runtime.codec import decode
+from steadyhand.runtime.folders import CARD
 
 
 def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyConfig:
@@ -28,3 +31,15 @@ def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyCo
             "one. Use another checkpoint."
         )
     return found
+
+
+def sampler_of(
+    folder: Path,
+    solver: SolverName | None = None,
+    steps: int | None = None,
+    temperature: float | None = None,
+) -> SamplerConfig:
+    """The sampler that the policy in `folder` was trained with, changed where a change is given."""
+    changes: dict[str, Any] = {"solver": solver, "steps": steps, "temperature": temperature}
+    given = {key: value for key, value in changes.items() if value is not None}
+    return replace(read_config(folder).sampler, **given)

@@ -33,19 +33,16 @@ from steadyhand.policy.weights import (
     read_tensors,
 )
 from steadyhand.runtime.card import (
-    CARD,
     FORMAT,
     VERSION,
     Provenance,
-    aside,
     library_version,
-    policy_folder,
     read_card,
     read_spec,
     read_statistics,
-    whole,
 )
 from steadyhand.runtime.codec import encode
+from steadyhand.runtime.folders import CARD, aside, policy_folder, whole
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked, shown, taken
 

@@ -3,7 +3,6 @@
 Nothing is built here, and nothing outside the policy's folder is opened.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -15,12 +14,12 @@ import numpy as np
 from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
 from steadyhand.runtime.codec import decode, shown
+from steadyhand.runtime.folders import CARD
 from steadyhand.runtime.statistics import LARGEST, Statistics
 from steadyhand.spec import PolicySpec
 
 FORMAT = "steadyhand-policy"
 VERSION = 1
-CARD = "policy.json"
 LARGEST_CARD = 16 << 20
 """Bytes; the names of a hundred thousand episodes take a tenth of them."""
 DETAILS = {"trained_on": tuple[int, ...], "validation_loss": float, "score": float}
@@ -37,35 +36,6 @@ class Provenance:
     seed: int = 0
     step: int = 0
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-def aside(folder: Path) -> Path:
-    """Where the policy in `folder` is put while another takes its place."""
-    place = Path(os.path.realpath(folder))
-    return place.with_name(f".{place.name}.old.partial")
-
-
-def whole(folder: Path) -> Path:
-    """Where the policy of `folder` is, if it is anywhere: beside it after a kill amid a change."""
-    return aside(folder) if not folder.exists() and (aside(folder) / CARD).exists() else folder
-
-
-def policy_folder(path: Path) -> Path | None:
-    """The folder of the policy that `path` stands for: its own, or that of a run's last checkpoint.
-
-    Raises `CheckpointError` for a link of a run that leads out of it.
-    """
-    for place in (path, path / "last"):
-        if place.name in ("last", "best") and place.is_symlink():
-            try:
-                inside(place.parent, place.name)
-            except ValueError as error:
-                raise CheckpointError(
-                    f"{place.parent}: {error}. Name one of its checkpoints instead."
-                ) from error
-        if (whole(place) / CARD).exists():
-            return whole(place)
-    return None
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from pathlib import Path
 from torch import Tensor
 
 from steadyhand.disk import inside, lock, read_object, require_room, write_json
-from steadyhand.errors import CheckpointError, UsageError, nothing_at
+from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import put_back, save_policy
 from steadyhand.policy.weights import read_tensors
-from steadyhand.runtime.card import CARD, Provenance, policy_folder, read_provenance
+from steadyhand.runtime.card import Provenance, read_provenance
 from steadyhand.runtime.codec import decode, encode
+from steadyhand.runtime.folders import CARD
 from steadyhand.training.config import TrainConfig
 
 STATE = "train_state"
@@ -202,50 +203,3 @@ class Run:
     def resolve(self, name: str) -> Path | None:
         link = self.path / name
         return self.path / os.readlink(link) if link.is_symlink() else None
-
-
-def run_of(path: Path) -> Path:
-    """The run that a path to it or into it belongs to; the path itself where it is in none."""
-    place = path.resolve()
-    for folder in (place, place.parent.parent):
-        if (folder / "config.json").exists():
-            return path if folder == place else folder
-    return path
-
-
-def evaluations(path: Path) -> Path:
-    """Where what is found out about the run or policy at `path` goes: into its folder, never out.
-
-    Raises `CheckpointError` for a link that would lead out.
-    """
-    run = run_of(path)
-    try:
-        return inside(run, "evaluations")
-    except ValueError as error:
-        raise CheckpointError(f"{run}: {error}. Choose another place with --out.") from error
-
-
-def find_policy(path: str | Path) -> Path:
-    """The policy folder that a user's path stands for: a run (its last), a link or a checkpoint.
-
-    Raises `CheckpointError` where there is none.
-    """
-    path = Path(path)
-    found = policy_folder(path)
-    if found is not None:
-        return found
-    if not path.exists():
-        raise CheckpointError(nothing_at("run or checkpoint", path))
-    if (path / "config.json").exists():
-        raise CheckpointError(
-            f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"
-        )
-    runs = sorted(str(run.parent) for run in path.glob("*/config.json"))
-    raise CheckpointError(
-        f"{path} is neither a run nor a policy. "
-        + (
-            f"It holds runs: {', '.join(runs)}."
-            if runs
-            else "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
-        )
-    )

@@ -9,7 +9,7 @@ from steadyhand.methods.choices import Consistency, plain
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_policy
-from steadyhand.training.checkpoint import find_policy
+from steadyhand.runtime.folders import find_policy
 from steadyhand.training.config import TrainConfig
 
 DISTILLED = ("DDPM", "Flow")
