@@ -22,9 +22,11 @@ from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
-from steadyhand.studies import plan, runs, worker
-from steadyhand.studies.benchmark import Method, declare
-from steadyhand.studies.plan import Marks, PlannedRun, Trial, fingerprint
+from steadyhand.studies import folder, plan, runs, worker
+from steadyhand.studies.executor import LocalProcesses
+from steadyhand.studies.folder import RunFolder
+from steadyhand.studies.grid import Method, declare
+from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
 from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
 from steadyhand.studies.worker import Signs, Stopped, work
 from steadyhand.tasks import record_episodes
@@ -58,7 +60,7 @@ def planned(data: Path | None, method: str = "flow", **changes) -> PlannedRun:
         device="cpu",
     )
     trial = replace(TRIAL, sampler=sampler)
-    return PlannedRun(name=method, config=replace(config, **changes), trials=(trial,))
+    return plan.planned(method, replace(config, **changes), [trial])
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -90,7 +92,7 @@ def test_a_run_is_done_once_and_again_only_where_something_differs(data, tmp_pat
     # Where the data lies is nothing; what is in it is all.
     moved = tmp_path / "moved.npz"
     moved.write_bytes(data.read_bytes())
-    assert flow.key(Marks()) == replace(flow, config=replace(flow.config, data=moved)).key(Marks())
+    assert flow.key == planned(moved).key
     assert fingerprint(EPISODES) != fingerprint(EPISODES.subset([0, 1, 2, 3, 4, 5, 6]))
     numbers = dict(EPISODES.arrays)
     numbers["action"] = EPISODES.read("action") + 1e-3
@@ -109,10 +111,9 @@ def test_it_is_what_training_by_hand_gives(data, tmp_path) -> None:
 
 def test_a_run_that_is_stopped_goes_on_to_the_same_weights(data, tmp_path) -> None:
     whole = do_runs([planned(data)], tmp_path / "whole")[0]
-    folder = tmp_path / "stopped"
-    folder.mkdir()
-    plan = (whole.folder / "plan.json").read_text()
-    (folder / "plan.json").write_text(plan)
+    folder = RunFolder(tmp_path / "stopped")
+    folder.path.mkdir()
+    (folder.path / "plan.json").write_text((whole.folder / "plan.json").read_text())
 
     class AfterFive(Signs):
         steps = 0
@@ -123,23 +124,20 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_weights(data, tmp_path) -> No
 
     with pytest.raises(Stopped):
         work(folder, AfterFive(folder, None))
-    assert not (folder / "trained.json").exists()
-    spent = json.loads((folder / "spent.json").read_text())
+    assert folder.read("trained.json") is None
+    spent = folder.read("spent.json")
     work(folder, Signs(folder, None))
-    assert json.loads((folder / "trained.json").read_text())["minutes"] * 60 > spent
+    assert folder.read("trained.json")["minutes"] * 60 > spent
     for name, value in weights(whole.folder).items():
-        assert torch.equal(value, weights(folder)[name]), name
+        assert torch.equal(value, weights(folder.path)[name]), name
 
 
 def test_a_teacher_is_trained_before_its_student(data, tmp_path) -> None:
     teacher = planned(data)
     config = replace(teacher.config, policy=student_config(teacher.config.policy))
-    student = PlannedRun(
-        name="student",
-        config=config,
-        trials=(replace(TRIAL, sampler=config.policy.sampler),),
-        distilled_from=replace(teacher, trials=()),
-    )
+    tried = replace(TRIAL, sampler=config.policy.sampler)
+    taught = replace(teacher, trials=())
+    student = plan.planned("student", config, [tried], distilled_from=taught)
     out = tmp_path / "out"
     assert len(unfinished([student], out)) == 2
     # The same run, asked for on its own, is the teacher: it is trained once, and tried, too.
@@ -183,7 +181,7 @@ from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_runs as t
 run = t.planned(Path({str(data)!r}), steps=1_000_000)
-t.do_runs([run], Path({str(tmp_path / "out")!r}), workers=1)
+t.do_runs([run], Path({str(tmp_path / "out")!r}))
 """
     engine = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     progress: list[Path] = []
@@ -211,8 +209,8 @@ t.do_runs([run], Path({str(tmp_path / "out")!r}), workers=1)
 
 
 def test_a_worker_without_its_parent_stops(tmp_path) -> None:
-    assert not Signs(tmp_path, os.getppid()).stop
-    assert Signs(tmp_path, os.getppid() + 1).stop
+    assert not Signs(RunFolder(tmp_path), os.getppid()).stop
+    assert Signs(RunFolder(tmp_path), os.getppid() + 1).stop
 
 
 def test_what_was_damaged_is_done_again(data, tmp_path) -> None:
@@ -230,15 +228,14 @@ def test_the_same_thing_has_the_same_key(data) -> None:
     run, trial = planned(data), Trial(sampler=SamplerConfig(clip=1))  # type: ignore[arg-type]
     assert trial.key == Trial(sampler=SamplerConfig(clip=1.0)).key
     minutes = [replace(run, config=replace(run.config, minutes=m)) for m in (2, 2.0, 3.0)]
-    marks = Marks()
-    keys = [one.key(marks) for one in minutes]
+    keys = [one.key for one in minutes]
     assert keys[0] == keys[1] != keys[2]
-    assert replace(run, config=replace(run.config, threads=1)).key(marks) == run.key(marks)
-    assert replace(run, config=replace(run.config, threads=2)).key(marks) != run.key(marks)
+    assert replace(run, config=replace(run.config, threads=1)).key == run.key
+    assert replace(run, config=replace(run.config, threads=2)).key != run.key
     other = replace(run, config=replace(run.config, precision="bfloat16"))
-    assert other.key(marks) != run.key(marks)
+    assert other.key != run.key
     usual = replace(run, config=replace(run.config, device="auto"))
-    assert (usual.key(marks) == run.key(marks)) == (not torch.cuda.is_available())
+    assert (usual.key == run.key) == (not torch.cuda.is_available())
 
 
 def test_runs_that_differ_in_their_data_alone_are_different_runs(data, tmp_path) -> None:
@@ -251,18 +248,18 @@ def test_runs_that_differ_in_their_data_alone_are_different_runs(data, tmp_path)
         write_episodes(paths[-1], replace(EPISODES, arrays=arrays))
     assert len(unfinished([planned(path) for path in paths], tmp_path / "out")) == 3
     with pytest.raises(ConfigurationError, match="names its data"):
-        planned(None).key(Marks())
+        planned(None)
 
 
 def test_another_version_does_its_runs_anew(data, tmp_path, monkeypatch) -> None:
     out, run = tmp_path / "out", planned(data)
-    before = run.key(Marks())
-    runs._declare(run, out, Marks())
+    before = run.key
+    RunFolder(out / before).declare(run)
     assert of_other_versions(out) == 0
-    for module in (plan, runs):
+    for module in (plan, folder, runs):
         monkeypatch.setattr(module, "library_version", lambda: "99.0")
     assert of_other_versions(out) == 1
-    assert run.key(Marks()) != before
+    assert planned(data).key != before
 
 
 def test_a_run_is_tried_on_its_own_device(data, tmp_path, monkeypatch) -> None:
@@ -276,9 +273,108 @@ def test_a_run_is_tried_on_its_own_device(data, tmp_path, monkeypatch) -> None:
 
     monkeypatch.setattr(worker, "load_policy", load)
     monkeypatch.setattr(worker, "choose_device", torch.device)
+    evaluate, tasks = worker.evaluate, []
+
+    def tell(policy, task, **options):
+        tasks.append(task)
+        return evaluate(policy, task, **options)
+
+    monkeypatch.setattr(worker, "evaluate", tell)
     there = replace(config, device="cuda:7")
-    worker._evaluate(tmp_path / "run", there, TRIAL, Signs(tmp_path, None))
-    assert asked == [torch.device("cuda", 7)]
+    signs = Signs(RunFolder(tmp_path), None)
+    worker._evaluate(tmp_path / "run", there, TRIAL, signs)
+    elsewhere = replace(TRIAL, device="mps", task="fork:gap=0.3")
+    worker._evaluate(tmp_path / "run", there, elsewhere, signs)
+    assert asked == [torch.device("cuda", 7), torch.device("mps")]
+    assert tasks == ["fork", "fork:gap=0.3"]
+
+
+def test_a_trial_names_what_it_is_tried_in(data, tmp_path) -> None:
+    """Another task, delay or controller is another trial, of the same policy."""
+    run = planned(data)
+    narrow = replace(run.trials[0], task="fork:gap=0.1")
+    others = [replace(narrow, task=None), replace(narrow, device="cpu")]
+    assert len({trial.key for trial in (narrow, *others)}) == 3
+    found = do_runs([replace(run, trials=(narrow, *run.trials))], tmp_path)[0].trials
+    wide = found[run.trials[0].key]
+    assert found[narrow.key]["seeds"] == wide["seeds"]
+    for change, said in [
+        ({"latency": 3}, "latency is 3 ticks; a policy is tried without a delay"),
+        ({"controller": "recedin"}, "no controller 'recedin'. Did you mean 'receding'"),
+    ]:
+        with pytest.raises(ConfigurationError, match=re.escape(said)):
+            replace(narrow, **change)
+
+
+def test_other_data_than_was_declared_is_refused(data, tmp_path) -> None:
+    """Also where it was changed after the run was declared, and before it began."""
+    run = planned(data)
+    data.unlink()
+    write_episodes(data, EPISODES.subset([0, 1, 2, 3, 4, 5, 6]))
+    with pytest.raises(CheckpointError, match="other demonstrations than when this run was decl"):
+        do_runs([run], tmp_path / "out")
+    assert planned(data).key != run.key
+    assert do_runs([planned(data)], tmp_path / "out")
+
+
+def test_an_executor_is_given_what_is_declared_and_told_to_stop(data, tmp_path) -> None:
+    """Whoever can start, see and stop a worker in a folder does for the engine."""
+    told: list[str] = []
+
+    class Here:
+        """Does one run at a time, in this process."""
+
+        def room_for(self, run: PlannedRun) -> bool:
+            return True
+
+        def submit(self, run: PlannedRun, folder: RunFolder):
+            told.append(f"submit {run.name}")
+            work(folder, Signs(folder, None))
+            return self
+
+        def ended(self) -> bool | None:
+            return True
+
+        def cancel(self) -> None:
+            told.append("cancel")
+
+        def wait(self) -> None:
+            told.append("wait")
+
+    teacher = planned(data)
+    found = do_runs([replace(teacher, name="b", distilled_from=None)], tmp_path, executor=Here())
+    assert told == ["submit b"]
+    assert found[0].steps == 12
+
+    class Slow(Here):
+        def ended(self) -> bool | None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do_runs([teacher], tmp_path, executor=Slow())
+    assert told[1:] == ["submit flow", "cancel", "wait"]
+
+
+def test_as_many_runs_at_once_as_there_are_cores_for(data, tmp_path, monkeypatch) -> None:
+    class Running:
+        def ended(self) -> bool | None:
+            return None
+
+    monkeypatch.setattr("steadyhand.studies.executor._cores", lambda: 4)
+    monkeypatch.setattr("steadyhand.studies.executor._Process", lambda *_: Running())
+    one, three = planned(data), planned(data, threads=3)
+    executor = LocalProcesses()
+    for run, more in ((three, one), (one, None)):
+        assert executor.room_for(run)
+        executor.submit(run, RunFolder(tmp_path))
+        assert more is None or executor.room_for(more)
+    assert not executor.room_for(one)
+    assert LocalProcesses().room_for(planned(data, threads=9)), "one run can always be done"
+    both = LocalProcesses(workers=2)
+    both.submit(three, RunFolder(tmp_path))
+    assert both.room_for(three)
+    both.submit(three, RunFolder(tmp_path))
+    assert not both.room_for(one)
 
 
 @pytest.mark.parametrize(

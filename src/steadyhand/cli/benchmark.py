@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from steadyhand.cli.options import parse
-from steadyhand.cli.record import Check, recorded, sample
-from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.disk import write_json, write_text
+from steadyhand.cli.record import recorded, sample
+from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
-from steadyhand.training.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
     with waiting("loading torch"):
         from steadyhand.policy.device import choose_device
-        from steadyhand.studies.benchmark import Method, declare
+        from steadyhand.studies.grid import Method, declare
 
     choose_device(options.device)  # refused now, and not after the recording
     name = re.sub("[:=,]", "-", make_task(options.task).name)
@@ -80,11 +78,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         [Method.parse(word) for word in _words(options.methods, "methods")],
         networks=_words(options.networks, "networks") if options.networks else (None,),
         seeds=options.seeds,
-        minutes=2.0 if options.minutes is None and options.steps is None else options.minutes,
+        minutes=2.0 if options.minutes is None else options.minutes,
         steps=options.steps,
         episodes=options.episodes,
         seed_start=options.seed_start,
-        data=options.data,
         device=options.device,
         threads=options.threads,
         recipe_name=options.recipe,
@@ -107,25 +104,22 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
     from steadyhand.cli.checks import check_task
     from steadyhand.cli.screen import console, progress, results, show
     from steadyhand.studies.benchmark import rows
+    from steadyhand.studies.executor import LocalProcesses
+    from steadyhand.studies.grid import check, planned, recorded_once
     from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
-    from steadyhand.studies.table import as_json, as_markdown, page, picture, screen_table
-    from steadyhand.training.train import build_policy
+    from steadyhand.studies.table import screen_table, write
 
-    def check(config: TrainConfig, few: Episodes) -> None:
-        for entry in entries:
-            build_policy(entry.runs[0].config, few)
-        check_task(make_task(config.task or ""), build_policy(config, few).spec)
-
-    data = _demonstrations(options, entries[0].runs[0].config, out, check)
-    planned = [_with_data(one, data) for entry in entries for one in entry.runs]
+    config = entries[0].configs[0]
+    few = sample(config) if options.data is None else open_episodes(options.data)
+    check_task(make_task(config.task), check(entries, few))
+    data = options.data and options.data.resolve()
+    runs = planned(entries, data or recorded_once(config, out, recorded))
     if others := of_other_versions(out):
         left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
         show(console(), f"{left_alone}; what this one is asked for is done anew.")
-    left = unfinished(planned, out)
-    total = 100 * len(left)
-    begun = round(100 * sum(left.values()))
-    with progress("training and evaluating, %", total, start=begun) as advance:
-        told = begun
+    left = unfinished(runs, out)
+    total, told = 100 * len(left), round(100 * sum(left.values()))
+    with progress("training and evaluating, %", total, start=told) as advance:
 
         def watch(shares: Mapping[str, float]) -> None:
             nonlocal told
@@ -135,53 +129,12 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
             advance(max(0, done - told), ", ".join(going))
             told = max(told, done)
 
-        outcomes = do_runs(
-            planned,
-            out,
-            workers=options.workers,
-            watch=watch,
-        )
+        outcomes = do_runs(runs, out, executor=LocalProcesses(options.workers), watch=watch)
     found = rows(entries, outcomes)
-    answer = as_json(options.task, found)
-    write_json(out / "rows.json", answer)
-    write_text(out / "table.md", as_markdown(found))
-    write_text(out / "score.svg", picture(options.task, found, alone=True))
-    write_text(out / "report.html", page(options.task, found, asdict(options)))
+    answer = write(options.task, found, out, asdict(options))
     show(
         results(as_json=options.json),
         screen_table(options.task, found),
         f"Report: {out / 'report.html'}; rows for a document: {out / 'table.md'}",
     )
-    return {**answer, "report": str(out / "report.html"), "picture": str(out / "score.svg")}
-
-
-def _demonstrations(options: Options, config: TrainConfig, out: Path, check: Check) -> Path:
-    """Where they lie: those named, or else the expert's, recorded once; a few are checked first."""
-    from steadyhand.studies.runs import alone, read_json, write_json
-
-    if options.data is not None:
-        check(config, open_episodes(options.data))
-        return options.data.resolve()
-    check(config, sample(config))
-    path, card = out.resolve() / "demonstrations.npz", out / "demonstrations.json"
-    said = {"task": config.task, "episodes": config.demonstrations}
-    with alone(out):
-        if not path.exists():
-            write_json(card, said)
-            write_episodes(path, recorded(config))
-    if read_json(card) != said:
-        raise UsageError(
-            f"{path} was not recorded of {config.task} for this benchmark, and is left as it is. "
-            "Choose another --out, or name it with --data."
-        )
-    return path
-
-
-def _with_data(planned: Any, data: Path | None) -> Any:
-    """The run, and its teacher, on these demonstrations."""
-    teacher = planned.distilled_from
-    return replace(
-        planned,
-        config=replace(planned.config, data=data),
-        distilled_from=None if teacher is None else _with_data(teacher, data),
-    )
+    return answer

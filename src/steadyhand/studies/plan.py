@@ -4,90 +4,135 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.diffusion.sampling import SamplerConfig
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.evaluation.rollout import MakeController
 from steadyhand.policy.device import choose_device, choose_precision
+from steadyhand.runtime import RecedingHorizon
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.training.config import TrainConfig
+from steadyhand.values import checked
+
+CONTROLLERS: dict[str, MakeController] = {"receding": RecedingHorizon}
+"""Who acts on the chunks of an episode, by name."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One way to evaluate a policy that was trained."""
 
     sampler: SamplerConfig
+    task: str | None = None
+    """Where it is tried; the run's own task unless named."""
+    device: str | None = None
+    """What it runs on there; the run's own unless named."""
+    controller: str = "receding"
+    latency: int = 0
+    """Ticks between an observation and the first action that knows of it."""
     episodes: int = 100
     seed_start: int | None = None
     execute: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.controller not in CONTROLLERS:
+            raise ConfigurationError(unknown("controller", self.controller, CONTROLLERS))
+        if self.latency != 0:
+            raise ConfigurationError(
+                f"latency is {self.latency} ticks; a policy is tried without a delay so far: 0."
+            )
+
     @property
     def key(self) -> str:
+        """What its results are known by."""
         return _hash(_canonical(Trial, self))
+
+    @property
+    def file(self) -> str:
+        """Where in a run's folder they are kept."""
+        return f"{self.key}.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One policy to be trained, and all that it is to be tried in."""
+    """One policy to be trained, and all that it is to be tried in; `planned` makes one."""
 
     name: str
     """For people; the hash is what counts."""
     config: TrainConfig
+    fingerprint: str
+    """Of the demonstrations that it is trained on: `fingerprint` of them."""
     trials: tuple[Trial, ...] = ()
     distilled_from: "PlannedRun | None" = None
     """The run whose policy it learns from; that is done first."""
 
-    def key(self, marks: "Marks") -> str:
+    @cached_property
+    def key(self) -> str:
         """The name of its folder.
 
         It is another for other data, on other threads and in another version of this library. Where
         the data lies and what the policy is tried in do not count: trials can be added later.
         """
-        config = self.config
-        device = choose_device(config.device)
-        precision = choose_precision(config.precision, device)
+        device = choose_device(self.config.device)
         config = replace(
-            config,
+            self.config,
             data=None,
             teacher=None,
             device=device.type,
-            precision=precision,
-            threads=config.threads or 1,
+            precision=choose_precision(self.config.precision, device),
+            threads=self.threads,
             demonstrations=1,
         )
-        teacher = None if self.distilled_from is None else self.distilled_from.key(marks)
-        made_of = [_canonical(TrainConfig, config), marks.of(self.config), teacher]
+        teacher = None if self.distilled_from is None else self.distilled_from.key
+        made_of = [_canonical(TrainConfig, config), self.fingerprint, teacher]
         return f"{self.name}-{_hash([*made_of, library_version()])}"
 
-
-class Marks:
-    """The fingerprints of what runs are trained on, each set read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[Path, bool], str] = {}
-
-    def of(self, config: TrainConfig) -> str:
-        """Of the data that a configuration names. Raises `ConfigurationError` where it has none."""
-        if config.data is None:
-            raise ConfigurationError("A planned run names its data.")
-        asked = (config.data, config.skip_broken_episodes)
-        if asked not in self._known:
-            episodes = open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
-            self._known[asked] = fingerprint(episodes)
-        return self._known[asked]
+    @property
+    def threads(self) -> int:
+        """Of the CPU: one unless named."""
+        return self.config.threads or 1
 
 
-def in_order(planned: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
+def planned(
+    name: str,
+    config: TrainConfig,
+    trials: Sequence[Trial] = (),
+    *,
+    distilled_from: PlannedRun | None = None,
+) -> PlannedRun:
+    """A run on the demonstrations that `config` names, which are read once for their fingerprint.
+
+    Raises `ConfigurationError` where it names none.
+    """
+    mark = fingerprint(demonstrations(config))
+    return PlannedRun(
+        name=name,
+        config=config,
+        fingerprint=mark,
+        trials=tuple(trials),
+        distilled_from=distilled_from,
+    )
+
+
+def demonstrations(config: TrainConfig) -> Episodes:
+    """What a planned run is trained on. Raises `ConfigurationError` where it names none."""
+    if config.data is None:
+        raise ConfigurationError("A planned run names its data.")
+    return open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
+
+
+def in_order(runs: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
     """All runs, teachers before those who learn from them."""
-    teachers = [run.distilled_from for run in planned if run.distilled_from is not None]
+    teachers = [run.distilled_from for run in runs if run.distilled_from is not None]
     yield from in_order(teachers) if teachers else ()
-    yield from planned
+    yield from runs
 
 
 def fingerprint(episodes: Episodes) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from steadyhand.disk import write_json, write_text
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.evaluation.report import DARK, LIGHT, SHAPES, figure, section, table
 from steadyhand.evaluation.report import page as whole_page
@@ -158,3 +160,13 @@ def _summary(rows: Sequence[Row]) -> str:
         f"{fastest.method} with {fastest.denoiser}: {_interval(fastest.scores[score])} at "
         f"{fastest.chunk_ms:.1f} ms."
     )
+
+
+def write(task: str, rows: Sequence[Row], out: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that says what was found, as files in `out`; what `--json` prints."""
+    answer = as_json(task, rows)
+    write_json(out / "rows.json", answer)
+    write_text(out / "table.md", as_markdown(rows))
+    write_text(out / "score.svg", picture(task, rows, alone=True))
+    write_text(out / "report.html", page(task, rows, options))
+    return {**answer, "report": str(out / "report.html"), "picture": str(out / "score.svg")}

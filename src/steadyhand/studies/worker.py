@@ -3,7 +3,6 @@
 It trains what the folder's plan says, goes on where it was stopped, and evaluates each trial once.
 """
 
-import json
 import os
 import signal
 import sys
@@ -14,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steadyhand.data import open_episodes
-from steadyhand.disk import lock, write_json
-from steadyhand.errors import ConfigurationError, SteadyhandError
+from steadyhand.data import Episodes
+from steadyhand.disk import lock
+from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
-from steadyhand.runtime.codec import decode
-from steadyhand.studies.plan import Trial
-from steadyhand.studies.runs import PLAN, PROGRESS, TRAINED, read_json
+from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Plan, RunFolder
+from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations, fingerprint
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy, train
@@ -41,7 +39,7 @@ class Stopped(Exception):
 class Signs:
     """Tells how far it is, and whether to stop: asked to, or with nobody left who asked."""
 
-    folder: Path
+    folder: RunFolder
     parent: int | None
     asked: bool = False
     told: float = 0.0
@@ -76,80 +74,87 @@ class Signs:
         now = time.monotonic()
         if now - self.told > TOLD_SECONDS:
             self.told = now
-            write_json(self.folder / PROGRESS, share)
+            self.folder.write(PROGRESS, share)
 
 
-def work(folder: Path, signs: Signs) -> None:
+def work(folder: RunFolder, signs: Signs) -> None:
     """Do what is left of the plan. Raises `Stopped` where it is not finished."""
-    plan = json.loads((folder / PLAN).read_text())
-    config: TrainConfig = decode(TrainConfig, plan["config"], f"{folder / PLAN}: config")
-    trials: list[Trial] = [decode(Trial, trial, str(folder / PLAN)) for trial in plan["trials"]]
-    if read_json(folder / TRAINED) is None:
-        _train(folder, config, signs)
-    for number, trial in enumerate(trials):
-        path = folder / f"{trial.key}.json"
-        if read_json(path) is None:
+    plan = folder.plan()
+    if folder.read(TRAINED) is None:
+        _train(folder, plan, signs)
+    for number, trial in enumerate(plan.trials):
+        if folder.read(trial.file) is None:
             with signs.at_once():
-                found = _evaluate(folder / "run", config, trial, signs)
-            write_json(path, found)
-        signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(trials))
+                found = _evaluate(folder.policy, plan.config, trial, signs)
+            folder.write(trial.file, found)
+        signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(plan.trials))
 
 
-def _train(folder: Path, config: TrainConfig, signs: Signs) -> None:
-    run, spent = Run(folder / "run"), folder / "spent.json"
-    assert config.data is not None, "without data there is no plan"
-    episodes = open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
-    policy = build_policy(config, episodes)
-    before = float(read_json(spent) or 0.0)
-    steps = train(policy, episodes, config, out=run.path, resume=run.exists)
+def _train(folder: RunFolder, plan: Plan, signs: Signs) -> None:
+    episodes, run = _declared(plan), Run(folder.policy)
+    policy = build_policy(plan.config, episodes)
+    before = float(folder.read(SPENT) or 0.0)
+    steps = train(policy, episodes, plan.config, out=run.path, resume=run.exists)
     begun, done, all_of_it = time.perf_counter(), 0, run.read_config().steps
     for result in steps:
         done = result.step
         if result.checkpoint is not None:
-            write_json(spent, before + time.perf_counter() - begun)
+            folder.write(SPENT, before + time.perf_counter() - begun)
         signs.tell(TRAINING * done / all_of_it)
         if signs.stop:
             break
     steps.close()
     seconds = before + time.perf_counter() - begun
     if 0 < done < all_of_it:
-        write_json(spent, seconds)
+        folder.write(SPENT, seconds)
         raise Stopped
     parameters = sum(parameter.numel() for parameter in policy.parameters())
     summary = {"steps": all_of_it, "minutes": seconds / 60, "parameters": parameters}
-    write_json(folder / TRAINED, summary)
+    folder.write(TRAINED, summary)
+
+
+def _declared(plan: Plan) -> Episodes:
+    """What is trained on. Raises `DataError` where it is not what the run was declared for."""
+    episodes = demonstrations(plan.config)
+    if fingerprint(episodes) != plan.fingerprint:
+        raise DataError(
+            f"{plan.config.data} holds other demonstrations than when this run was declared. Put "
+            "those back, or give the command again: it declares a run on what is there now.",
+            file=plan.config.data,
+        )
+    return episodes
 
 
 def _evaluate(run: Path, config: TrainConfig, trial: Trial, signs: Signs) -> dict[str, Any]:
-    if config.task is None:
+    task = trial.task or config.task
+    if task is None:
         raise ConfigurationError("A planned run that is tried names its task.")
-    device = choose_device(config.device)
-    policy = load_policy(run, sampler=trial.sampler, device=device)
+    device = choose_device(trial.device or config.device)
     found = evaluate(
-        policy,
-        config.task,
+        load_policy(run, sampler=trial.sampler, device=device),
+        task,
         episodes=trial.episodes,
         seed_start=trial.seed_start,
         execute=trial.execute,
+        controller=CONTROLLERS[trial.controller],
         watch=signs.check,
     )
-    names = found.scores
     return {
         "seeds": [episode.seed for episode in found.episodes],
-        "scores": {name: [float(e.scores[name]) for e in found.episodes] for name in names},
+        "scores": {name: [float(e.scores[name]) for e in found.episodes] for name in found.scores},
     }
 
 
 def main(words: list[str]) -> int:
     """Work in the folder named; 130 where it was stopped."""
-    signs = Signs(Path(words[0]), int(words[1]) if len(words) > 1 else None)
-
+    folder = RunFolder(Path(words[0]))
+    signs = Signs(folder, int(words[1]) if len(words) > 1 else None)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signs.ask)
     try:
-        # Wait for a worker of an engine that was killed, which ends as soon as it sees that.
-        with lock(signs.folder / ".worker", wait=True):
-            work(signs.folder, signs)
+        # A worker of an engine that was killed may still be in it: it ends as soon as it sees that.
+        with lock(folder.path / ".worker", wait=True):
+            work(folder, signs)
     except Stopped:
         return STOPPED
     except SteadyhandError as error:

@@ -1,0 +1,106 @@
+"""Who does runs that were declared: starts them, sees them end, stops them.
+
+A run is a folder with a plan; how far it is stands in there, wherever it is done. Here it is done
+by processes of this machine, each with its threads fixed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from steadyhand.policy.device import choose_device
+from steadyhand.studies.folder import RunFolder
+from steadyhand.studies.plan import PlannedRun
+
+STOP_SECONDS = 60.0
+"""How long a run that is stopped may take to save what it has."""
+
+
+class Job(Protocol):
+    """A run that was submitted."""
+
+    def ended(self) -> bool | None:
+        """Whether it ended well; None while it goes on."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask it to save what it has, and to end."""
+        ...
+
+    def wait(self) -> None:
+        """Return when it has ended; one that was cancelled and does not is ended by force."""
+        ...
+
+
+class Executor(Protocol):
+    """Where runs are done."""
+
+    def room_for(self, run: PlannedRun) -> bool:
+        """Whether one more can be begun now."""
+        ...
+
+    def submit(self, run: PlannedRun, folder: RunFolder) -> Job:
+        """Begin the run that was declared in `folder`."""
+        ...
+
+
+class LocalProcesses:
+    """`workers` runs at once, each a process: unless said otherwise as many as there are cores for,
+    and one on a GPU."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers
+        self._jobs: list[tuple[PlannedRun, _Process]] = []
+
+    def room_for(self, run: PlannedRun) -> bool:
+        self._jobs = [(other, job) for other, job in self._jobs if job.ended() is None]
+        if self._workers is not None:
+            return len(self._jobs) < self._workers
+        runs = [*(other for other, _ in self._jobs), run]
+        on_cores = all(choose_device(each.config.device).type == "cpu" for each in runs)
+        return len(runs) == 1 or (on_cores and sum(each.threads for each in runs) <= _cores())
+
+    def submit(self, run: PlannedRun, folder: RunFolder) -> "Job":
+        job = _Process(folder.path, folder.log, run.threads)
+        self._jobs.append((run, job))
+        return job
+
+
+class _Process:
+    """A worker, which Ctrl-C reaches through this process alone, and which ends with it."""
+
+    def __init__(self, folder: Path, log: Path, threads: int) -> None:
+        count = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "steadyhand.studies.worker", str(folder), str(os.getpid())],
+                env={**os.environ, **count, "OMP_WAIT_POLICY": "PASSIVE"},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool | None:
+        status = self._process.poll()
+        return None if status is None else status == 0
+
+    def cancel(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+
+    def wait(self) -> None:
+        try:
+            self._process.wait(STOP_SECONDS)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.kill()
+
+
+def _cores() -> int:
+    # Not every system says which cores are ours.
+    ours = getattr(os, "sched_getaffinity", None)
+    return len(ours(0)) if ours is not None else os.cpu_count() or 1

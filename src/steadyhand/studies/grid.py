@@ -1,0 +1,201 @@
+"""A grid of methods and networks on one task: which runs it takes, and on which demonstrations."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from steadyhand.data import Episodes, write_episodes
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.errors import ConfigurationError, UsageError, unknown
+from steadyhand.evaluation.evaluate import seeds_of
+from steadyhand.methods.choices import Consistency
+from steadyhand.policy.config import build_sampler
+from steadyhand.recipes import recipe
+from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.spec import PolicySpec
+from steadyhand.studies.folder import RunFolder
+from steadyhand.studies.plan import PlannedRun, Trial, demonstrations, fingerprint
+from steadyhand.studies.runs import alone
+from steadyhand.tasks import make_task
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.teacher import student_config, student_training
+from steadyhand.training.train import build_policy
+
+RECIPES = {"fork": "fork", "pusht": "pusht_state"}
+"""What a task's policies are trained by, unless said otherwise."""
+TEACHER = "flow"
+"""What a distilled method learns from, within the same time: half of it is the teacher's."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as it is named on the command line: `flow`, or `flow:1` for one network call."""
+
+    name: str
+    calls: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Method":
+        """Raises `ConfigurationError` with the nearest name for a typo."""
+        name, colon, calls = text.partition(":")
+        if name not in METHODS:
+            raise ConfigurationError(unknown("method", name, METHODS))
+        if colon and not (calls.isdecimal() and int(calls) > 0):
+            raise ConfigurationError(
+                f"'{text}' is no method: network calls are a whole number, as in {name}:1."
+            )
+        return cls(name, int(calls) if colon else None)
+
+    @property
+    def label(self) -> str:
+        return self.name if self.calls is None else f"{self.name}:{self.calls}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row that is to come: a method with a network, trained once a seed and tried once."""
+
+    method: Method
+    network: str
+    trial: Trial
+    configs: tuple[TrainConfig, ...]
+    """One a seed."""
+    teachers: tuple[TrainConfig | None, ...]
+    """What each of them learns from."""
+
+    def runs(self, data: Path, mark: str) -> list[PlannedRun]:
+        """On the demonstrations at `data`, whose fingerprint is `mark`."""
+
+        def plan(name: str, config: TrainConfig, *trials: Trial, of: PlannedRun | None = None):
+            config = replace(config, data=data)
+            return PlannedRun(
+                name=name, config=config, fingerprint=mark, trials=trials, distilled_from=of
+            )
+
+        found: list[PlannedRun] = []
+        for config, teacher in zip(self.configs, self.teachers, strict=True):
+            label = f"{self.method.name}-{self.network}-{config.seed}"
+            taught = None if teacher is None else plan(f"teacher-{label}", teacher)
+            found.append(plan(label, config, self.trial, of=taught))
+        return found
+
+
+def declare(
+    task: str,
+    methods: Sequence[Method],
+    *,
+    networks: Sequence[str | None] = (None,),
+    seeds: int = 1,
+    minutes: float | None = None,
+    steps: int | None = None,
+    episodes: int = 100,
+    seed_start: int | None = None,
+    device: str = "auto",
+    threads: int = 1,
+    recipe_name: str | None = None,
+) -> list[Entry]:
+    """The rows that are asked for. Raises `ConfigurationError` for what cannot be trained or tried.
+
+    Rows of one method and network differ in their calls and share their runs. Each run trains for
+    `minutes`, or for `steps`; that of a method that is distilled in two halves, its teacher's and
+    its own.
+    """
+    kind = task.partition(":")[0]
+    seeds_of(make_task(task), episodes, seed_start)
+    name = recipe_name or RECIPES.get(kind)
+    if name is None:
+        raise ConfigurationError(unknown("task with a recipe:", kind, RECIPES))
+    entries: list[Entry] = []
+    for network in networks:
+        for method in methods:
+            base = recipe(name, method=method.name, network=network)
+            base = replace(
+                base,
+                task=_task(task, base),
+                steps=base.steps if steps is None else steps,
+                minutes=None if steps is not None else minutes,
+                device=device,
+                threads=threads,
+            )
+            trial = Trial(sampler=_sampler(base, method), episodes=episodes, seed_start=seed_start)
+            config, teacher = _in_halves(base, name, network)
+            entries.append(
+                Entry(
+                    method,
+                    network or _name_of(base),
+                    trial,
+                    tuple(replace(config, seed=seed) for seed in range(seeds)),
+                    tuple(teacher and replace(teacher, seed=seed) for seed in range(seeds)),
+                )
+            )
+    return entries
+
+
+def _task(asked: str, config: TrainConfig) -> str:
+    """The task asked for; as the recipe has it where nothing is asked of its settings."""
+    own = config.task or ""
+    return make_task(own if own.partition(":")[0] == asked else asked).name
+
+
+def _sampler(config: TrainConfig, method: Method) -> SamplerConfig:
+    sampler = config.policy.sampler
+    if method.calls is not None:
+        sampler = replace(sampler, steps=method.calls)
+    # Refuses what the method cannot do, before anything is trained.
+    build_sampler(sampler, config.policy.process, nn.Identity(), (1, 1))
+    return sampler
+
+
+def _name_of(config: TrainConfig) -> str:
+    """What the recipe's own network is called."""
+    kind = type(config.policy.denoiser)
+    return next(name for name, known in NETWORKS.items() if type(known) is kind)
+
+
+def _in_halves(
+    config: TrainConfig, recipe_name: str, network: str | None
+) -> tuple[TrainConfig, TrainConfig | None]:
+    """(what is trained, its teacher): of a method that is distilled, each in half of the time."""
+    if not isinstance(config.policy.process, Consistency):
+        return config, None
+    if config.minutes is not None:
+        half = replace(config, minutes=config.minutes / 2)
+    else:
+        half = replace(config, steps=max(1, config.steps // 2))
+    policy = recipe(recipe_name, method=TEACHER, network=network).policy
+    return student_training(half, student_config(policy)), replace(half, policy=policy)
+
+
+def check(entries: Sequence[Entry], episodes: Episodes) -> PolicySpec:
+    """What the first of them sees and does. Raises where one cannot be trained on `episodes`."""
+    specs = [build_policy(entry.configs[0], episodes).spec for entry in entries]
+    return specs[0]
+
+
+def planned(entries: Sequence[Entry], data: Path) -> list[PlannedRun]:
+    """All runs of all entries, in their order, on the demonstrations at `data`."""
+    mark = fingerprint(demonstrations(replace(entries[0].configs[0], data=data)))
+    return [run for entry in entries for run in entry.runs(data, mark)]
+
+
+def recorded_once(
+    config: TrainConfig, out: Path, record: Callable[[TrainConfig], Episodes]
+) -> Path:
+    """Where the demonstrations lie in `out` that `record` has given, now or another time.
+
+    Raises `UsageError` where those are of another task or number.
+    """
+    path, card = out.resolve() / "demonstrations.npz", "demonstrations.json"
+    folder, said = RunFolder(out), {"task": config.task, "episodes": config.demonstrations}
+    with alone(out):
+        if not path.exists():
+            folder.write(card, said)
+            write_episodes(path, record(config))
+    if folder.read(card) != said:
+        raise UsageError(
+            f"{path} was not recorded of {config.task} for this benchmark, and is left as it is. "
+            "Choose another --out, or name it with --data."
+        )
+    return path
