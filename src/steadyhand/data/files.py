@@ -1,6 +1,8 @@
 """Whether a file is still what it was: by name, size and times, or by size and checksum."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,16 @@ def require_whole(
     except OSError as error:
         why = f"{error.strerror or error}."
     raise DataError(f"{what} cannot be used: {why}", episode=episode, file=file)
+
+
+@contextmanager
+def damage_of(episode: int) -> Iterator[None]:
+    """Damage that is met in here, and is of no episode yet, is that one's."""
+    try:
+        yield
+    except DataError as error:
+        error.episode = episode if error.episode is None else error.episode
+        raise
 
 
 def told(said: Any) -> str:

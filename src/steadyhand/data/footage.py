@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.containers import ForeignFilmError, opened
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
-from steadyhand.data.lazy import Parts
+from steadyhand.data.lazy import Parts, gathered
 from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
 
 EARLY = 0.01
@@ -46,15 +46,15 @@ class Clip:
         return (self.steps, self.height, self.width, 3)
 
     def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
-        wanted = np.arange(self.steps)[key]
-        flat = np.atleast_1d(wanted).reshape(-1)
-        result = np.empty((0, *self.shape[1:]), np.uint8)
-        for low, high in _runs(flat):
-            for number, frame in self.frames(low, high):
-                if not len(result):  # not before a frame has shown the size that was declared
-                    result = np.empty((len(flat), *self.shape[1:]), np.uint8)
-                result[flat == number] = frame
-        return result.reshape(*np.shape(wanted), *self.shape[1:])
+        return gathered(
+            self,
+            key,
+            lambda rows: (
+                (rows == number, frame)
+                for low, high in _runs(rows)
+                for number, frame in self.frames(low, high)
+            ),
+        )
 
     def frames(
         self, low: int = 0, high: int | None = None

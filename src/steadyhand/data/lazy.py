@@ -3,7 +3,7 @@
 All are indexed along time only: by a slice, a number, or whole numbers of any shape.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,18 +72,13 @@ class Parts:
         self.dtype = np.result_type(*{np.dtype(part.dtype) for part in parts})
 
     def __getitem__(self, key: Any, /) -> Any:
-        wanted = np.arange(self.shape[0])[key]
-        flat = np.atleast_1d(wanted).reshape(-1)
-        places = np.searchsorted(self.ends, flat, side="right")
-        result = np.empty((0, *self.shape[1:]), self.dtype)
+        return gathered(self, key, self._found)
+
+    def _found(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
+        places = np.searchsorted(self.ends, rows, side="right")
         for place in np.unique(places):
-            inside = places == place
-            start = self.ends[place] - self.parts[place].shape[0]
-            found = take(self.parts[place], flat[inside] - start)
-            if not len(result):  # not before a part has shown the size that was declared
-                result = np.empty((len(flat), *self.shape[1:]), self.dtype)
-            result[inside] = found
-        return result.reshape(*np.shape(wanted), *self.shape[1:])
+            inside, part = places == place, self.parts[place]
+            yield inside, take(part, rows[inside] - (self.ends[place] - part.shape[0]))
 
 
 class Mapped:
@@ -95,6 +90,23 @@ class Mapped:
 
     def __getitem__(self, key: Any, /) -> Any:
         return self.function(np.asarray(self.source[key]))
+
+
+def gathered(
+    array: LazyArray, key: Any, read: Callable[[NDArray[np.int64]], Iterable[tuple[Any, Any]]]
+) -> NDArray[Any]:
+    """`array[key]`, of what `read` finds of a list of rows: (which of the list, their values).
+
+    Room is made when the first values are there, and so have the size that was declared.
+    """
+    wanted = np.arange(array.shape[0])[key]
+    rows = np.atleast_1d(wanted).reshape(-1)
+    result = np.empty((0, *array.shape[1:]), array.dtype)
+    for places, values in read(rows):
+        if not len(result):
+            result = np.empty((len(rows), *array.shape[1:]), array.dtype)
+        result[places] = values
+    return result.reshape(*np.shape(wanted), *array.shape[1:])
 
 
 def take(source: LazyArray, rows: NDArray[np.int64]) -> NDArray[Any]:

@@ -5,7 +5,8 @@ against its size before a column is read, and words and bytes stay folded as the
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, told
+from steadyhand.data.files import AGAIN, LEAVE, Sum, damage_of, require_whole, told
 from steadyhand.errors import DataError, library
 
 WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -40,20 +41,17 @@ class Table:
         """(type of each column, metadata, (path, kind) of each leaf, bytes it may unfold to)."""
         size = require_whole(str(self.file), self.file, self._expected, None, self._again)
 
-        def look(parquet: Any) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
-            with parquet.ParquetFile(self.file) as file:
-                types = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
-                count = file.metadata.num_columns
-                leaves = [file.schema.column(i) for i in range(count)]
-                rows, most = file.metadata.num_rows, ALWAYS + UNFOLDED * size
-                if len(types) < len(file.schema_arrow.names):
-                    raise ValueError("two of its columns have one name")
-                if not 0 <= rows * max(count, 1) * 8 <= most:
-                    raise ValueError(f"{rows} rows of {count} columns cannot be in {size} bytes")
-                named = [(leaf.path, leaf.physical_type) for leaf in leaves]
-                return types, file.metadata, named, most
-
-        return self._try(look)
+        with self._told() as parquet, parquet.ParquetFile(self.file) as file:
+            names, count = file.schema_arrow.names, file.metadata.num_columns
+            rows, most = file.metadata.num_rows, ALWAYS + UNFOLDED * size
+            if len(set(names)) < len(names):
+                raise ValueError("two of its columns have one name")
+            if not 0 <= rows * max(count, 1) * 8 <= most:
+                raise ValueError(f"{rows} rows of {count} columns cannot be in {size} bytes")
+            leaves = [file.schema.column(i) for i in range(count)]
+            named = [(leaf.path, leaf.physical_type) for leaf in leaves]
+            types = dict(zip(names, file.schema_arrow.types, strict=True))
+            return types, file.metadata, named, most
 
     @property
     def columns(self) -> list[str]:
@@ -73,17 +71,12 @@ class Table:
         groups = list(range(metadata.num_row_groups)) if group is None else [group]
         wanted = self._leaves(names, groups)
         folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
-
-        def load(parquet: Any) -> Any:
-            with parquet.ParquetFile(
-                self.file, page_checksum_verification=True, read_dictionary=folded
-            ) as file:
-                found = file.read_row_groups(groups, columns=list(names))
+        checked = {"page_checksum_verification": True, "read_dictionary": folded}
+        with self._told() as parquet, parquet.ParquetFile(self.file, **checked) as file:
+            found = file.read_row_groups(groups, columns=list(names))
             if found.num_rows != sum(metadata.row_group(i).num_rows for i in groups):
                 raise ValueError(f"its '{names[0]}' has {found.num_rows} rows, not those counted")
             return found
-
-        return self._try(load)
 
     def _leaves(self, names: Sequence[str], groups: Sequence[int]) -> list[int]:
         """The numbers of what lies under some columns, which may be read of those row groups."""
@@ -111,12 +104,8 @@ class Table:
     def first(self, name: str) -> Any:
         """The first cell of a column, without the rest of it."""
         self._leaves([name], range(self._described[1].num_row_groups))
-
-        def load(parquet: Any) -> Any:
-            with parquet.ParquetFile(self.file, buffer_size=1 << 16) as file:
-                return next(file.iter_batches(1, columns=[name])).column(0)[0].as_py()
-
-        return self._try(load)
+        with self._told() as parquet, parquet.ParquetFile(self.file, buffer_size=1 << 16) as file:
+            return next(file.iter_batches(1, columns=[name])).column(0)[0].as_py()
 
     def records(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Some columns of numbers or words of an index, as a list of rows."""
@@ -126,7 +115,8 @@ class Table:
         if missing := [name for name in names if name not in self.columns]:
             raise self.damaged(f"it has no column '{missing[0]}'", way="")
         found = self._read(names)
-        columns = [self._try(lambda _, n=name: self._listed(n, found.column(n))) for name in names]
+        with self._told():
+            columns = [self._listed(name, found.column(name)) for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _listed(self, name: str, column: Any) -> list[Any]:
@@ -143,7 +133,8 @@ class Table:
     def numbers(self, name: str) -> NDArray[Any]:
         """A column of numbers or lists of numbers of one length, (rows, …)."""
         if name not in self._kept:
-            self._kept[name] = self._try(lambda _: self._numbers(name))
+            with self._told():
+                self._kept[name] = self._numbers(name)
         return self._kept[name]
 
     def kind(self, name: str) -> str | None:
@@ -175,21 +166,18 @@ class Table:
             values = inner
         return values.to_numpy(zero_copy_only=False).reshape(shape)
 
-    def rows(
-        self, name: str, shape: tuple[int, ...], first: int, steps: int, episode: int
-    ) -> "Column":
-        return Column(self, name, shape, first, steps, episode)
-
     def damaged(self, why: str, episode: int | None = None, way: str | None = None) -> DataError:
         way = self._again if way is None else way
         of = "" if episode is None else f" of episode {episode}"
         what = f"{self.file}{of} cannot be used: {why}. {way}".rstrip()
         return DataError(what, episode=episode, file=self.file)
 
-    def _try(self, work: Callable[[Any], Any]) -> Any:
+    @contextmanager
+    def _told(self) -> Iterator[Any]:
+        """pyarrow.parquet; whatever it says of damage is told with the file's name."""
         parquet = library("pyarrow.parquet")
         try:
-            return work(parquet)
+            yield parquet
         except DataError:
             raise
         except Exception as error:  # a damaged file can raise nearly anything
@@ -211,12 +199,8 @@ class Column:
 
     @cached_property
     def _values(self) -> NDArray[Any]:
-        try:
+        with damage_of(self._episode):
             values = self._table.numbers(self._name)
-        except DataError as error:
-            if error.episode is None:
-                raise DataError(str(error), episode=self._episode, file=error.file) from error
-            raise
         steps, inner = self.shape[0], self.shape[1:]
         if math.prod(values.shape[1:]) != math.prod(inner):
             raise self._table.damaged(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.files import AGAIN, LEAVE, require_whole, stamp, told
+from steadyhand.data.files import AGAIN, LEAVE, damage_of, require_whole, stamp, told
 from steadyhand.data.formats.lerobot_index import within
 from steadyhand.data.formats.parquet import Table
+from steadyhand.data.lazy import gathered
 from steadyhand.errors import DataError, library
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -50,22 +51,15 @@ class Images:
         ]
 
     def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
-        wanted = np.arange(self.shape[0])[key]
-        flat = np.atleast_1d(wanted).reshape(-1)
-        result = np.empty((0, *self.shape[1:]), np.uint8)
-        for place, step in enumerate(flat):
-            picture = self._picture(int(step))
-            if not place:  # not before a picture has shown the size that was declared
-                result = np.empty((len(flat), *self.shape[1:]), np.uint8)
-            result[place] = picture
-        return result.reshape(*np.shape(wanted), *self.shape[1:])
+        return gathered(self, key, lambda steps: enumerate(map(self._picture, steps.tolist())))
 
     def _picture(self, step: int) -> NDArray[np.uint8]:
         block = int(np.searchsorted(self.blocks, step, side="right"))
         table, first, steps, episode = self._spans[block]
         row = first + step - (int(self.blocks[block]) - steps)
         if self._held[0] is not table or row not in self._held[1]:
-            self._held = (table, *self._cells(table, row, episode))
+            with damage_of(episode):
+                self._held = (table, *table.cells(self._name, row))
         _, rows, cells = self._held
         pillow = library("PIL.Image")
         try:
@@ -93,12 +87,6 @@ class Images:
                     return None if picture.mode in COLOURED else f"in pictures of {picture.mode}"
         except Exception:  # what is damaged is told where it is read
             return None
-
-    def _cells(self, table: Table, row: int, episode: int) -> tuple[range, Any]:
-        try:
-            return table.cells(self._name, row)
-        except DataError as error:
-            raise DataError(str(error), episode=episode, file=error.file) from error
 
     def _source(self, cell: Any, episode: int) -> Any:
         """What Pillow opens: bytes in memory, or a file of the data set."""
