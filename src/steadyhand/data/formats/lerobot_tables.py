@@ -1,0 +1,98 @@
+"""The data files of a LeRobotDataset that is written: numbers, lists of them, encoded pictures."""
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.frame_store import as_pictures, picture_scale
+from steadyhand.errors import library
+from steadyhand.spec import kind_of
+
+FILE_BYTES = 100_000_000
+"""A data file is closed when it has about so many."""
+FILES_A_CHUNK = 1000
+
+
+def place_of(folder: str, number: int, ending: str) -> str:
+    """Where the file of a number lies in its folder, as the format counts them."""
+    chunk, file = divmod(number, FILES_A_CHUNK)
+    return f"{folder}/chunk-{chunk:03d}/file-{file:03d}.{ending}"
+
+
+def index_of(prefix: str, number: int) -> dict[str, int]:
+    """What the index says of where that is."""
+    chunk, file = divmod(number, FILES_A_CHUNK)
+    return {f"{prefix}/chunk_index": chunk, f"{prefix}/file_index": file}
+
+
+class Tables:
+    """Episodes one after the other, a new file where one is full; without the `videos`."""
+
+    def __init__(self, path: Path, episodes: Episodes, videos: Collection[str]) -> None:
+        self._path, self._episodes = path, episodes
+        self._arrays = {key: a for key, a in episodes.arrays.items() if key not in videos}
+        self._scales = {
+            key: picture_scale(array)
+            for key, array in self._arrays.items()
+            if kind_of(array.shape[1:]) == "image"
+        }
+        self._writer: Any = None  # opened with the first episode, whose columns it needs
+        self._bytes = 0
+        self.file = -1
+
+    def append(self, number: int, start: int, end: int) -> dict[str, NDArray[Any]]:
+        """Write an episode; its columns, as numbers and pictures."""
+        steps = end - start
+        columns = {key: self._episodes.read(key, start, end) for key in self._arrays}
+        for key, scale in self._scales.items():
+            columns[key] = as_pictures(columns[key], scale, f"'{key}'")
+        columns.setdefault("timestamp", (np.arange(steps) / self._episodes.rate_hz).astype("f4"))
+        columns.setdefault("task_index", np.zeros(steps, np.int64))
+        columns["frame_index"] = np.arange(steps)
+        columns["episode_index"] = np.full(steps, number)
+        columns["index"] = np.arange(start, end)
+        table = library("pyarrow").table(
+            {key: (_pictures if key in self._scales else _numbers)(v) for key, v in columns.items()}
+        )
+        if self.file < 0 or self._bytes + table.nbytes > FILE_BYTES:
+            self.close()
+            self.file, self._bytes = self.file + 1, 0
+            file = self._path / place_of("data", self.file, "parquet")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            parquet = library("pyarrow.parquet")
+            self._writer = parquet.ParquetWriter(file, table.schema, write_page_checksum=True)
+        self._writer.write_table(table)
+        self._bytes += table.nbytes
+        return columns
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _numbers(values: NDArray[Any]) -> Any:
+    arrow = library("pyarrow")
+    flat = arrow.array(values.reshape(-1).astype(values.dtype.newbyteorder("=")))
+    if values.ndim <= 2 and values[0].size == 1:
+        return flat
+    if values.ndim == 2:
+        return arrow.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    for size in values.shape[:0:-1]:
+        offsets = np.arange(0, len(flat) + 1, size, dtype=np.int32)
+        flat = arrow.ListArray.from_arrays(offsets, flat)
+    return flat
+
+
+def _pictures(values: NDArray[np.uint8]) -> Any:
+    arrow, pillow, cells = library("pyarrow"), library("PIL.Image"), []
+    for picture in values:
+        encoded = io.BytesIO()
+        pillow.fromarray(picture.squeeze()).save(encoded, format="PNG")
+        cells.append({"bytes": encoded.getvalue(), "path": None})
+    kind = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+    return arrow.array(cells, type=kind)
