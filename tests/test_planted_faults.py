@@ -354,7 +354,7 @@ FAULTS = [
     ),
     Fault(
         "metres taken for brightness",
-        "data/frame_store.py",
+        "data/colour.py",
         "return 255.0 if high <= 1.0 else 1.0 if high >= DIM else None",
         "return 255.0 if high <= 1.0 else 1.0",
         "data/test_meaning.py",

@@ -17,8 +17,9 @@ from PIL import Image
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data import frame_store as store_module
+from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.footage import Clip, Footage
-from steadyhand.data.frame_store import FrameStore, as_pictures, picture_scale
+from steadyhand.data.frame_store import FrameStore
 from steadyhand.data.frames import broken_episodes, stores_of, with_frames
 from steadyhand.data.lazy import Mapped, Parts, Rows
 from steadyhand.data.resize import resize_frames

@@ -14,8 +14,8 @@ import sets
 from PIL import Image
 
 from steadyhand.data import Episodes, inspect_episodes, open_episodes, write_episodes
+from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.footage import measured
-from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.data.meaning import understood
 from steadyhand.errors import ConfigurationError, DataError
 from steadyhand.recipes import recipe

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import LazyArray
 from steadyhand.data.resize import resize_frames
@@ -32,10 +33,6 @@ KEPT = 3
 BLOCK = 256
 """Frames read in one go where the source has no blocks of its own."""
 SYNC_SECONDS = 5.0
-BRIGHTEST = 255.5
-"""What no number of a picture exceeds, of which halves are rounded."""
-DIM = 16.0
-"""Floating pictures of which none reaches this, and some exceed 1, are measures."""
 Watch = Callable[[int], object]
 """Told how many more frames are done."""
 
@@ -127,8 +124,8 @@ class FrameStore:
         if isinstance(self.source, Footage) and not tolerant:
             for clip in self.source.clips:  # a look at the headers, before hours of decoding
                 clip.check()
-        done, broken = self._resumable()
-        ends = [int(end) for end in self._ends()]
+        ends, done = self._ends.tolist(), self._resumable()
+        broken: list[tuple[int, int, str]] = []
         watch(ends[done - 1] if done else 0)
         partial = self.folder / "frames.partial"
         self._require_space(partial)
@@ -163,34 +160,32 @@ class FrameStore:
             self._note(file, "store.json", len(ends), broken)
         (self.folder / "progress.json").unlink(missing_ok=True)
 
-    def _resumable(self) -> tuple[int, list[tuple[int, int, str]]]:
-        """(blocks done, those of them that are broken) by a process that was stopped."""
-        if not (self._says("progress.json") and self._there("frames.partial")):
-            return 0, []
-        card = self._card("progress.json")
-        # What is broken is tried again: it may have been mended, or may be an error now.
-        broken = [tuple(entry) for entry in card["broken"]]
-        first = min((start for start, _, _ in broken), default=self.shape[0])
-        before = int(np.searchsorted(self._ends(), first, side="right"))
-        return min(int(card["done"]), before), []
+    def _resumable(self) -> int:
+        """Blocks done by a process that was stopped, before the first that is broken.
 
+        What is broken is tried again: it may have been mended, or may be an error now.
+        """
+        if not (self._says("progress.json") and self._there("frames.partial")):
+            return 0
+        card = self._card("progress.json")
+        first = min((start for start, *_ in card["broken"]), default=self.shape[0])
+        return min(int(card["done"]), int(np.searchsorted(self._ends, first, side="right")))
+
+    @cached_property
     def _ends(self) -> NDArray[np.int64]:
         steps = self.shape[0]
         blocks = getattr(self.source, "blocks", None)
         return np.append(np.arange(BLOCK, steps, BLOCK), steps) if blocks is None else blocks
 
     def _decoded(self, start: int, end: int) -> NDArray[np.uint8]:
-        size = (self.shape[1], self.shape[2])
         if isinstance(self.source, Footage):
-            clip = self.source.clips[int(np.searchsorted(self._ends(), end))]
-            result = np.empty((end - start, *self.shape[1:]), np.uint8)
-            for number, frame in clip.frames():
-                result[number] = resize_frames(frame, size)
-            return result
-        frames = as_pictures(self.source[start:end], self._scale, f"{self.where}: '{self.key}'")
+            frames = self.source.clips[int(np.searchsorted(self._ends, end))].frames()
+        else:
+            name = f"{self.where}: '{self.key}'"
+            frames = enumerate(as_pictures(self.source[start:end], self._scale, name))
         result = np.empty((end - start, *self.shape[1:]), np.uint8)
-        for number, frame in enumerate(frames):
-            result[number] = resize_frames(frame, size)
+        for number, frame in frames:
+            result[number] = resize_frames(frame, (self.shape[1], self.shape[2]))
         return result
 
     @cached_property
@@ -198,11 +193,10 @@ class FrameStore:
         return picture_scale(self.source)
 
     def _require_space(self, partial: Path) -> None:
-        there = partial.stat().st_blocks * 512 if partial.exists() else 0
-        if self.bytes - there > shutil.disk_usage(self.folder).free:
+        needed = self.bytes - (partial.stat().st_blocks * 512 if partial.exists() else 0)
+        if needed > shutil.disk_usage(self.folder).free:
             self._tidy(0)
-        free = shutil.disk_usage(self.folder).free
-        if self.bytes - there > free:
+        if needed > (free := shutil.disk_usage(self.folder).free):
             raise DataError(
                 f"The frames of '{self.key}' take {self.bytes / 1e9:.1f} GB, and {self.folder} has "
                 f"{free / 1e9:.1f} GB free. Free the disk, take a smaller --image-size, or name "
@@ -240,46 +234,3 @@ class FrameStore:
             "broken": broken,
         }
         write_json(self.folder / name, card)
-
-
-def picture_scale(source: LazyArray) -> float | None:
-    """What pictures are multiplied by: 255 where they are floating in 0…1, 1 where in 0…255.
-
-    None where a few of them are neither, and so no colour: measures in metres hardly come near
-    the brightness of a picture.
-    """
-    dtype = np.dtype(source.dtype)
-    if dtype == np.uint8 or dtype.kind not in "iuf":
-        return 1.0
-    seen = [np.asarray(source[i]) for i in np.linspace(0, source.shape[0] - 1, 8).astype(int)]
-    channels = np.stack(seen).reshape(-1, seen[0].shape[-1])
-    scales = {_scale(part, dtype.kind) for part in (channels[:, :3], channels[:, 3:]) if part.size}
-    return scales.pop() if len(scales) == 1 else None
-
-
-def _scale(values: NDArray[Any], kind: str) -> float | None:
-    low, high = float(np.min(values)), float(np.max(values))
-    if not (low >= 0 and high <= BRIGHTEST):
-        return None
-    if kind != "f":
-        return 1.0
-    return 255.0 if high <= 1.0 else 1.0 if high >= DIM else None
-
-
-def as_pictures(values: NDArray[Any], scale: float | None, name: str) -> NDArray[np.uint8]:
-    """Recorded pictures as uint8. Raises `DataError` where they do not lie in 0…255."""
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype.kind not in "iuf":
-        raise DataError(f"{name} holds {values.dtype}, which are no pictures.")
-    low, high = float(np.min(values)), float(np.max(values))
-    if scale is None or not (low >= 0 and high * scale <= BRIGHTEST):
-        raise DataError(
-            f"{name} are pictures with values {low:g} to {high:g}; they are taken in 0 to 255, or "
-            "all of them in 0 to 1. Depth and other measures are not pictures yet."
-        )
-    return (
-        np.rint(values * scale).astype(np.uint8)
-        if values.dtype.kind == "f"
-        else values.astype(np.uint8)
-    )

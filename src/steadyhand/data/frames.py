@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import SKIP, Episodes
-from steadyhand.data.frame_store import FrameStore, Watch, as_pictures, picture_scale
+from steadyhand.data.frame_store import FrameStore, Watch
 from steadyhand.data.lazy import LazyArray, Mapped, Parts, Rows
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import DataError

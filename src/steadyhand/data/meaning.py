@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from steadyhand.data.colour import picture_scale
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import measured
-from steadyhand.data.frame_store import picture_scale
 from steadyhand.data.lazy import LazyArray
 from steadyhand.spec import SMALLEST_IMAGE, kind_of
 

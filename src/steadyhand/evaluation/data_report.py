@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, Problem
-from steadyhand.data.frame_store import as_pictures, picture_scale
+from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import SteadyhandError, library
 from steadyhand.evaluation.chart import Line, chart, least_span, scale_words

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.frame_store import as_pictures, picture_scale
 from steadyhand.errors import library
 from steadyhand.spec import kind_of
 

@@ -1,0 +1,57 @@
+"""Recorded pictures as colour in 0 to 255, whatever kind of numbers they were stored as."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.lazy import LazyArray
+from steadyhand.errors import DataError
+
+BRIGHTEST = 255.5
+"""What no number of a picture exceeds, of which halves are rounded."""
+DIM = 16.0
+"""Floating pictures of which none reaches this, and some exceed 1, are measures."""
+
+
+def picture_scale(source: LazyArray) -> float | None:
+    """What pictures are multiplied by: 255 where they are floating in 0…1, 1 where in 0…255.
+
+    None where a few of them are neither, and so no colour: measures in metres hardly come near
+    the brightness of a picture.
+    """
+    dtype = np.dtype(source.dtype)
+    if dtype == np.uint8 or dtype.kind not in "iuf":
+        return 1.0
+    seen = [np.asarray(source[i]) for i in np.linspace(0, source.shape[0] - 1, 8).astype(int)]
+    channels = np.stack(seen).reshape(-1, seen[0].shape[-1])
+    scales = {_scale(part, dtype.kind) for part in (channels[:, :3], channels[:, 3:]) if part.size}
+    return scales.pop() if len(scales) == 1 else None
+
+
+def _scale(values: NDArray[Any], kind: str) -> float | None:
+    low, high = float(np.min(values)), float(np.max(values))
+    if not (low >= 0 and high <= BRIGHTEST):
+        return None
+    if kind != "f":
+        return 1.0
+    return 255.0 if high <= 1.0 else 1.0 if high >= DIM else None
+
+
+def as_pictures(values: NDArray[Any], scale: float | None, name: str) -> NDArray[np.uint8]:
+    """Recorded pictures as uint8. Raises `DataError` where they do not lie in 0…255."""
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"{name} holds {values.dtype}, which are no pictures.")
+    low, high = float(np.min(values)), float(np.max(values))
+    if scale is None or not (low >= 0 and high * scale <= BRIGHTEST):
+        raise DataError(
+            f"{name} are pictures with values {low:g} to {high:g}; they are taken in 0 to 255, or "
+            "all of them in 0 to 1. Depth and other measures are not pictures yet."
+        )
+    return (
+        np.rint(values * scale).astype(np.uint8)
+        if values.dtype.kind == "f"
+        else values.astype(np.uint8)
+    )
