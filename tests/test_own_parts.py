@@ -102,7 +102,7 @@ class Hasty:
         stacked = {key: np.stack([o[key] for o in self.seen]) for key in ("keypoint", "state")}
         return ChunkRequest(observation=stacked, seed=self.seed, number=self.number)
 
-    def accept(self, chunk):
+    def accept(self, chunk, request):
         self.chunk, self.number = chunk, self.number + 1
 
     def action(self):

@@ -95,9 +95,9 @@ FAULTS = [
     ),
     Fault(
         "inference at the batch size of the moment",
-        "policy/predictor.py",
-        "padded = [*requests, *[requests[-1]] * (self.batch - len(requests))]",
-        "padded = [*requests[:1], *requests[:-1]]",
+        "runtime/engine.py",
+        "padded = [*rows, *[rows[-1]] * (self.batch - len(rows))]",
+        "padded = [*rows]",
         "policy/test_policy.py -k alone",
     ),
     Fault(
@@ -123,7 +123,7 @@ FAULTS = [
     ),
     Fault(
         "a robot driven by what is not a number",
-        "runtime/controller.py",
+        "runtime/history.py",
         "not np.all(np.abs(seen) <= LARGEST)",
         "np.all(np.isinf(seen))",
         "test_python_mistakes.py -k robot",
@@ -298,14 +298,35 @@ FAULTS = [
     ),
     Fault(
         "an action that is a view of the chunk",
-        "runtime/controller.py",
+        "runtime/plan.py",
         "return action.copy()",
         "return action",
         "runtime/test_copies_and_errors.py -k changed",
     ),
     Fault(
+        "a late answer begun at its first row",
+        "runtime/plan.py",
+        "row = self.chunking.executed_rows.start + self._waited",
+        "row = self.chunking.executed_rows.start",
+        "runtime/test_plan.py -k comes_late",
+    ),
+    Fault(
+        "an answer that takes over rows that were committed",
+        "runtime/plan.py",
+        "self._committed > self._waited",
+        "self._committed < self._waited",
+        "runtime/test_plan.py -k committed",
+    ),
+    Fault(
+        "what was seen kept in the camera's own array",
+        "runtime/history.py",
+        "np.copyto(ring[place], seen)",
+        "ring[place] = seen",
+        "runtime/test_plan.py -k same_array",
+    ),
+    Fault(
         "a row late after an error that was caught",
-        "runtime/controller.py",
+        "runtime/controllers/receding.py",
         "if self._begun:",
         "if self._begun is None:",
         "runtime/test_copies_and_errors.py -k after_an_error",
@@ -690,7 +711,7 @@ FAULTS = [
     ),
     Fault(
         "noise of a step that was drawn before",
-        "policy/predictor.py",
+        "runtime/engine.py",
         "step_noise = noise[:, 1:]",
         "step_noise = noise[:, :-1]",
         "policy/test_policy.py -k stochastic",

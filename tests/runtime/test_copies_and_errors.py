@@ -75,7 +75,7 @@ class Stubborn(RecedingHorizon):
 
     def action(self):
         super().action()
-        return self._chunk[self._row - 1]
+        return self.plan.told
 
 
 class Changing:
@@ -159,7 +159,7 @@ def test_a_refused_observation_leaves_what_was_planned() -> None:
         controller.request(seen(NAN))
     assert controller.action() == 1
     assert answered(controller, clock, seen(2)) == 2
-    assert controller.chunks == 1, "nothing was lost, so nothing is planned anew"
+    assert controller.plan.asked == 1, "nothing was lost, so nothing is planned anew"
     controller.replan()
     assert answered(controller, clock, seen(9)) == 9, "after a pause that only the caller knows of"
 

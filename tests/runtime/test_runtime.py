@@ -78,7 +78,7 @@ def test_training_windows_tell_the_same_time(chunking) -> None:
 
 def test_execute_can_be_changed_but_not_beyond_the_chunk() -> None:
     spec = clock_spec(Chunking(horizon=8, execute=4))
-    assert RecedingHorizon(spec, execute=8).chunking.execute == 8
+    assert RecedingHorizon(spec, execute=8).plan.chunking.execute == 8
     with pytest.raises(ConfigurationError, match="Choose execute in 1…8"):
         RecedingHorizon(spec, execute=9)
 

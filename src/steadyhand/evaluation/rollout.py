@@ -84,8 +84,8 @@ def rollout(
         asking = [(lane, request) for lane in active if (request := lane.request()) is not None]
         if asking:
             chunks = answers(predictor, [request for _, request in asking])
-            for (lane, _), chunk in zip(asking, chunks, strict=True):
-                lane.accept(chunk)
+            for (lane, request), chunk in zip(asking, chunks, strict=True):
+                lane.accept(chunk, request)
         for lane in list(active):
             if (episode := lane.step()) is not None:
                 done[episode.seed] = episode
@@ -125,8 +125,8 @@ class _Lane:
     def request(self) -> ChunkRequest | None:
         return self._controller.request(self._observation)
 
-    def accept(self, chunk: NDArray[np.floating]) -> None:
-        self._controller.accept(chunk)
+    def accept(self, chunk: NDArray[np.floating], request: ChunkRequest) -> None:
+        self._controller.accept(chunk, request)
         self._boundaries.append(len(self._actions))
 
     def step(self) -> Episode | None:

@@ -1,94 +1,104 @@
-"""The torch predictor: chunk requests in, chunks out, always computed at one fixed batch size.
+"""The torch engine: a policy on its device, in the precision asked for, compiled where asked.
 
-A matrix product gives other last bits at another batch size, so requests are padded to `batch`:
-a chunk is then the same whether it is asked for alone or among fifty others.
+What is around it, noise, padding and batches, is the same for every engine and needs no torch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.policy.policy import Policy, require_policy
-from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
+from steadyhand.runtime.engine import EnginePredictor
+from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.spec import PolicySpec
-from steadyhand.values import named, shown, whole
+from steadyhand.values import named
 
+Precision = Literal["float32", "bfloat16"]
 EVALUATION_BATCH = 64
 """Every network answers each row of so many alike; of 50, the last rows have other last bits."""
+PICTURE_BATCH = 8
+"""Of so many, too; with pictures each row that only fills up a batch takes long."""
+
+
+def evaluation_batch(spec: PolicySpec) -> int:
+    """How many chunks of a policy are always computed together where it is evaluated."""
+    return PICTURE_BATCH if spec.images else EVALUATION_BATCH
+
+
+class TorchEngine:
+    """A policy as an engine: arrays to the policy's device and back."""
+
+    def __init__(self, policy: Policy, precision: Precision, *, compiled: bool) -> None:
+        if precision not in get_args(Precision):
+            raise ConfigurationError(unknown("precision", precision, get_args(Precision)))
+        self.policy = policy.eval()
+        self.spec, self.noise_rows = policy.spec, policy.noise_rows
+        observed = self.spec.observations
+        self.exact = {f.key for f in observed if policy.normaliser.far(f.name)}
+        tensors = (*policy.parameters(), *policy.buffers())
+        self._device = tensors[0].device if tensors else torch.device("cpu")
+        self._half = precision == "bfloat16"
+        self._answer: Any = torch.compile(self.policy) if compiled else self.policy
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        observation: Mapping[str, NDArray[Any]],
+        noise: NDArray[np.float32],
+        step_noise: NDArray[np.float32] | None,
+    ) -> NDArray[np.floating]:
+        seen = {key: self._there(values) for key, values in observation.items()}
+        given = [self._there(drawn) for drawn in (noise, step_noise) if drawn is not None]
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+            return self._answer(seen, *given).cpu().numpy()
+
+    def _there(self, values: NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(values)
+        if self._device.type == "cuda":  # from pinned memory, the host need not wait for the copy
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor.to(self._device)
 
 
 @named
 class TorchPredictor:
     """Answers requests with a policy. The noise of a chunk depends on its request alone.
 
-    `batch` is 1 on a robot, larger where many environments are stepped together. A request's
-    `previous` is not handed on: no sampler here continues the last chunk yet.
+    `batch` is 1 on a robot, larger where many environments are stepped together. `precision` is
+    "float32", or "bfloat16" for the products of matrices where a device is faster with it;
+    `compile` hands the policy to `torch.compile`, which takes its time at the first chunk.
     """
 
-    def __init__(self, policy: Policy, *, batch: int = 1) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        batch: int = 1,
+        precision: Precision = "float32",
+        compile: bool = False,
+    ) -> None:
         require_policy("A predictor", policy)
-        self.batch = whole("batch", batch)
-        self.policy = policy.eval()
-        self._device = next(
-            (tensor.device for tensor in (*policy.parameters(), *policy.buffers())),
-            torch.device("cpu"),
+        self.policy = policy
+        self._by_engine = EnginePredictor(
+            TorchEngine(policy, precision, compiled=compile), batch=batch
         )
-        # Samplers that add noise in each step say so; a user's own need not have either attribute.
-        stochastic: bool = getattr(policy.sampler, "stochastic", False)
-        steps: int = getattr(policy.sampler, "steps", 0)
-        self._noise_rows = 1 + steps * stochastic
-        self._exact: dict[str, bool] = {}
-        """Whether what was recorded under a key is handed on in float64, where it is."""
-        for feature in self.spec.observations:
-            far = policy.normaliser.far(feature.name)
-            self._exact[feature.key] = far or self._exact.get(feature.key, False)
 
     @property
     def spec(self) -> PolicySpec:
         return self.policy.spec
+
+    @property
+    def batch(self) -> int:
+        """How many chunks are always computed together."""
+        return self._by_engine.batch
 
     def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
         """Chunks (requests, horizon, action_size) in robot units, as exact as they were recorded.
 
         They are float32, or float64 where the robot's numbers lie far from zero for their range.
         """
-        listed = isinstance(requests, Sequence)
-        if not listed or not all(isinstance(request, ChunkRequest) for request in requests):
-            raise ConfigurationError(
-                f"A predictor answers a list of requests, not {shown(requests)}: "
-                "predict([controller.request(observation)])."
-            )
-        parts = [self._predict(part) for part in _portions(requests, self.batch)]
-        return np.concatenate(parts) if parts else np.zeros((0, *self.spec.chunk_shape), np.float32)
-
-    @torch.inference_mode()
-    def _predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
-        padded = [*requests, *[requests[-1]] * (self.batch - len(requests))]
-        for request in requests:
-            self.spec.check_observation(request.observation, lead=1)
-        observation = {
-            key: _tensor(np.stack([r.observation[key] for r in padded]), exact).to(self._device)
-            for key, exact in self._exact.items()
-        }
-        shape = (self._noise_rows, *self.spec.chunk_shape)
-        noise = torch.from_numpy(
-            np.stack([chunk_noise(request.seed, request.number, shape) for request in padded])
-        ).to(self._device)
-        step_noise = noise[:, 1:] if self._noise_rows > 1 else None
-        actions = self.policy(observation, noise[:, 0], step_noise)
-        return actions[: len(requests)].cpu().numpy()
-
-
-def _tensor(values: NDArray[np.generic], exact: bool) -> torch.Tensor:
-    # float64 becomes float32 here rather than on the device: MPS has no float64.
-    if not exact and values.dtype == np.float64:
-        values = values.astype(np.float32)
-    return torch.from_numpy(values)
-
-
-def _portions(requests: Sequence[ChunkRequest], size: int) -> Iterator[Sequence[ChunkRequest]]:
-    for start in range(0, len(requests), size):
-        yield requests[start : start + size]
+        return self._by_engine.predict(requests)

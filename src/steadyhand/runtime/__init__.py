@@ -1,12 +1,21 @@
 """The robot's side: predictors, chunk control and the fixed-rate loop. Numpy only, no torch."""
 
-from steadyhand.runtime.controller import ChunkController, RecedingHorizon
+from steadyhand.runtime.controllers import RecedingHorizon
+from steadyhand.runtime.engine import Engine, EnginePredictor
 from steadyhand.runtime.loop import LoopReport, Robot, run_loop
-from steadyhand.runtime.predictor import ChunkRequest, Observation, Predictor, chunk_noise
+from steadyhand.runtime.predictor import (
+    ChunkController,
+    ChunkRequest,
+    Observation,
+    Predictor,
+    chunk_noise,
+)
 
 __all__ = [
     "ChunkController",
     "ChunkRequest",
+    "Engine",
+    "EnginePredictor",
     "LoopReport",
     "Observation",
     "Predictor",

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.runtime.controller import ChunkController
-from steadyhand.runtime.predictor import Observation, Predictor, answers
+from steadyhand.runtime.predictor import ChunkController, Observation, Predictor, answers
 from steadyhand.values import checked, positive, require, whole
 
 
@@ -87,7 +86,7 @@ def run_loop(
         begun = clock.now()
         request = controller.request(robot.observe())
         if request is not None:
-            controller.accept(answers(predictor, [request])[0])
+            controller.accept(answers(predictor, [request])[0], request)
         robot.act(np.array(controller.action()))  # the robot may do what it likes with its own
         acted = clock.now()
         work[tick] = 1000 * (acted - begun)

@@ -29,9 +29,18 @@ class ChunkRequest:
     seed: int = 0
     """The episode's seed: with `number` it fixes the noise of this chunk."""
     number: int = 0
-    """How many chunks of this episode came before."""
+    """How many chunks of this episode were asked for before; an answer is told by it."""
     previous: NDArray[np.floating] | None = None
-    """The unexecuted rest of the last chunk, for methods that continue it."""
+    """The rest of the chunk in execution, from now on, for methods that continue it."""
+    committed: int = 0
+    """How many rows of `previous` are executed before the answer can be used."""
+
+    def __post_init__(self) -> None:
+        rest = 0 if self.previous is None else len(self.previous)
+        if not 0 <= self.committed <= rest:
+            raise ConfigurationError(
+                f"committed is {self.committed}; it must be in 0…{rest}, the rows of `previous`."
+            )
 
 
 class Predictor(Protocol):
@@ -46,6 +55,14 @@ class Predictor(Protocol):
         They are float32, or float64 where the robot's numbers lie far from zero for their range.
         """
         ...
+
+
+class ChunkController(Protocol):
+    """One tick is: `request` with what is seen, `accept` what answers it, then `action`."""
+
+    def request(self, observation: Observation) -> ChunkRequest | None: ...
+    def accept(self, chunk: NDArray[np.floating], request: ChunkRequest) -> None: ...
+    def action(self) -> NDArray[np.floating]: ...
 
 
 def answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> Sequence[Any]:

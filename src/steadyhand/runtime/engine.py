@@ -1,0 +1,94 @@
+"""A predictor around an engine, which is arrays to arrays: torch, an exported graph, a remote one.
+
+Noise, padding and batches are decided here. A matrix product gives other last bits at another
+batch size, so every call has the same one: a chunk is then the same whether it is asked for alone
+or among fifty others.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
+from steadyhand.spec import PolicySpec
+from steadyhand.values import shown, whole
+
+
+class Engine(Protocol):
+    """What computes chunks from observations and noise."""
+
+    @property
+    def spec(self) -> PolicySpec: ...
+
+    @property
+    def noise_rows(self) -> int:
+        """Chunks of noise that one chunk takes: 1, and one more for each step that adds noise."""
+        ...
+
+    @property
+    def exact(self) -> Collection[str]:
+        """The keys whose numbers are taken in float64, where they were recorded so."""
+        ...
+
+    def __call__(
+        self,
+        observation: Mapping[str, NDArray[Any]],
+        noise: NDArray[np.float32],
+        step_noise: NDArray[np.float32] | None,
+    ) -> NDArray[np.floating]:
+        """Key → (B, obs_steps, …) and noise (B, H, A), (B, steps, H, A) → actions (B, H, A)."""
+        ...
+
+
+class EnginePredictor:
+    """Answers requests with an engine. The noise of a chunk depends on its request alone.
+
+    `batch` is 1 on a robot, larger where many environments are stepped together. A request's
+    `previous` is not handed on: no sampler here continues the last chunk yet.
+    """
+
+    def __init__(self, engine: Engine, *, batch: int = 1) -> None:
+        self.engine, self.batch = engine, whole("batch", batch)
+
+    @property
+    def spec(self) -> PolicySpec:
+        return self.engine.spec
+
+    def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
+        """Chunks (requests, horizon, action_size) in robot units, as exact as they were recorded.
+
+        They are float32, or float64 where the robot's numbers lie far from zero for their range.
+        """
+        given: Sequence[Any] = requests if isinstance(requests, Sequence) else [None]  # pyright: ignore
+        if not all(isinstance(request, ChunkRequest) for request in given):
+            raise ConfigurationError(
+                f"A predictor answers a list of requests, not {shown(requests)}: "
+                "predict([controller.request(observation)])."
+            )
+        starts = range(0, len(requests), self.batch)
+        parts = [self._predict(requests[start : start + self.batch]) for start in starts]
+        return np.concatenate(parts) if parts else np.zeros((0, *self.spec.chunk_shape), np.float32)
+
+    def _predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
+        for request in requests:
+            self.spec.check_observation(request.observation, lead=1)
+        keys = dict.fromkeys(feature.key for feature in self.spec.observations)
+        observation = {
+            key: self._batch([r.observation[key] for r in requests], exact=key in self.engine.exact)
+            for key in keys
+        }
+        shape = (self.engine.noise_rows, *self.spec.chunk_shape)
+        noise = self._batch([chunk_noise(r.seed, r.number, shape) for r in requests])
+        step_noise = noise[:, 1:] if self.engine.noise_rows > 1 else None
+        return self.engine(observation, noise[:, 0], step_noise)[: len(requests)]
+
+    def _batch(self, rows: Sequence[NDArray[Any]], *, exact: bool = False) -> NDArray[Any]:
+        """`batch` rows, the last one as often as it takes; one alone is not copied for that."""
+        padded = [*rows, *[rows[-1]] * (self.batch - len(rows))]
+        made = padded[0][None] if len(padded) == 1 else np.stack(padded)
+        narrow = made.dtype == np.float64 and not exact
+        kind = np.dtype(np.float32) if narrow else made.dtype.newbyteorder("=")
+        return np.require(made, kind, ["C", "W"])
