@@ -1,4 +1,4 @@
-"""How large what is declared may be, in one place: far above what anybody trains.
+"""How large what is declared may be, far above what anybody trains, and what its shape says.
 
 A file can declare anything in a few bytes. What a network's sizes come to is held against its
 weights besides (`policy/weights.py`); these are the numbers that cost before that can be known.
@@ -6,11 +6,14 @@ weights besides (`policy/weights.py`); these are the numbers that cost before th
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Protocol, cast
+from typing import Any, Literal, cast
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import whole
 
+Kind = Literal["state", "image"]
+SMALLEST_IMAGE = 8
+"""Pixels: a feature with fewer in a row is taken for a table of numbers."""
 LARGEST = {
     "obs_steps": 1_024,
     "horizon": 10_000,
@@ -46,13 +49,6 @@ LARGEST_INPUT = 1 << 24
 """Numbers that a policy sees of one time step."""
 
 
-class Feature(Protocol):
-    """What is asked of one."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-
 def check_sizes(part: object, *names: str, least: int = 1) -> None:
     """Raise `ConfigurationError` where one of these fields is no whole number in its bounds.
 
@@ -78,15 +74,41 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
         )
 
 
-def check_input(features: Sequence[Feature]) -> None:
+def check_input(shapes: Sequence[tuple[int, ...]]) -> None:
     """Raise `ConfigurationError` for more, or larger, than a policy can see at one time step."""
-    if len(features) > MOST_FEATURES:
+    if not shapes:
+        raise ConfigurationError("A policy needs at least one observation feature.")
+    if len(shapes) > MOST_FEATURES:
         raise ConfigurationError(
-            f"{len(features)} observations are more than the {MOST_FEATURES} a policy may have."
+            f"{len(shapes)} observations are more than the {MOST_FEATURES} a policy may have."
         )
-    seen = sum(prod(feature.shape) for feature in features)
+    seen = sum(map(prod, shapes))
     if seen > LARGEST_INPUT:
         raise ConfigurationError(
             f"A policy may see {LARGEST_INPUT} numbers at one time step, and these are {seen}. "
             "Leave some out, or make pictures smaller: --image-size 240."
         )
+
+
+def kind_of(shape: tuple[int, ...]) -> Kind:
+    """What a feature of that shape at one time step is taken for."""
+    picture = len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= SMALLEST_IMAGE
+    return "image" if picture else "state"
+
+
+def fitted(camera: tuple[int, int], image_size: tuple[int, ...]) -> tuple[int, int]:
+    """The (height, width) that `image_size` asks for of a camera.
+
+    () leaves it, (s,) makes the shorter side s and keeps the proportions, (h, w) is taken as it is.
+    """
+    if len(image_size) > 2 or any(size < SMALLEST_IMAGE for size in image_size):
+        raise ConfigurationError(
+            f"image_size is {image_size}; give none, the shorter side, or height and width, each "
+            f"at least {SMALLEST_IMAGE} pixels."
+        )
+    if len(image_size) == 2:
+        return image_size[0], image_size[1]
+    if not image_size:
+        return camera
+    scale = image_size[0] / min(camera)
+    return round(camera[0] * scale), round(camera[1] * scale)

@@ -1,24 +1,21 @@
-"""The shared vocabulary: what a robot sees, what it does, and which step of time is which.
+"""The shared vocabulary: what a robot sees, what it does, and which step of time is which."""
 
-`Chunking` owns every time index of the library; nobody else computes one. Numpy only.
-"""
-
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import check_input, check_shape, check_sizes
-from steadyhand.values import check_array, checked, parse_name, positive, taken
+from steadyhand.sizes import Kind, check_input, check_shape, check_sizes, fitted, kind_of
+from steadyhand.values import check_array, checked, positive, taken
 
-Kind = Literal["state", "image"]
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
-SMALLEST_IMAGE = 8
-"""Pixels: a feature with fewer in a row is taken for a table of numbers."""
+_NAME = re.compile(r"(?P<key>[^\[\]]{1,200})(\[(?P<start>[0-9]{0,9}):(?P<stop>[0-9]{0,9})\])?")
 
 
 @checked
@@ -26,7 +23,7 @@ SMALLEST_IMAGE = 8
 class Chunking:
     """How time is cut: observations in, a chunk of actions out, a part of it executed.
 
-    Raises `ConfigurationError` for a combination that cannot be executed.
+    It owns every time index of the library; nobody else computes one.
     """
 
     obs_steps: int = 2
@@ -76,10 +73,9 @@ class Chunking:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One named quantity of every time step.
+    """One named quantity of every time step, in the robot's units.
 
-    A state's name may pick columns of what was recorded: `state[:2]` reads the first two numbers
-    of `state`. Units are those of the robot.
+    A state's name may pick columns: `state[:2]` reads the first two numbers of `state`.
     """
 
     name: str
@@ -107,15 +103,11 @@ class Feature:
     @classmethod
     @checked
     def select(
-        cls,
-        name: str,
-        recorded: Mapping[str, tuple[int, ...]],
-        image_size: tuple[int, ...] = (),
+        cls, name: str, recorded: Mapping[str, tuple[int, ...]], image_size: tuple[int, ...] = ()
     ) -> "Feature":
-        """The feature `name` of what was recorded (a mapping from key to shape).
+        """The feature `name` of what was recorded, key → shape; images are resized as by `fitted`.
 
-        Images are resized as `fitted` says. Raises `ConfigurationError` where there is no such
-        key, or no such columns in it.
+        Raises `ConfigurationError` where there is no such key, or no such columns in it.
         """
         key, columns = parse_name(name)
         if key not in recorded:
@@ -132,17 +124,16 @@ class Feature:
             )
         if columns != slice(None):
             width = shape[0] if shape else 0
-            picked = range(width)[columns]
+            picked = len(range(width)[columns])
             if len(shape) != 1 or not picked or (columns.stop or 0) > width:
                 raise ConfigurationError(
                     f"'{name}' picks no columns of '{key}', whose shape is {shape}. "
                     f"Columns are picked from flat features, as '{key}[0:{max(width, 1)}]'."
                 )
-            return cls(name=name, shape=(len(picked),), kind=kind, width=width)
+            return cls(name=name, shape=(picked,), kind=kind, width=width)
         if kind == "image":
             camera = (shape[0], shape[1])
-            size = fitted(camera, image_size)
-            if size != camera:
+            if (size := fitted(camera, image_size)) != camera:
                 return cls(name=name, shape=(*size, shape[2]), kind=kind, camera=camera)
         return cls(name=name, shape=shape, kind=kind)
 
@@ -166,31 +157,20 @@ class Feature:
     @property
     def size(self) -> int:
         """How many numbers it has at one time step."""
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
 
-def kind_of(shape: tuple[int, ...]) -> Kind:
-    """What a feature of that shape at one time step is taken for."""
-    picture = len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= SMALLEST_IMAGE
-    return "image" if picture else "state"
-
-
-def fitted(camera: tuple[int, int], image_size: tuple[int, ...]) -> tuple[int, int]:
-    """The (height, width) that `image_size` asks for of a camera.
-
-    () leaves it, (s,) makes the shorter side s and keeps the proportions, (h, w) is taken as it is.
-    """
-    if len(image_size) > 2 or any(size < SMALLEST_IMAGE for size in image_size):
+def parse_name(name: str) -> tuple[str, slice]:
+    """A feature's name as (recorded key, columns): `state[:2]` → ("state", slice(None, 2))."""
+    match = _NAME.fullmatch(name)
+    if match is None or not name.isprintable():
         raise ConfigurationError(
-            f"image_size is {image_size}; give none, the shorter side, or height and width, each "
-            f"at least {SMALLEST_IMAGE} pixels."
+            f"'{name}' does not name a feature. Write its key, or columns of it as 'state[0:2]'."
         )
-    if len(image_size) == 2:
-        return image_size[0], image_size[1]
-    if not image_size:
-        return camera
-    scale = image_size[0] / min(camera)
-    return round(camera[0] * scale), round(camera[1] * scale)
+    if match["start"] is None:
+        return match["key"], slice(None)
+    bounds = (int(text) if text else None for text in (match["start"], match["stop"]))
+    return match["key"], slice(*bounds)
 
 
 @checked
@@ -211,9 +191,7 @@ class PolicySpec:
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.observations]
-        if not names:
-            raise ConfigurationError("A policy needs at least one observation feature.")
-        check_input(self.observations)
+        check_input([feature.shape for feature in self.observations])
         if len(set(names)) < len(names):
             raise ConfigurationError(f"An observation is named twice: {', '.join(names)}.")
         if len(self.action.shape) != 1:
@@ -221,11 +199,11 @@ class PolicySpec:
                 f"The action '{self.action.name}' has shape {self.action.shape}; "
                 "a policy predicts flat actions, shape (A,), recorded as (steps, A)."
             )
-        reference = self.reference
+        reference, size = self.reference, self.action_size
         if reference is not None and reference.shape != self.action.shape:
-            recorded, columns = reference.recorded_shape, f"{reference.key}[0:{self.action_size}]"
             way_on = "Record all they are relative to as one feature, or leave them absolute."
-            if len(recorded) == 1 and self.action_size <= recorded[0]:
+            if len(reference.recorded_shape) == 1 and size <= reference.recorded_shape[0]:
+                columns = f"{reference.key}[0:{size}]"
                 way_on = f"Pick columns: --observations {columns} --action-relative-to {columns}."
             raise ConfigurationError(
                 f"Actions of shape {self.action.shape} cannot be relative to '{reference.name}' "
@@ -278,7 +256,7 @@ class PolicySpec:
     @property
     def images(self) -> tuple[Feature, ...]:
         """The observations that are images."""
-        return tuple(feature for feature in self.observations if feature.kind == "image")
+        return tuple(f for f in self.observations if f.kind == "image")
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -292,23 +270,23 @@ class PolicySpec:
         """
         check_mapping(observation, self.observations)
         for feature in self.observations:
-            if feature.key not in observation:
+            key = feature.key
+            if key not in observation:
                 have = ", ".join(map(str, observation)) or "nothing"
                 raise ConfigurationError(
-                    f"The policy needs '{feature.key}' in each observation, which has {have}."
+                    f"The policy needs '{key}' in each observation, which has {have}."
                 )
-            values = observation[feature.key]
-            check_array(f"observation['{feature.key}']", values)
-            shape = values.shape[lead:]
-            if shape != feature.recorded_shape:
+            values = observation[key]
+            check_array(f"observation['{key}']", values)
+            if values.shape[lead:] != feature.recorded_shape:
                 raise ConfigurationError(
-                    f"Observation '{feature.key}' has shape {shape} at each time step; the policy "
-                    f"was built for {feature.recorded_shape}."
+                    f"Observation '{key}' has shape {values.shape[lead:]} at each time step; the "
+                    f"policy was built for {feature.recorded_shape}."
                 )
             if feature.kind == "image" and values.dtype != np.uint8:
                 raise ConfigurationError(
-                    f"Observation '{feature.key}' holds {values.dtype}; images are taken as "
-                    "cameras give them: uint8, 0 to 255, (height, width, channel)."
+                    f"Observation '{key}' holds {values.dtype}; images are taken as cameras give "
+                    "them: uint8, 0 to 255, (height, width, channel)."
                 )
 
 

@@ -24,7 +24,8 @@ from steadyhand.data.frames import broken_episodes, stores_of, with_frames
 from steadyhand.data.lazy import Mapped, Parts, Rows
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import ConfigurationError, DataError
-from steadyhand.spec import Feature, fitted, kind_of
+from steadyhand.sizes import fitted, kind_of
+from steadyhand.spec import Feature
 
 
 @pytest.fixture(autouse=True)

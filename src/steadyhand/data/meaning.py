@@ -17,7 +17,7 @@ from steadyhand.data.colour import picture_scale
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import measured
 from steadyhand.data.lazy import LazyArray
-from steadyhand.spec import SMALLEST_IMAGE, kind_of
+from steadyhand.sizes import SMALLEST_IMAGE, kind_of
 
 MOST_NUMBERS = 4096
 """A feature with more numbers at a time step is not taken for a state."""

@@ -15,7 +15,7 @@ from steadyhand.data.resize import resize_frames
 from steadyhand.errors import SteadyhandError, library
 from steadyhand.evaluation.chart import Line, chart, least_span, scale_words
 from steadyhand.evaluation.report import figure, page, prose, section, table
-from steadyhand.spec import fitted, kind_of
+from steadyhand.sizes import fitted, kind_of
 
 OVERLAID = 24
 """Episodes drawn over one another."""

@@ -13,10 +13,11 @@ import numpy as np
 
 from steadyhand.disk import NotTheFileError, inside, read_object
 from steadyhand.errors import CheckpointError
-from steadyhand.runtime.codec import decode, shown
+from steadyhand.runtime.codec import decode
 from steadyhand.runtime.folders import CARD
 from steadyhand.runtime.statistics import LARGEST, Statistics
 from steadyhand.spec import PolicySpec
+from steadyhand.values import shown
 
 FORMAT = "steadyhand-policy"
 VERSION = 1

@@ -5,9 +5,6 @@ the field's own type allows, so that reading a stranger's file is safe.
 """
 
 import dataclasses
-import math
-import os
-import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,16 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from steadyhand.errors import CheckpointError, unknown
+from steadyhand.values import REFUSED, as_kind, shown
 
 T = TypeVar("T")
 TAG = "type"
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = 60
-
-
-def shown(value: Any) -> str:
-    """A value out of a file in a message: short, whatever it is."""
-    return _REPR.repr(value)
 
 
 def encode(value: Any) -> Any:
@@ -58,14 +49,9 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
         kinds = inner[:1] * len(items) if inner[-1] is Ellipsis else inner
         if len(kinds) == len(items):
             return tuple(decode(k, item, where) for k, item in zip(kinds, items, strict=True))
-    if origin is typing.Literal and any(type(value) is type(o) and value == o for o in inner):
-        return value
-    if kind is Path and isinstance(value, str) and _names_a_path(value):
-        return Path(value)
-    if kind is float and type(value) in (int, float) and math.isfinite(cast(float, value)):
-        return float(cast(float, value))
-    if kind in (int, str, bool) and type(value) is kind:
-        return value
+    leaf = origin is typing.Literal or kind in (int, float, bool, str, Path)
+    if leaf and (found := as_kind(value, kind)) is not REFUSED:
+        return found
     named = getattr(kind, "__name__", None) if origin is None else None
     raise CheckpointError(
         f"{where or 'The file'}: {shown(value)} is not a value of {named or kind}."
@@ -75,14 +61,6 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
-
-
-def _names_a_path(text: str) -> bool:
-    """Whether some file could be called so, however odd its name."""
-    try:
-        return b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
 
 
 def _as(kind: type[T], value: Any) -> T | None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import ConfigurationError, library, unknown
 from steadyhand.runtime.predictor import Observation
-from steadyhand.spec import LAST_ACTION, SMALLEST_IMAGE
+from steadyhand.sizes import SMALLEST_IMAGE
+from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.task import Scores, spelled
 from steadyhand.values import checked, whole
 from steadyhand.values import seed as a_seed

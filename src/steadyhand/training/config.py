@@ -12,7 +12,8 @@ import tyro
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.spec import SMALLEST_IMAGE, Chunking, fitted
+from steadyhand.sizes import SMALLEST_IMAGE, fitted
+from steadyhand.spec import Chunking
 from steadyhand.values import checked
 
 MOST_THREADS = 1024

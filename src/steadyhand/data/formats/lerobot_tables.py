@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import Episodes
 from steadyhand.errors import library
-from steadyhand.spec import kind_of
+from steadyhand.sizes import kind_of
 
 FILE_BYTES = 100_000_000
 """A data file is closed when it has about so many."""

@@ -28,7 +28,7 @@ from steadyhand.data.formats.lerobot_tables import (
 )
 from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import library
-from steadyhand.spec import kind_of
+from steadyhand.sizes import kind_of
 
 NAME = "lerobot"
 NEEDS: tuple[str, ...] = ("pyarrow",)

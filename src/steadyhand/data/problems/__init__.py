@@ -10,7 +10,8 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.problems import numbers, outliers, pictures, tasks, time
 from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
-from steadyhand.spec import PolicySpec, kind_of
+from steadyhand.sizes import kind_of
+from steadyhand.spec import PolicySpec
 
 SHORT = 4
 """Episodes with fewer steps than this are reported."""
