@@ -93,7 +93,7 @@ def _marks(array: LazyArray, base: LazyArray, marks: NDArray[np.bool_]) -> NDArr
         return _marks(array.source, base, marks)[array.rows]
     if isinstance(array, Mapped):
         return _marks(array.source, base, marks)
-    if type(array) is Parts:
+    if isinstance(array, Parts):
         return np.concatenate([_marks(part, base, marks) for part in array.parts])
     return marks if array is base else np.zeros(array.shape[0], bool)
 
@@ -107,7 +107,7 @@ def _bases(array: LazyArray) -> Iterator[LazyArray]:
     """What views of views look at in the end."""
     if isinstance(array, Rows | Mapped):
         yield from _bases(array.source)
-    elif type(array) is Parts:
+    elif isinstance(array, Parts):
         for part in array.parts:
             yield from _bases(part)
     else:
@@ -120,6 +120,6 @@ def _rebuilt(array: LazyArray, change: Callable[[LazyArray], LazyArray]) -> Lazy
         return Rows(_rebuilt(array.source, change), array.rows)
     if isinstance(array, Mapped):
         return Mapped(_rebuilt(array.source, change), array.function)
-    if type(array) is Parts:
+    if isinstance(array, Parts):
         return Parts([_rebuilt(part, change) for part in array.parts])
     return change(array)

@@ -6,18 +6,20 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.episodes import Episodes
+from steadyhand.data.episodes import SKIP, Episodes
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.hdf5 import Found, arrays_in, attribute, child
 from steadyhand.data.formats.limits import require_stored
-from steadyhand.data.lazy import LazyArray, Parts, damage_told
+from steadyhand.data.lazy import Parts, damage_told
 from steadyhand.disk import parse_json, regular
 from steadyhand.errors import DataError, SteadyhandError, library, plain
 
@@ -43,14 +45,48 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     left out. Raises `DataError` where the file is damaged, or its episodes differ in what they
     hold.
     """
+    with _opened(path) as (file, size):
+        group = _data(path, file)
+        demos = [name for name in _demos(path, file, group) if _index(name) not in skip]
+        held = {name: _held(path, group, name, size) for name in demos}
+        counted = {name: attribute(group[name], "num_samples") for name in demos}
+        total, said = attribute(group, "total"), attribute(group, "env_args")
+    if not demos:
+        raise DataError(f"{path} has no episode that could be read.")
+    found, left_out = _understood(path, held)
+    lengths = [_length(path, name, found[name], counted[name]) for name in demos]
+    if total is not None and total != sum(lengths) and not skip:
+        raise DataError(
+            f"{path} counts {total} steps (the attribute total of data) and has {sum(lengths)}: "
+            "demonstrations are missing, or were taken out. If it is whole, set total to that."
+        )
+    _check_alike(path, found)
+    needed = sum(array.bytes for inside in found.values() for _, array in inside.values())
+    try:
+        require_stored(needed, size)
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    rate = _rate(said)
+    return Episodes(
+        {key: _Feature(path, key, found) for key in found[demos[0]]},
+        np.cumsum(lengths),
+        rate or 10.0,
+        path,
+        format=NAME,
+        version="1",
+        rate_assumed=rate is None,
+        numbers=tuple(_index(name) for name in demos),
+        left_out=left_out,
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, int]]:
+    """(the file, its size); whatever is wrong with it is told with its name."""
     try:
         size = regular(path)
         with library("h5py").File(path, "r") as file:
-            group = _data(path, file)
-            demos = [name for name in _demos(path, file, group) if _index(name) not in skip]
-            held = {name: _held(path, group, name, size) for name in demos}
-            attributes = [attribute(group[name], "num_samples") for name in demos]
-            total, said = attribute(group, "total"), attribute(group, "env_args")
+            yield file, size
     except SteadyhandError:
         raise
     except ValueError as error:
@@ -63,34 +99,12 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             f"{path} is not a whole HDF5 file ({error}). It needs data/demo_<i>/actions and obs/; "
             "copy it again."
         ) from error
-    if not demos:
-        raise DataError(f"{path} has no episode that could be read.")
-    found, left_out = _understood(path, held)
-    lengths = [_length(path, name, found[name], attributes[i]) for i, name in enumerate(demos)]
-    if total is not None and total != sum(lengths) and not skip:
-        raise DataError(
-            f"{path} counts {total} steps (the attribute total of data) and has {sum(lengths)}: "
-            "demonstrations are missing, or were taken out. If it is whole, set total to that."
-        )
-    _check_alike(path, found)
-    parts = [array.bytes for inside in found.values() for _, array in inside.values()]
-    try:
-        require_stored(sum(parts), size)
-    except ValueError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    arrays = {key: _feature(path, key, found, demos) for key in found[demos[0]]}
-    rate = _rate(said)
-    return Episodes(
-        arrays,
-        np.cumsum(lengths),
-        rate or 10.0,
-        path,
-        format=NAME,
-        version="1",
-        rate_assumed=rate is None,
-        numbers=tuple(_index(name) for name in demos),
-        left_out=left_out,
-    )
+
+
+def _broken(path: Path, name: str, why: str) -> DataError:
+    """What to say of a demonstration without which the others can be read."""
+    said = f"{path}: {why}. Leave such episodes out: {SKIP}."
+    return DataError(said, episode=_index(name), file=path)
 
 
 def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
@@ -104,12 +118,8 @@ def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
         if kind != usual:
             key = min(key for key in kind.keys() | usual.keys() if kind.get(key) != usual.get(key))
             has, most = (k.get(key, "none") for k in (kind, usual))
-            raise DataError(
-                f"{path}: the shape of '{key}' at each step is {has} in {name} and {most} in most "
-                "others. Leave such episodes out: --skip-broken-episodes.",
-                episode=_index(name),
-                file=path,
-            )
+            what = f"the shape of '{key}' at each step is {has} in {name}"
+            raise _broken(path, name, f"{what} and {most} in most others")
 
 
 def _data(path: Path, file: Any) -> Any:
@@ -148,12 +158,7 @@ def _held(path: Path, group: Any, name: str, size: int) -> dict[str, Found | str
         if not isinstance(demo, library("h5py").Group):
             raise ValueError("it is no group")
     except ValueError as error:
-        raise DataError(
-            f"{path}: {name} cannot be read: {error}. Leave such episodes out: "
-            "--skip-broken-episodes.",
-            episode=_index(name),
-            file=path,
-        ) from error
+        raise _broken(path, name, f"{name} cannot be read: {error}") from error
     held = arrays_in(demo, size)
     return {place: what for place, what in held.items() if place.split("/")[0] != "next_obs"}
 
@@ -200,12 +205,7 @@ def _understood(
     for key, whys in faults.items():
         for name, why in whys.items():
             if plain(key) not in left_out:
-                raise DataError(
-                    f"{path}: '{key}' of {name} cannot be used: {why}. Leave such episodes out: "
-                    "--skip-broken-episodes.",
-                    episode=_index(name),
-                    file=path,
-                )
+                raise _broken(path, name, f"'{key}' of {name} cannot be used: {why}")
             found[name].pop(key, None)
     for inside in found.values():
         for key in left_out:
@@ -214,25 +214,12 @@ def _understood(
 
 
 def _length(path: Path, name: str, found: dict[str, Placed], said: Any) -> int:
-    episode = _index(name)
     if "action" not in found:
-        raise DataError(f"{path}: {name} has no actions.", episode=episode, file=path)
+        raise DataError(f"{path}: {name} has no actions.", episode=_index(name), file=path)
     steps = found["action"][1].shape[0]
     if (said is not None and said != steps) or steps < 1:
-        raise DataError(
-            f"{path}: {name} has {steps} actions, and num_samples says {said}. Leave such episodes "
-            "out: --skip-broken-episodes.",
-            episode=episode,
-            file=path,
-        )
+        raise _broken(path, name, f"{name} has {steps} actions, and num_samples says {said}")
     return steps
-
-
-def _feature(path: Path, key: str, found: dict[str, Any], demos: Sequence[str]) -> LazyArray:
-    parts = [
-        _Dataset(path, f"data/{name}/{found[name][key][0]}", found[name][key][1]) for name in demos
-    ]
-    return _Whole(parts, path, key)
 
 
 def _rate(env_args: Any) -> float | None:
@@ -247,14 +234,14 @@ def _rate(env_args: Any) -> float | None:
 class _Dataset:
     """One dataset of the file, read when asked for."""
 
-    def __init__(self, path: Path, place: str, found: Found) -> None:
-        self._path, self._place = path, place
+    def __init__(self, path: Path, name: str, place: str, found: Found) -> None:
+        self._path, self._place = path, f"data/{name}/{place}"
+        self._episode = _index(name)
         self.shape, self.dtype = found.shape, found.dtype
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        episode = _index(self._place.split("/")[1])
         with (
-            damage_told(self._path, self._place, episode),
+            damage_told(self._path, self._place, self._episode),
             library("h5py").File(self._path, "r") as file,
         ):
             dataset = file[self._place]
@@ -263,24 +250,20 @@ class _Dataset:
             return dataset[key]
 
 
-class _Whole(Parts):
+class _Feature:
     """The datasets of all episodes as one; flat numbers are kept once they were read."""
 
-    def __init__(self, parts: Sequence[_Dataset], path: Path, key: str) -> None:
-        super().__init__(parts)
+    def __init__(self, path: Path, key: str, found: dict[str, dict[str, Placed]]) -> None:
         self._path, self._key = path, key
-        self._values: NDArray[Any] | None = None
+        self._parts = Parts([_Dataset(path, name, *inside[key]) for name, inside in found.items()])
+        self.shape, self.dtype, self.blocks = self._parts.shape, self._parts.dtype, self._parts.ends
 
-    @property
-    def blocks(self) -> NDArray[np.int64]:
-        return self.ends
+    @cached_property
+    def _values(self) -> NDArray[Any]:
+        return self._parts[:]
 
     def fingerprint(self) -> list[Any]:
         return [stamp(self._path), self._key]
 
     def __getitem__(self, key: Any, /) -> Any:
-        if len(self.shape) > 3:
-            return super().__getitem__(key)
-        if self._values is None:
-            self._values = np.asarray(super().__getitem__(slice(None)))
-        return self._values[key]
+        return (self._parts if len(self.shape) > 3 else self._values)[key]
