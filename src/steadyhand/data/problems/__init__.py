@@ -1,6 +1,7 @@
 """What is wrong with a data set, said before training rather than by a strange policy after it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,12 @@ def inspect_episodes(
     is for numbers that are normalised as `normalisation` says. Where a policy is to be trained,
     `spec` says what it sees and does: all else is left alone, but clocks and tasks.
     """
-    file = str(episodes.path) if episodes.path else None
     problems = [
-        Problem("left-out", None, file, f"'{name}' is left out: {why}.")
+        Problem("left-out", f"'{name}' is left out: {why}.")
         for name, why in episodes.left_out.items()
         if spec is None
     ]
-    problems += _lengths(episodes, file, horizon)
+    problems += _lengths(episodes, horizon)
     flat: dict[str, NDArray[Any]] = {}
     used = episodes.arrays if spec is None else {feature.key for feature in spec.features}
     for key, array in episodes.arrays.items():
@@ -52,54 +52,54 @@ def inspect_episodes(
             continue
         if array.shape[0] > episodes.steps:
             message = f"'{key}' has steps after the end of the last episode; they are not used."
-            problems.append(Problem("surplus", None, file, message))
-        if kind_of(array.shape[1:]) == "image":
-            if look:
-                seen, found = pictures.inspect(episodes, key, file)
-                problems += found
-                watch(key, seen)
+            problems.append(Problem("surplus", message))
+        picture = kind_of(array.shape[1:]) == "image"
+        if picture and not look:
             continue
-        if 0 in array.shape:
-            message = f"'{key}' is empty: its shape is {tuple(array.shape)}."
-            problems.append(Problem("empty", None, file, message))
-            watch(key, None)
-            continue
-        try:
-            values = episodes.read(key)
-        except DataError as error:
-            kind = "unreadable" if error.kind == DataError.kind else error.kind
-            where = str(error.file) if error.file else file
-            problems.append(Problem(kind, error.episode, where, str(error)))
-            watch(key, None)
-            continue
+        inspect = pictures.inspect if picture else _read
+        values, found = inspect(episodes, key)
+        problems += found
         watch(key, values)
-        if values.dtype.kind in "iuf":
+        if values is not None and not picture and values.dtype.kind in "iuf":
             flat[key] = values
             if values.ndim == 2:
-                problems += numbers.inspect(episodes, key, values, file)
-                problems += outliers.inspect(episodes, key, values, file, normalisation)
-    problems += time.inspect(episodes, flat, file)
-    problems += tasks.inspect(episodes, flat, () if spec is None else used, file)
-    action = None if spec is None else spec.action.key
-    return [*problems, *numbers.compare(episodes, flat, file, action)]
+                problems += numbers.inspect(episodes, key, values)
+                problems += outliers.inspect(episodes, key, values, normalisation)
+    problems += time.inspect(episodes, flat)
+    problems += tasks.inspect(episodes, flat, () if spec is None else used)
+    problems += numbers.compare(episodes, flat, None if spec is None else spec.action.key)
+    file = str(episodes.path) if episodes.path else None
+    return [replace(problem, file=problem.file or file) for problem in problems]
 
 
-def _lengths(episodes: Episodes, file: str | None, horizon: int) -> Iterator[Problem]:
+def _read(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Problem]]:
+    """(the numbers of a feature, None where they cannot be read; why they cannot)."""
+    if 0 in (shape := tuple(episodes.arrays[key].shape)):
+        return None, [Problem("empty", f"'{key}' is empty: its shape is {shape}.")]
+    try:
+        return episodes.read(key), []
+    except DataError as error:
+        kind = "unreadable" if error.kind == DataError.kind else error.kind
+        file = str(error.file) if error.file else None
+        return None, [Problem(kind, str(error), error.episode, file)]
+
+
+def _lengths(episodes: Episodes, horizon: int) -> Iterator[Problem]:
     lengths = episodes.lengths
     usual = float(np.median(lengths))
     for number in np.flatnonzero(lengths < max(SHORT, horizon, EARLY * usual)):
         steps, i = int(lengths[number]), episodes.number(int(number))
         if steps < SHORT:
-            yield Problem("short", i, file, f"Episode {i} has only {steps} steps.")
+            yield Problem("short", f"Episode {i} has only {steps} steps.", i)
         elif steps < EARLY * usual:
             message = (
                 f"Episode {i} ends early: after {steps} steps, where half of the episodes go on "
                 f"for {usual:.0f} or more."
             )
-            yield Problem("early", i, file, message)
+            yield Problem("early", message, i)
         else:
             message = (
                 f"Episode {i} has {steps} steps, fewer than a chunk of {horizon}: what is "
                 "predicted beyond its end was never demonstrated."
             )
-            yield Problem("horizon", i, file, message)
+            yield Problem("horizon", message, i)

@@ -22,9 +22,7 @@ UNRELATED = 0.2
 """Best correlation of an action's changes with the state's, below which they are unrelated."""
 
 
-def inspect(
-    episodes: Episodes, key: str, values: NDArray[Any], file: str | None
-) -> Iterator[Problem]:
+def inspect(episodes: Episodes, key: str, values: NDArray[Any]) -> Iterator[Problem]:
     """What is wrong with one feature (steps, columns) by itself."""
     constant = np.flatnonzero(values.max(0) == values.min(0)).tolist()
     if constant:
@@ -33,13 +31,11 @@ def inspect(
             f"'{key}' never changes in columns {', '.join(told)}: no harm, and no help to a "
             "policy; --observations can leave them out."
         )
-        yield Problem("constant", None, file, message)
-    yield from _saturated(episodes, key, values, file)
+        yield Problem("constant", message)
+    yield from _saturated(episodes, key, values)
 
 
-def _saturated(
-    episodes: Episodes, key: str, values: NDArray[Any], file: str | None
-) -> Iterator[Problem]:
+def _saturated(episodes: Episodes, key: str, values: NDArray[Any]) -> Iterator[Problem]:
     if values.dtype.kind != "f":
         return
     found = []
@@ -56,7 +52,7 @@ def _saturated(
             f"'{key}' sits at one end of its range in columns {', '.join(found)}: clipped by a "
             "limit, or a switch. What was meant beyond the limit is lost."
         )
-        yield Problem("saturated", None, file, message)
+        yield Problem("saturated", message)
 
 
 def centred(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -69,7 +65,7 @@ def centred(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def compare(
-    episodes: Episodes, flat: dict[str, NDArray[Any]], file: str | None, action: str | None = None
+    episodes: Episodes, flat: dict[str, NDArray[Any]], action: str | None = None
 ) -> Iterator[Problem]:
     """What is wrong with the action beside what was observed.
 
@@ -94,10 +90,10 @@ def compare(
                     "step is what the robot was told when it saw that step, or else the next "
                     "position."
                 )
-                yield Problem("echo", None, file, message)
+                yield Problem("echo", message)
             named = episodes.names.get(key) == episodes.names.get(told)
             if what is None and values.shape == done.shape and named and "state" in key:
-                yield from _follows(episodes, (key, told), values, done, file)
+                yield from _follows(episodes, (key, told), values, done)
 
 
 def _echo(key: str, seen: NDArray[Any], told: str, done: NDArray[Any]) -> str | None:
@@ -133,7 +129,6 @@ def _follows(
     names: tuple[str, str],
     state: NDArray[Any],
     action: NDArray[Any],
-    file: str | None,
 ) -> Iterator[Problem]:
     """Whether the state goes where actions send it, and not the other way round."""
     found = [follow_lag(episodes, state[:, i], action[:, i]) for i in range(action.shape[1])]
@@ -151,13 +146,13 @@ def _follows(
             f"{LAGS} steps. If they are of another kind or order, all is well; else check the "
             "columns and the clocks they were recorded by."
         )
-        yield Problem("unrelated", None, file, message)
+        yield Problem("unrelated", message)
     elif np.median(related) < 0:
         message = (
             f"'{told}' comes {-np.median(related):.0f} steps after '{key}' has moved, where it "
             "should come before: actions were recorded late, or hold what was measured."
         )
-        yield Problem("late", None, file, message)
+        yield Problem("late", message)
 
 
 def follow_lag(

@@ -19,7 +19,7 @@ MEANT = (
 
 
 def inspect(
-    episodes: Episodes, key: str, values: NDArray[Any], file: str | None, normalisation: str
+    episodes: Episodes, key: str, values: NDArray[Any], normalisation: str
 ) -> Iterator[Problem]:
     """What lies far off in one feature (steps, columns); `normalisation` is what it is used with.
 
@@ -36,7 +36,7 @@ def inspect(
             f"'{key}' moves in columns {', '.join(told)} by no more than its numbers are rounded "
             f"to; they are taken for constant. If that motion is meant, record it {way}."
         )
-        yield Problem("rounding", None, file, message)
+        yield Problem("rounding", message)
     range_ = found.high - found.low
     beyond = np.maximum(found.low - values, values - found.high)
     far = (beyond > FAR * np.maximum(range_, 1e-300)) & (range_ > 0) & ~found.constant
@@ -52,7 +52,7 @@ def inspect(
         first = f"the first at step {step} of episode {episode}"
         message = f"'{key}' has {int(here.sum())} numbers that lie {FAR} times its usual range away"
         said = _accidents(normalisation) if kind == "outliers" else MEANT
-        yield Problem(kind, episode, file, f"{message}, {first}. {said}")
+        yield Problem(kind, f"{message}, {first}. {said}", episode)
 
 
 def _accidents(normalisation: str) -> str:

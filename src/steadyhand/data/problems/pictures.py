@@ -16,9 +16,7 @@ DARK = 0.03
 """Share of full brightness below which the brightest pixels make a picture black."""
 
 
-def inspect(
-    episodes: Episodes, key: str, file: str | None
-) -> tuple[NDArray[Any] | None, list[Problem]]:
+def inspect(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Problem]]:
     """(the first, middle and last picture of some episodes, what is wrong with them)."""
     problems: list[Problem] = []
     array = episodes.arrays[key]
@@ -29,7 +27,7 @@ def inspect(
             clip.check()
         except DataError as error:
             known.add(number)
-            problems.append(Problem("video", clip.episode, str(clip.file), str(error)))
+            problems.append(Problem("video", str(error), clip.episode, str(clip.file)))
     seen: list[NDArray[Any]] = []
     for number in sample(len(episodes)):
         if number in known:
@@ -38,13 +36,13 @@ def inspect(
         try:
             three = np.stack([np.asarray(array[i]) for i in (start, (start + last) // 2, last)])
         except Exception as error:  # a damaged file can raise nearly anything
-            where = getattr(error, "file", None) or file
-            problems.append(Problem("video", episodes.number(number), str(where), str(error)))
+            where = getattr(error, "file", None)
+            named = None if where is None else str(where)
+            problems.append(Problem("video", str(error), episodes.number(number), named))
             continue
         seen.append(three)
-        problems += _of_three(
-            key, episodes.number(number), three, str(clips[number].file) if clips else file
-        )
+        file = str(clips[number].file) if clips else None
+        problems += _of_three(key, episodes.number(number), three, file)
     return (np.concatenate(seen) if seen else None), problems
 
 
@@ -59,11 +57,11 @@ def _of_three(key: str, number: int, three: NDArray[Any], file: str | None) -> l
     if any(dark):
         which = ["first", "middle", "last"][dark.index(True)]
         message = f"'{key}' is black in episode {number}, in its {which} picture."
-        return [Problem("black", number, file, message)]
+        return [Problem("black", message, number, file)]
     if np.array_equal(three[0], three[1]) and np.array_equal(three[1], three[2]):
         message = (
             f"'{key}' does not change in episode {number}: its first, middle and last pictures are "
             "the same. The camera may have stood still."
         )
-        return [Problem("frozen", number, file, message)]
+        return [Problem("frozen", message, number, file)]
     return []

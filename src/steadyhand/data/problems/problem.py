@@ -11,9 +11,9 @@ class Problem:
     """What kind, in which episode and file as far as known, and what to do about it."""
 
     kind: str
-    episode: int | None
-    file: str | None
     message: str
+    episode: int | None = None
+    file: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", plain(self.message))

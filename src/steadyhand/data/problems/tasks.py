@@ -16,7 +16,7 @@ SHOWN = 5
 
 
 def inspect(
-    episodes: Episodes, flat: dict[str, NDArray[Any]], seen: Container[str], file: str | None
+    episodes: Episodes, flat: dict[str, NDArray[Any]], seen: Container[str]
 ) -> Iterator[Problem]:
     """Whether there are several tasks, unless a policy sees one of the features that tell them."""
     counters = [key for key in episodes.arrays if key.split(".")[-1] in COUNTERS]
@@ -33,7 +33,7 @@ def inspect(
             "does not see which one is asked for: it will do one or another. Train on the episodes "
             f"of one (Episodes.subset){which}."
         )
-        yield Problem("tasks", None, file, message)
+        yield Problem("tasks", message)
 
 
 def _names(episodes: Episodes, key: str, values: NDArray[Any] | None) -> list[str]:

@@ -25,19 +25,17 @@ STEADY = 0.9
 Numbers = NDArray[np.float64]
 
 
-def inspect(
-    episodes: Episodes, flat: dict[str, NDArray[Any]], file: str | None
-) -> Iterator[Problem]:
+def inspect(episodes: Episodes, flat: dict[str, NDArray[Any]]) -> Iterator[Problem]:
     """What is wrong with the clocks that were recorded, and with flags of the end."""
     told: set[tuple[str, int]] = set()
     if episodes.steps > len(episodes):
         for key in episodes.arrays:
             clock = _clock(episodes, key, flat.get(key))
-            for step, problem in () if clock is None else _of_clock(episodes, key, clock, file):
+            for step, problem in () if clock is None else _of_clock(episodes, key, clock):
                 if (problem.kind, step) not in told:
                     told.add((problem.kind, step))
                     yield problem
-    yield from _ends(episodes, file)
+    yield from _ends(episodes)
 
 
 def _clock(episodes: Episodes, key: str, values: NDArray[Any] | None) -> Numbers | None:
@@ -71,9 +69,7 @@ def _is_phase(episodes: Episodes, steps: Numbers) -> bool:
     return len(set(episodes.lengths)) > 1 and bool(np.ptp(spans) <= 1e-5 * np.max(spans))
 
 
-def _of_clock(
-    episodes: Episodes, key: str, steps: Numbers, file: str | None
-) -> Iterator[tuple[int, Problem]]:
+def _of_clock(episodes: Episodes, key: str, steps: Numbers) -> Iterator[tuple[int, Problem]]:
     """(the step it begins with, what is wrong) of a clock."""
     inside = np.ones(len(steps), bool)
     inside[episodes.starts] = False
@@ -88,7 +84,7 @@ def _of_clock(
             f"The data {says} {episodes.rate_hz:g} Hz, its '{key}' {rate:.4g} Hz. A policy moves "
             "at the rate it says; mend one of the two."
         )
-        yield 0, Problem("rate", None, file, message)
+        yield 0, Problem("rate", message)
     if len(jumps) and usual > 0:
         step, episode = episodes.at(int(jumps[0]))
         message = (
@@ -96,10 +92,10 @@ def _of_clock(
             f"by {steps[jumps[0]]:.3g} s, where a step takes {usual:.3g} s. Frames were lost, or "
             "episodes are joined; cut them there, or leave them out."
         )
-        yield int(jumps[0]), Problem("jump", episode, file, message)
+        yield int(jumps[0]), Problem("jump", message, episode)
 
 
-def _ends(episodes: Episodes, file: str | None) -> Iterator[Problem]:
+def _ends(episodes: Episodes) -> Iterator[Problem]:
     """Episodes that do not say they are done at their end, where others do."""
     for key in ("next.done", "dones"):
         if key not in episodes.arrays or episodes.shapes[key] not in ((), (1,)):
@@ -111,4 +107,4 @@ def _ends(episodes: Episodes, file: str | None) -> Iterator[Problem]:
                 f"{int((~done).sum())} episodes end without '{key}', the first is episode "
                 f"{number}: they may have been cut short."
             )
-            yield Problem("early", number, file, message)
+            yield Problem("early", message, number)
