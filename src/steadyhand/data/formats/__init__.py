@@ -1,33 +1,26 @@
-"""On-disk formats, one adapter a file, each recognised from the path alone."""
+"""On-disk formats, one a file, each recognised from the path alone."""
 
 import contextlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from uuid import uuid4
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
-from steadyhand.data.formats import lerobot, lerobot_writer, npz, replay_zarr, robomimic
+from steadyhand.data.formats import lerobot, npz, replay_zarr, robomimic
+from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.meaning import understood
 from steadyhand.disk import regular, require_room
 from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown
 from steadyhand.values import checked
 
-ADAPTERS: tuple[ModuleType, ...] = (lerobot, robomimic, replay_zarr, npz)
-"""Each adapter has `NAME`, `LOOKS_LIKE` (one line for people), `matches(path)` and `read(path)`."""
-
-WRITERS: dict[str, ModuleType] = {
-    "lerobot": lerobot_writer,
-    "npz": npz,
-    "zarr": replay_zarr,
-}
-"""By the ending of the path. Each has `write(path, episodes, watch)`, `RESERVED` names, whether
-names may be `PATHS`, and the packages that it `NEEDS`."""
+FORMATS = (lerobot.FORMAT, robomimic.FORMAT, replay_zarr.FORMAT, npz.FORMAT)
+WRITTEN = {format.ending: format for format in FORMATS if format.write is not None}
+"""By the ending of the path."""
 
 
 @checked
@@ -47,23 +40,23 @@ def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Ep
             regular(path)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    for adapter in ADAPTERS:
-        if adapter.matches(path):
-            return without_broken(path, adapter) if skip_broken_episodes else _read(path, adapter)
-    known = "; ".join(f"{adapter.NAME} ({adapter.LOOKS_LIKE})" for adapter in ADAPTERS)
+    for format in FORMATS:
+        if format.matches(path):
+            return _without_broken(path, format) if skip_broken_episodes else _read(path, format)
+    known = "; ".join(f"{format.name} ({format.looks_like})" for format in FORMATS)
     raise DataError(f"{path} is of no format known here. Known: {known}.")
 
 
-def _read(path: Path, adapter: ModuleType, skip: frozenset[int] = frozenset()) -> Episodes:
-    return understood(adapter.read(path, skip))
+def _read(path: Path, format: Format, skip: frozenset[int] = frozenset()) -> Episodes:
+    return understood(format.read(path, skip))
 
 
-def without_broken(path: Path, adapter: ModuleType) -> Episodes:
+def _without_broken(path: Path, format: Format) -> Episodes:
     """What can be read of a damaged set, episode by episode."""
     broken: dict[int, str] = {}
     while True:
         try:
-            episodes = _read(path, adapter, frozenset(broken))
+            episodes = _read(path, format, frozenset(broken))
             break
         except DataError as error:
             if error.episode is None and broken:
@@ -110,17 +103,17 @@ def _fault(episodes: Episodes, number: int, doubtful: Sequence[str]) -> str | No
     return None
 
 
-def require_free(path: Path, format: str | None = None) -> ModuleType:
-    """The adapter that will write `path`: by `format`, or by its ending.
+def require_free(path: Path, format: str | None = None) -> Format:
+    """The format that will write `path`: by `format`, or by its ending.
 
     Raises `UsageError` for a format that cannot be written and where something is there already,
     `DataError` where nothing can be, and `MissingExtraError` where the format's package is missing.
     """
     name = format or path.suffix.removeprefix(".")
-    if name not in WRITERS:
+    if name not in WRITTEN:
         what = "format" if format else f"format for {path}, ending"
         raise UsageError(
-            f"{unknown(what, name, WRITERS)} Name one with --format, or end the path in .npz, "
+            f"{unknown(what, name, WRITTEN)} Name one with --format, or end the path in .npz, "
             ".zarr or .lerobot."
         )
     if path.exists() or path.is_symlink():
@@ -129,10 +122,10 @@ def require_free(path: Path, format: str | None = None) -> ModuleType:
         require_room(path)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error}). Name another place.") from error
-    for package in WRITERS[name].NEEDS:
+    for package in WRITTEN[name].needs:
         if find_spec(package) is None:
             raise MissingExtraError(package)
-    return WRITERS[name]
+    return WRITTEN[name]
 
 
 @checked
@@ -141,7 +134,7 @@ def write_episodes(
     episodes: Episodes,
     format: str | None = None,
     *,
-    watch: Callable[[int], object] = lambda steps: None,
+    watch: Watch = lambda steps: None,
 ) -> None:
     """Write demonstrations whole or not at all: beside their place, then renamed.
 
@@ -150,21 +143,22 @@ def write_episodes(
     is there already, `DataError` where the disk is full or may not be written.
     """
     path = Path(path)
-    adapter = require_free(path, format)
+    chosen = require_free(path, format)
     for key in episodes.arrays:
-        if key in adapter.RESERVED or ("/" in key and not adapter.PATHS) or not is_name(key):
+        if key in chosen.reserved or ("/" in key and not chosen.paths) or not is_name(key):
             what = "a path" if "/" in key else "no name"
-            what = "a name of the format itself" if key in adapter.RESERVED else what
+            what = "a name of the format itself" if key in chosen.reserved else what
             way = (
                 "Write .npz or .zarr, or rename it" if is_name(key) and "/" in key else "Rename it"
             )
             raise DataError(
-                f"A feature cannot be named '{key}' in {adapter.NAME}: that is {what}. {way}."
+                f"A feature cannot be named '{key}' in {chosen.name}: that is {what}. {way}."
             )
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        adapter.write(partial, episodes, watch)
+        assert chosen.write is not None
+        chosen.write(partial, episodes, watch)
         require_free(path, format)  # somebody else may have been faster
         partial.rename(path)
     except OSError as error:

@@ -18,8 +18,10 @@ import numpy as np
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import AGAIN, LEAVE, Sum, damage_of, require_whole, told
 from steadyhand.data.footage import Clip, Footage
+from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.lerobot_index import IndexedEpisode, index_v2, index_v3, within
 from steadyhand.data.formats.lerobot_info import (
+    COUNTED,
     INFO,
     NOTE,
     features_of,
@@ -32,16 +34,13 @@ from steadyhand.data.formats.lerobot_info import (
     version_of,
     words_of,
 )
+from steadyhand.data.formats.lerobot_writer import write
 from steadyhand.data.formats.parquet import Column, Table
 from steadyhand.data.formats.picture_column import Images
 from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.meaning import declared
 from steadyhand.errors import DataError
 
-NAME = "lerobot"
-LOOKS_LIKE = "a folder with meta/info.json"
-COUNTED = ("index", "episode_index", "frame_index")
-"""Columns that only count; they follow from the rest, and are written anew."""
 SINGLE = ("timestamp", "task_index")
 """Columns with one number a step whose shape is said to be [1]."""
 
@@ -88,7 +87,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         np.cumsum([episode.steps for episode in found]),
         rate,
         path,
-        format=NAME,
+        format=FORMAT.name,
         version=version,
         names={key: words for key, words in named.items() if len(words) == flat[key]},
         rate_assumed=own.get("rate_assumed") is True,
@@ -209,3 +208,16 @@ class _Content:
                 )
             )
         return Footage(clips)
+
+
+FORMAT = Format(
+    name="lerobot",
+    looks_like="a folder with meta/info.json",
+    matches=matches,
+    read=read,
+    write=write,
+    ending="lerobot",
+    needs=("pyarrow",),
+    reserved=COUNTED,
+    paths=False,  # LeRobot refuses those
+)

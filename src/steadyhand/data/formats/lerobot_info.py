@@ -12,6 +12,8 @@ from steadyhand.disk import read_object
 from steadyhand.errors import DataError
 
 INFO = "meta/info.json"
+COUNTED = ("index", "episode_index", "frame_index")
+"""Columns that only count; they follow from the rest, and are written anew."""
 NOTE = "meta/steadyhand.json"
 """What the writer here has to say beside the format."""
 

@@ -7,7 +7,6 @@ was not there before) are noted in meta/steadyhand.json.
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,9 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
 from steadyhand.data.footage import Clip, Footage
+from steadyhand.data.formats.format import Watch
 from steadyhand.data.formats.lerobot_index import DATA_PATH, VIDEO_PATH
+from steadyhand.data.formats.lerobot_info import COUNTED
 from steadyhand.data.formats.lerobot_stats import EpisodeStatistics, spread
 from steadyhand.data.formats.lerobot_tables import (
     FILE_BYTES,
@@ -30,20 +31,12 @@ from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import library
 from steadyhand.sizes import kind_of
 
-NAME = "lerobot"
-NEEDS: tuple[str, ...] = ("pyarrow",)
-"""Packages that writing takes."""
-RESERVED = ("index", "episode_index", "frame_index")
-"""Names that no feature can have: they are counted anew."""
-PATHS = False
-"""Whether a name can be a path, as `policy/joint_pos`: LeRobot refuses those."""
 SIDES = ["height", "width", "channels"]
-Watch = Callable[[int], object]
 Clips = dict[str, list[Clip]]
 """By camera: the clip of each episode."""
 
 
-def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
+def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     """A folder. `write_episodes` is what users call."""
     (path / "meta").mkdir(parents=True)
     found = {key: _clips(episodes, array) for key, array in episodes.arrays.items()}
@@ -129,7 +122,7 @@ def _tasks(episodes: Episodes) -> tuple[str, ...]:
 def _info(episodes: Episodes, clips: Clips) -> dict[str, Any]:
     """What the set says of itself."""
     rate = episodes.rate_hz
-    counted = {"timestamp": "float32", "task_index": "int64", **dict.fromkeys(RESERVED, "int64")}
+    counted = {"timestamp": "float32", "task_index": "int64", **dict.fromkeys(COUNTED, "int64")}
     features = {key: _feature(episodes, key, clips.get(key)) for key in episodes.arrays}
     for key, kind in counted.items():
         features.setdefault(key, {"dtype": kind, "shape": [1], "names": None})

@@ -4,7 +4,6 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import PIECE, stamp
+from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.limits import (
     NEEDED,
     bytes_of,
@@ -28,18 +28,9 @@ from steadyhand.data.lazy import damage_told
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, plain
 
-NAME = "npz"
-Watch = Callable[[int], object]
-NEEDS: tuple[str, ...] = ()
-"""Packages that writing takes."""
-RESERVED = ("episode_ends", "rate_hz")
-"""Names that no feature can have."""
-PATHS = True
-"""Whether a name can be a path, as `policy/joint_pos`."""
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What the libraries say of a damaged archive."""
-LOOKS_LIKE = "an .npz file with time-first arrays and episode_ends"
 
 
 def matches(path: Path) -> bool:
@@ -81,14 +72,14 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         ends,
         rate,
         path,
-        format=NAME,
+        format=FORMAT.name,
         version="1",
         rate_assumed=said is None,
         left_out=members.left_out,
     )
 
 
-def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
+def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     """Every feature and the episode ends, compressed. `write_episodes` is what users call."""
     extra: dict[str, Any] = {"episode_ends": episodes.ends}
     if not episodes.rate_assumed:
@@ -180,3 +171,14 @@ class _Member:
     def __getitem__(self, key: Any) -> Any:
         with damage_told(self._path, self._name):
             return self._values[key]
+
+
+FORMAT = Format(
+    name="npz",
+    looks_like="an .npz file with time-first arrays and episode_ends",
+    matches=matches,
+    read=read,
+    write=write,
+    ending="npz",
+    reserved=("episode_ends", "rate_hz"),
+)

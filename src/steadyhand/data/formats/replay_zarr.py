@@ -8,7 +8,6 @@ is missing. Reading needs no zarr, and believes nothing that an array says befor
 import math
 import zipfile
 import zlib
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.limits import (
     FREE,
     NEEDED,
@@ -33,21 +33,12 @@ from steadyhand.data.lazy import damage_told
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, library, plain
 
-NAME = "diffusion-policy-zarr"
 TOGETHER = 128
 """Steps that are read at once at least, where chunks are smaller."""
 CHECKSUM = "crc32"
 """The attribute of an array that holds its checksum, where this project wrote it."""
-Watch = Callable[[int], object]
-NEEDS: tuple[str, ...] = ("zarr",)
-"""Packages that writing takes."""
-RESERVED: tuple[str, ...] = ()
-"""Names that no feature can have."""
-PATHS = True
-"""Whether a name can be a path, as `policy/joint_pos`."""
 DEPTH = 8
 """Groups within each other that are looked into."""
-LOOKS_LIKE = "a folder or .zarr.zip with data/ and meta/episode_ends"
 
 
 def matches(path: Path) -> bool:
@@ -87,7 +78,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         ends[:],
         10.0 if rate is None else float(rate),
         path,
-        format=NAME,
+        format=FORMAT.name,
         version=f"v{3 if root else 2}",
         rate_assumed=rate is None,
         left_out=left_out,
@@ -138,7 +129,7 @@ def _require_stored_together(path: Path, arrays: "list[_WholeArray]") -> None:
     require_stored(sum(bytes_of(array.shape, array.dtype) for array in flat), stored)
 
 
-def write(path: Path, episodes: Episodes, watch: Watch = lambda steps: None) -> None:
+def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     """A folder in zarr v2. `write_episodes` is what users call.
 
     Chunks carry checksums, and so does what they make up: damage is found when it is read.
@@ -272,3 +263,14 @@ def _span(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:
     """The same rows, as a slice where they follow one another: no copy of them is then made."""
     start, count = int(rows[0]), len(rows)
     return slice(start, start + count) if np.all(np.diff(rows) == 1) else rows
+
+
+FORMAT = Format(
+    name="diffusion-policy-zarr",
+    looks_like="a folder or .zarr.zip with data/ and meta/episode_ends",
+    matches=matches,
+    read=read,
+    write=write,
+    ending="zarr",
+    needs=("zarr",),
+)

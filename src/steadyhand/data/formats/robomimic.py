@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import SKIP, Episodes
 from steadyhand.data.files import stamp
+from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.hdf5 import Found, arrays_in, attribute, child
 from steadyhand.data.formats.limits import require_stored
 from steadyhand.data.lazy import Parts, damage_told
 from steadyhand.disk import parse_json, regular
 from steadyhand.errors import DataError, SteadyhandError, library, plain
 
-NAME = "robomimic-hdf5"
-LOOKS_LIKE = "an .hdf5 file with data/demo_<i>"
 Placed = tuple[str, Found]
 """The path of an array in its demonstration, and the array."""
 _NUMBERED = re.compile(r"demo_[0-9]{1,18}")
@@ -72,7 +71,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         np.cumsum(lengths),
         rate or 10.0,
         path,
-        format=NAME,
+        format=FORMAT.name,
         version="1",
         rate_assumed=rate is None,
         numbers=tuple(_index(name) for name in demos),
@@ -267,3 +266,11 @@ class _Feature:
 
     def __getitem__(self, key: Any, /) -> Any:
         return (self._parts if len(self.shape) > 3 else self._values)[key]
+
+
+FORMAT = Format(
+    name="robomimic-hdf5",
+    looks_like="an .hdf5 file with data/demo_<i>",
+    matches=matches,
+    read=read,
+)
