@@ -14,21 +14,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import steadyhand as sh
 from steadyhand.data import open_episodes
 from steadyhand.evaluation.evaluate import evaluate
-from steadyhand.evaluation.picture import UNITS
-from steadyhand.evaluation.report import DARK, LIGHT, SHAPES
+from steadyhand.policy.config import build_sampler
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
-from steadyhand.runtime.folders import find_policy
-from steadyhand.studies.demo import (
+from steadyhand.reports.charts import COLOURS, drawing, svg
+from steadyhand.reports.demo import (
     Demo,
     demonstrations_picture,
     denoising_frames,
@@ -36,28 +34,18 @@ from steadyhand.studies.demo import (
     scene,
     trajectories_picture,
 )
+from steadyhand.reports.page import picture_style
+from steadyhand.reports.plane import UNITS
+from steadyhand.runtime.folders import find_policy
 from steadyhand.studies.distributions import generate, learn, mixture, sliced_wasserstein
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "pictures"
-LEFT, RIGHT, THIRD, SOFT, BAND = "#1f6fb4", "#d9772b", "#2f8540", "#7a8088", "#d0d3d8"
-NAMED = {
-    LEFT: "left",
-    RIGHT: "right",
-    THIRD: "third",
-    BAND: "band",
-    "#000000": "ink",
-    "#ffffff": "card",
-}
-"""The colours of plots, and what they are called in the pages' light and dark settings."""
-STYLE = f"""svg {{ {LIGHT} }}
-@media (prefers-color-scheme: dark) {{ svg {{ {DARK} }} }}
-.back {{ fill: var(--card); }}
-{SHAPES}"""
-PLOT_STYLE = f"""svg {{ {LIGHT} --band: #d0d3d8; fill: var(--ink); }}
-@media (prefers-color-scheme: dark) {{ svg {{ {DARK} --band: #464c54; }}
-  g[id^="axes"] > image {{ filter: brightness(1.7); }} }}
-"""
+WIDTH = 480
+"""Pixels of a plot: letters of twelve are of ten on a phone."""
+LEFT, RIGHT, THIRD, SOFT, BAND = (
+    COLOURS[name] for name in ("left", "right", "third", "soft", "band")
+)
 
 
 def load_demo(path: Path) -> Demo:
@@ -85,25 +73,19 @@ def side_by_side(panels: list[tuple[str, str]], size: tuple[float, float]) -> st
     for number, ((picture, _), lines) in enumerate(zip(panels, words, strict=True)):
         x, y = number % 3 * (width + gap), number // 3 * (height + below)
         place = f'x="{x}" y="{y}" width="{width}" height="{height}"'
-        placed = picture.replace("<svg ", f"<svg {place} ", 1)
+        placed = str(picture).replace("<svg ", f"<svg {place} ", 1)
         parts.append(f'<rect class="back" {place} rx="40"/>{placed}')
         for line, word in enumerate(lines, 1):
             parts.append(
                 f'<text x="{x + width / 2}" y="{y + height + round(1.3 * line * letters)}" '
                 f'style="text-anchor: middle; font-size: {letters}px">{word}</text>'
             )
+    style = picture_style()
     whole = f"0 0 {across} {-(-len(panels) // 3) * (height + below)}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{whole}"><style>{STYLE}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{whole}"><style>{style}</style>'
         f"{''.join(parts)}</svg>\n"
     )
-
-
-def themed(plot: str) -> str:
-    """A plot of matplotlib in the reader's light or dark setting: its colours by name."""
-    for colour, name in NAMED.items():
-        plot = plot.replace(colour, f"var(--{name})")
-    return plot.replace('<style type="text/css">', f'<style type="text/css">{PLOT_STYLE}', 1)
 
 
 def overview(demo: Demo) -> str:
@@ -133,7 +115,7 @@ def mean_of_ways(demo: Demo) -> str:
     return side_by_side([(plane.svg("Two ways and their mean"), "their mean")], (1.0, 1.2))
 
 
-def histogram(demo: Demo) -> None:
+def histogram(demo: Demo) -> Figure:
     """Where the robot is asked to be a second after the start: three answers."""
     episodes = demo.demonstrations
     shown = np.array([episodes.read("action", s + 10, s + 11)[0, 0] for s in episodes.starts])
@@ -143,36 +125,34 @@ def histogram(demo: Demo) -> None:
     with torch.inference_mode():
         answers = {name: p(seen, noise)[:, 10, 0].numpy() for name, p in demo.policies.items()}
     titles = {"demonstrated": shown, **answers}
-    figure, axes = plt.subplots(1, 3, figsize=(9, 2.3), sharex=True)
-    for axis, (title, values) in zip(axes, titles.items(), strict=True):
-        axis.axvspan(-0.12, 0.12, color=BAND, lw=0)
-        axis.hist(values, bins=np.linspace(-0.3, 0.3, 61), color=LEFT, density=True)
-        axis.set_title(title, fontsize=10)
-        axis.set_yticks([])
-        axis.set_xlabel("x of action 11 (m)")
-    figure.tight_layout()
+    with drawing(WIDTH, 150) as figure:
+        for axis, (title, values) in zip(_panels(figure, 3), titles.items(), strict=True):
+            axis.axvspan(-0.12, 0.12, color=BAND, lw=0)
+            axis.hist(values, bins=np.linspace(-0.3, 0.3, 61), color=LEFT, density=True)
+            axis.set(title=title, yticks=[], xlabel="x of action 11 (m)")
+    return figure
 
 
-def schedules(_: Demo) -> None:
+def schedules(_: Demo) -> Figure:
     """How much of the signal's variance is left on the way to noise."""
     times = np.arange(100.0)
     literal = np.cumprod(1 - np.linspace(1e-4, 0.02, 100))
-    figure, axis = plt.subplots(figsize=(7.2, 2.8))
     flow = sh.Flow().path(times / 99)[0] ** 2
     cosine = sh.DDPM(schedule="squared_cosine").path(times)[0] ** 2
     scaled = sh.DDPM(schedule="linear").path(times)[0] ** 2
-    for name, kept, colour in (
-        ("squared cosine", cosine, LEFT),
-        ("linear, scaled to 100 steps", scaled, THIRD),
-        ("flow", flow, SOFT),
-        ("linear 1e-4…0.02, taken literally", literal, RIGHT),
-    ):
-        axis.plot(times / 99, kept, color=colour, label=name)
-    axis.text(1, literal[-1] - 0.03, "36 % is left", color=RIGHT, ha="right", va="top")
-    axis.set_xlabel("time: clean to noise")
-    axis.set_ylabel("signal kept, alpha²")
-    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.tight_layout()
+    with drawing(WIDTH, 280) as figure:
+        [axis] = _panels(figure, 1)
+        for name, kept, colour in (
+            ("squared cosine", cosine, LEFT),
+            ("linear, scaled to 100 steps", scaled, THIRD),
+            ("flow", flow, SOFT),
+            ("linear 1e-4…0.02, taken literally", literal, RIGHT),
+        ):
+            axis.plot(times / 99, kept, color=colour, label=name)
+        axis.text(1, literal[-1] - 0.03, "36 % is left", color=RIGHT, ha="right", va="top")
+        axis.set(xlabel="time: clean to noise", ylabel="signal kept, alpha²")
+        figure.legend(frameon=False, loc="outside upper left", ncols=2)
+    return figure
 
 
 class TwoWays(nn.Module):
@@ -183,39 +163,41 @@ class TwoWays(nn.Module):
         return torch.tanh((1 - time) * x / time**2)
 
 
-def paths(_: Demo) -> None:
+def paths(_: Demo) -> Figure:
     """Forty draws of noise on their way to one of two answers, in many steps and in five."""
     noise = torch.randn(40, 1, 1, generator=torch.Generator().manual_seed(1))
-    figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True)
-    for axis, steps in zip(axes, (100, 5), strict=True):
-        sampler = sh.Sampler(TwoWays(), sh.Flow(prediction="sample"), steps=steps)
-        passed: list[Tensor] = []
-        sampler.denoiser.register_forward_pre_hook(lambda _, given, to=passed: to.append(given[0]))
-        end = sampler(noise, torch.zeros(40, 1, 1))
-        lines = torch.stack([*passed, end])[:, :, 0, 0].numpy()
-        for line in lines.T:
-            axis.plot(
-                np.linspace(0, 1, steps + 1), line, lw=0.8, color=LEFT if line[-1] < 0 else RIGHT
+    with drawing(WIDTH, 190) as figure:
+        for axis, steps in zip(_panels(figure, 2), (100, 5), strict=True):
+            sampler = sh.Sampler(TwoWays(), sh.Flow(prediction="sample"), steps=steps)
+            passed: list[Tensor] = []
+            sampler.denoiser.register_forward_pre_hook(
+                lambda _, given, to=passed: to.append(given[0])
             )
-        axis.set_title(f"{steps} steps", fontsize=10)
-        axis.set_xlabel("noise → action")
-    figure.tight_layout()
+            end = sampler(noise, torch.zeros(40, 1, 1))
+            lines = torch.stack([*passed, end])[:, :, 0, 0].numpy()
+            for line in lines.T:
+                colour = LEFT if line[-1] < 0 else RIGHT
+                axis.plot(np.linspace(0, 1, steps + 1), line, lw=0.8, color=colour)
+            axis.set(title=f"{steps} steps", xlabel="noise → action")
+    return figure
 
 
-def chunk_as_image(demo: Demo) -> None:
+def chunk_as_image(demo: Demo) -> Figure:
     """One chunk as a picture of two rows and sixteen columns, at six moments."""
     frames = denoising_frames(demo.policies["diffusion"])[:, 0]
     chosen = np.round(np.linspace(0, len(frames) - 1, 6)).astype(int)
-    figure, axes = plt.subplots(1, 6, figsize=(9, 1.2))
-    for axis, step in zip(axes, chosen, strict=True):
-        axis.imshow((frames[step] - (0, 0.5)).T, cmap="gray", vmin=-0.6, vmax=0.6, aspect="auto")
-        axis.set_xticks([])
-        axis.set_yticks([0, 1], ["x", "y"] if step == 0 else ["", ""])
-        axis.set_title("noise" if step == 0 else f"step {step}", fontsize=9)
-    figure.tight_layout()
+    with drawing(WIDTH, 150) as figure:
+        for number, (axis, step) in enumerate(zip(_panels(figure, 3, 2), chosen, strict=True)):
+            axis.imshow(
+                (frames[step] - (0, 0.5)).T, cmap="gray", vmin=-0.6, vmax=0.6, aspect="auto"
+            )
+            axis.grid(visible=False)
+            axis.set(xticks=[], title="noise" if step == 0 else f"step {step}")
+            axis.set_yticks([0, 1], ["", ""] if number % 3 else ["x", "y"])
+    return figure
 
 
-def methods(_: Demo) -> None:
+def methods(_: Demo) -> Figure:
     """What each method draws after it has learned three spots in the plane."""
     pairs = [[mixture(1000, np.random.default_rng([s, n])) for s in (1, 2)] for n in range(30)]
     between = np.mean([sliced_wasserstein(a, b) for a, b in pairs])
@@ -225,19 +207,31 @@ def methods(_: Demo) -> None:
         teacher = trained.get("flow") if name == "consistency" else None
         trained[name] = learn(process, replace(sampler, clip=2.0), mixture, teacher=teacher)
     flow, sampler = METHODS["flow"]
-    once = replace(sampler, steps=1, clip=2.0).build(trained["flow"].denoiser, flow)
+    once = build_sampler(
+        replace(sampler, steps=1, clip=2.0), flow, trained["flow"].denoiser, (1, 2)
+    )
     for name, module in {**trained, "flow, one call": once}.items():
         drawn[name] = [generate(module, (1, 2), 1000, seed=n) for n in range(len(pairs))]
-    figure, axes = plt.subplots(2, 6, figsize=(9, 3.4), sharex=True, sharey=True)
-    for axis in axes.flat[len(drawn) :]:
-        axis.axis("off")
-    for axis, (name, chunks) in zip(axes.flat, drawn.items(), strict=False):
-        colour = SOFT if name == "truth" else LEFT
-        axis.plot(*chunks[0][:, 0].T, ".", color=colour, ms=1.5, alpha=0.5, rasterized=True)
-        far = np.mean(list(map(sliced_wasserstein, chunks, (b for _, b in pairs)))) / between
-        axis.set_title(name if name == "truth" else f"{name}: {far:.1f}", fontsize=9)
-        axis.set(xlim=(-1.1, 1.1), ylim=(-1.0, 1.1), xticks=[], yticks=[], aspect="equal")
-    figure.tight_layout()
+    rows = -(-len(drawn) // 4)
+    with drawing(WIDTH, 130 * rows) as figure:
+        axes = _panels(figure, 4, rows)
+        for axis, (name, chunks) in zip(axes, drawn.items(), strict=False):
+            # What is drawn as dots keeps its colour: dark pages brighten it.
+            colour = "#7a8088" if name == "truth" else "#1f6fb4"
+            axis.plot(*chunks[0][:, 0].T, ".", color=colour, ms=1.5, alpha=0.5, rasterized=True)
+            far = np.mean(list(map(sliced_wasserstein, chunks, (b for _, b in pairs)))) / between
+            axis.set_title(name if name == "truth" else f"{name}: {far:.1f}")
+            axis.set(xlim=(-1.1, 1.1), ylim=(-1.0, 1.1), xticks=[], yticks=[], aspect="equal")
+        for axis in axes[len(drawn) :]:
+            axis.axis("off")
+    return figure
+
+
+def _panels(figure: Figure, across: int, rows: int = 1) -> list[Any]:
+    """Plots side by side with common axes, in a figure that leaves room for what is written."""
+    figure.set_layout_engine("constrained")
+    found = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
+    return list(found.flat)
 
 
 DRAWN: dict[str, Callable[[Demo], str]] = {
@@ -245,7 +239,7 @@ DRAWN: dict[str, Callable[[Demo], str]] = {
     "denoising": strip,
     "mean": mean_of_ways,
 }
-PLOTTED: dict[str, Callable[[Demo], None]] = {
+PLOTTED: dict[str, Callable[[Demo], Figure]] = {
     "histogram": histogram,
     "schedules": schedules,
     "paths": paths,
@@ -304,18 +298,13 @@ def main() -> None:
     (HERE / "reference.md").write_text(reference())
     if "--reference" in sys.argv:
         return
-    mpl.rcParams.update({"svg.hashsalt": "steadyhand", "axes.spines.top": False})
-    mpl.rcParams.update({"axes.spines.right": False, "font.size": 9})
     demo = load_demo(HERE.parent / "runs" / "demo")
     PICTURES.mkdir(exist_ok=True)
     for name, draw in DRAWN.items():
         (PICTURES / f"{name}.svg").write_text(draw(demo))
     for name, plot in PLOTTED.items():
-        plot(demo)
-        place = PICTURES / f"{name}.svg"
-        plt.savefig(place, metadata={"Date": None}, facecolor="white", dpi=200)
-        plt.close()
-        place.write_text(themed(place.read_text()))
+        drawn = svg(plot(demo), inspect.getdoc(plot) or name, style=picture_style())
+        (PICTURES / f"{name}.svg").write_text(drawn)
 
 
 if __name__ == "__main__":

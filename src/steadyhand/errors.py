@@ -95,6 +95,7 @@ EXTRAS = {
     "h5py": "data",
     "PIL": "data",
     "jinja2": "data",
+    "markupsafe": "data",
     "matplotlib": "data",
     "transformers": "backbones",
     "gym_pusht": "pusht",

@@ -11,7 +11,7 @@ import pytest
 
 from steadyhand.cli.main import main
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.evaluation.report import prose
+from steadyhand.reports.page import prose
 from steadyhand.runtime.card import read_provenance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
@@ -89,7 +89,7 @@ def test_inspect_with_a_report(film, tmp_path, capsys) -> None:
     assert {p["kind"] for p in found["problems"]} == {"horizon"}
     text = page.read_text()
     assert text.count("data:image/jpeg;base64") == 3
-    assert text.count("<polyline") == 3 * (2 + 4 + 1)
+    assert text.count("stroke: var(--left); stroke-opacity") == 3 * (2 + 4 + 1)
     assert "<script" not in text
 
 

@@ -9,7 +9,7 @@ import torch
 from steadyhand.data import Episodes
 from steadyhand.errors import DataError
 from steadyhand.evaluation.offline import HeldOut, divide, judge
-from steadyhand.evaluation.offline_report import offline_page
+from steadyhand.reports.judgement import offline_page
 from steadyhand.runtime.card import Provenance
 from steadyhand.spec import LAST_ACTION
 from steadyhand.training.train import build_policy, train
@@ -100,7 +100,7 @@ def test_episodes_trained_on_are_left_out_wherever_they_are(config, moving, tmp_
         divide(Episodes({"action": moving.arrays["action"]}, moving.ends), origin, policy.spec)
     found = judge(policy, moving.subset(fresh), numbers=fresh, training=moving.subset(known))
     page = offline_page(found, policy, moving, fresh, title="a < b")
-    assert page.count("<polyline") > 10
+    assert page.count("stroke: var(--left)") > 10
     assert "a &lt; b" in page
     assert "slow" in page
 

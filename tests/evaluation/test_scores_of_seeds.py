@@ -1,15 +1,9 @@
-"""Scores over seeds and episodes, and the picture of a score against its cost."""
-
-import re
-import xml.etree.ElementTree as ElementTree
-from itertools import combinations
+"""Scores over seeds and episodes."""
 
 import numpy as np
 import pytest
 
 from steadyhand.evaluation import metrics
-from steadyhand.evaluation.metrics import Interval
-from steadyhand.evaluation.scatter import LABEL_HEIGHT, Point, scatter
 
 
 def test_of_one_seed_it_is_the_interval_of_its_episodes() -> None:
@@ -44,34 +38,3 @@ def test_successes_are_never_certain() -> None:
     assert (found.low, found.high) == (alone.low, 1.0)
     none = metrics.over_seeds(np.zeros((3, 100)))
     assert (none.low, none.high) == (0.0, metrics.rate([False] * 100).high)
-
-
-def text_of(picture: str) -> dict[str, tuple[float, float]]:
-    root = ElementTree.fromstring(picture)
-    texts = (element for element in root.iter() if element.tag.endswith("text"))
-    return {e.text or "": (float(e.get("x", "nan")), float(e.get("y", "nan"))) for e in texts}
-
-
-def test_names_stand_beside_their_points_and_not_on_each_other() -> None:
-    names = ["one", "two", "three", "four & five"]
-    points = [Point(1 + 0.01 * n, Interval(0.5, 0.4, 0.6, 9), name) for n, name in enumerate(names)]
-    picture = scatter(points, "a <title>", x_label="ms", y_label="score")
-    placed = text_of(picture)
-    assert {*names, "a <title>", "ms", "score"} <= placed.keys()
-    for one, other in combinations(names, 2):
-        assert abs(placed[one][1] - placed[other][1]) >= LABEL_HEIGHT
-    assert picture.count("<circle") == 4
-
-
-def test_more_is_further_up_and_slower_further_right() -> None:
-    points = [
-        Point(0.8, Interval(0.2, 0.1, 0.3, 9), "fast"),
-        Point(80.0, Interval(0.9, 0.8, 1.0, 9), "good"),
-    ]
-    picture = scatter(points, "t", x_label="x", y_label="y")
-    places = re.findall(r'<circle[^>]*cx="([\d.]+)" cy="([\d.]+)"', picture)
-    (good, fast) = [tuple(map(float, place)) for place in places]
-    assert good[0] > fast[0]
-    assert good[1] < fast[1]
-    same = Point(1.0, Interval(1.0, 1.0, 1.0, 9), "alone")
-    assert "alone" in text_of(scatter([same], "t", x_label="x", y_label="y"))

@@ -4,14 +4,10 @@ It does what `record`, `train` and `evaluate` do, into one folder; started again
 folder, it goes on from where it was.
 """
 
-import json
-import os
-import platform
 import shlex
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +17,8 @@ from steadyhand.cli.record import record
 from steadyhand.cli.screen import console, results, show, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
-from steadyhand.disk import write_json, write_text
-from steadyhand.errors import UsageError
-from steadyhand.recipes import recipe
+from steadyhand.disk import write_text
 from steadyhand.tasks import Fork
-from steadyhand.training.config import TrainConfig
-
-KEPT = ("recording", "training")
-"""What is done once; the rest is done, and timed, each time."""
-METHODS = {"regression": "regression", "diffusion": "ddpm"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,42 +58,46 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     """What the verb answers; None where training was stopped."""
-    screen, seconds = console(), _read_times(out)
-    with waiting("loading torch"), _timed(seconds, "loading"):
-        from steadyhand.policy.device import choose_device
+    screen, begun = console(), time.perf_counter()
+    with waiting("loading torch"):
         from steadyhand.policy.storage import load_policy
-        from steadyhand.studies.demo import Demo, report, summary
+        from steadyhand.reports.demo import Demo, demo_page, summary
+        from steadyhand.studies.demo import Times, left_to_train, machine, plan
         from steadyhand.studies.runs import alone
+        from steadyhand.training.checkpoint import Run
 
-    choose_device(options.device)  # refused now, and not after the recording
+    times = Times(out / "times.json")
+    times.seconds["loading"] = time.perf_counter() - begun
     show(screen, "Two policies learn to drive around an obstacle. Left and right are both right.")
-    configs = {name: _config(options, method, out) for name, method in METHODS.items()}
-    _require_free(out)
-    for name, config in configs.items():
-        _require_same(out / name, config)
+    planned = plan(out, quick=options.quick, seed=options.seed, device=options.device)
     with alone(out):
-        data = out / "demonstrations.npz"
-        if not data.exists():
-            with _timed(seconds, "recording"):
-                write_episodes(data, record(Fork(), configs["diffusion"].demonstrations)[0])
-        for name, config in configs.items():
+        if not planned.data.exists():
+            with times.of("recording"):
+                count = planned.configs["diffusion"].demonstrations
+                write_episodes(planned.data, record(Fork(), count)[0])
+        for name, config in planned.configs.items():
             show(screen, f"\n{name}:")
+            policy = Run(out / name)
+            config = left_to_train(policy, config)
+            if config is None:
+                show(screen, f"{policy.path} is already trained.")
+                continue
             try:
-                stopped = _train(out / name, config, seconds)
+                with times.of(f"training {name}"):
+                    done = train_run(config, policy.path, resume=policy.exists)
             finally:
-                write_json(out / "times.json", seconds)
-            if stopped:
+                times.save()
+            if done.get("interrupted"):
                 return None
-        episodes = EpisodeOptions(episodes=50 if options.quick else 100, device=options.device)
+        episodes = EpisodeOptions(episodes=planned.episodes, device=options.device)
         found: dict[str, Any] = {}
-        for name in configs:
-            with _timed(seconds, f"evaluating {name}"):
+        for name in planned.configs:
+            with times.of(f"evaluating {name}"):
                 _, found[name] = evaluate_run(out / name, episodes, out=out / name / "evaluations")
-    policies = {name: load_policy(out / name) for name in configs}
-    demo = Demo(open_episodes(data), policies, found, seconds)
-    page = out / "report.html"
-    write_text(page, report(demo, machine=_machine(options.device), folder=str(out)))
-    times = ", ".join(f"{part} {spent:.0f} s" for part, spent in seconds.items())
+    seconds = times.seconds
+    policies = {name: load_policy(out / name) for name in planned.configs}
+    demo = Demo(open_episodes(planned.data), policies, found, seconds)
+    write_text(planned.page, demo_page(demo, machine=machine(options.device), folder=str(out)))
     show(
         results(as_json=options.json),
         "",
@@ -112,102 +105,19 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
         "",
         summary(demo),
         "",
-        f"In all this took {sum(seconds.values()):.0f} s: {times}.",
-        f"Look at {page} in a browser: it shows what happened, and what to try next.",
+        f"In all this took {sum(seconds.values()):.0f} s: "
+        f"{', '.join(f'{part} {spent:.0f} s' for part, spent in seconds.items())}.",
+        f"Look at {planned.page} in a browser: it shows what happened, and what to try next.",
     )
     answer = {name: _answer(evaluation) for name, evaluation in found.items()}
-    return {**answer, "report": str(page), "seconds": seconds}
-
-
-def _train(folder: Path, config: TrainConfig, seconds: dict[str, float]) -> bool:
-    """Train what is left to train; whether it was stopped. The time of several sittings adds up."""
-    from steadyhand.training.checkpoint import Run
-
-    run, part = Run(folder), f"training {folder.name}"
-    if run.exists and run.resume_step() == config.steps:
-        show(console(), f"{folder} is already trained.")
-        seconds.setdefault(part, 0.0)
-        return False
-    if run.exists:
-        config = replace(config, threads=run.read_config().threads)
-    with _timed(seconds, part):
-        done = train_run(config, folder, resume=run.exists)
-    return bool(done.get("interrupted"))
-
-
-def _read_times(out: Path) -> dict[str, float]:
-    """How long the parts took that were done before."""
-    try:
-        found = json.loads((out / "times.json").read_text())
-        return {part: float(spent) for part, spent in found.items() if part.startswith(KEPT)}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
-
-
-def _config(options: Options, method: str, out: Path) -> TrainConfig:
-    config = recipe("fork", method=method)
-    return replace(
-        config,
-        steps=config.steps * 2 // 5 if options.quick else config.steps,
-        seed=options.seed,
-        device=options.device,
-        data=(out / "demonstrations.npz").resolve(),
-    )
-
-
-def _require_free(out: Path) -> None:
-    """Raise `UsageError` where the folder holds anything that is not a demo's."""
-    known = {"demonstrations.npz", "report.html", "times.json", *METHODS}
-    held = [p.name for p in out.iterdir()] if out.is_dir() else [out.name] if out.exists() else []
-    foreign = [name for name in held if name not in known and not name.startswith(".")]
-    if foreign:
-        raise UsageError(
-            f"{out} holds something else already ({', '.join(sorted(foreign)[:3])}), and is left "
-            "as it is. Choose another --out."
-        )
-
-
-def _require_same(run: Path, config: TrainConfig) -> None:
-    """Raise `UsageError` where the folder holds a demo that was started with other settings."""
-    from steadyhand.training.checkpoint import Run
-
-    if not (run / "config.json").exists():
-        return
-    there = Run(run).read_config()
-    free = ("device", "precision", "threads", "data")
-    if replace(there, **{name: getattr(config, name) for name in free}) != config:
-        raise UsageError(
-            f"{run.parent} holds a demo with other settings (another --seed or --quick, or another "
-            "version of steadyhand). Choose another --out."
-        )
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    begun = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - begun
-
-
-def _machine(device: str) -> str:
-    import torch
-
-    from steadyhand.policy.device import choose_device
-
-    return (
-        f"On {choose_device(device)}; {os.cpu_count()} CPU cores, {platform.machine()}, "
-        f"{platform.system()}; Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads"
-    )
+    return {**answer, "report": str(planned.page), "seconds": seconds}
 
 
 def _table(demo: Any) -> Any:
     from rich.table import Table
 
-    from steadyhand.evaluation.report import percent
-    from steadyhand.studies.demo import SCORES
+    from steadyhand.reports.demo import SCORES
+    from steadyhand.reports.page import percent
 
     count = next(iter(demo.evaluations.values())).success.n
     table = Table(title=f"{count} episodes each, with 95 % intervals", title_justify="left")

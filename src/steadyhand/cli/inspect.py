@@ -47,7 +47,7 @@ def _data(options: Options) -> dict[str, Any]:
 
     from steadyhand.cli.screen import progress, rate_of, results, show
     from steadyhand.data import inspect_episodes, open_episodes
-    from steadyhand.evaluation.data_report import data_page, feature_table
+    from steadyhand.reports.data import data_page, feature_table
 
     path, as_json = options.path, options.json
     episodes = open_episodes(path, skip_broken_episodes=options.skip_broken_episodes)

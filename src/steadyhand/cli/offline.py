@@ -63,11 +63,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
     with waiting("loading torch"):
         from steadyhand.evaluation.offline import divide, judge
-        from steadyhand.evaluation.offline_report import offline_page, summary
-        from steadyhand.evaluation.verdict import next_step, verdict
         from steadyhand.policy.card import sampler_of
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy
+        from steadyhand.reports.judgement import offline_page
+        from steadyhand.reports.verdict import next_step, summary, verdict
         from steadyhand.runtime.card import read_provenance
         from steadyhand.runtime.folders import evaluations, find_policy
 

@@ -1,7 +1,6 @@
 """The rows of a benchmark as people read them: on the screen, in a document, as a page."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,10 @@ from rich.table import Table
 
 from steadyhand.disk import write_json, write_text
 from steadyhand.evaluation.metrics import Interval
-from steadyhand.evaluation.report import DARK, LIGHT, SHAPES, figure, section, table
-from steadyhand.evaluation.report import page as whole_page
-from steadyhand.evaluation.scatter import Point, scatter
+from steadyhand.reports.page import page as whole_page
+from steadyhand.reports.page import picture_style
+from steadyhand.reports.scatter import Point, scatter
 from steadyhand.studies.benchmark import SCORES, Row
-
-STYLE = f"svg {{ {LIGHT} }} @media (prefers-color-scheme: dark) {{ svg {{ {DARK} }} }} {SHAPES}"
 
 
 def header(rows: Sequence[Row]) -> list[str]:
@@ -94,64 +91,48 @@ def _counted(rows: Sequence[Row]) -> str:
 
 def picture(task: str, rows: Sequence[Row], *, alone: bool = False) -> str:
     """The score against the time a chunk takes."""
-    score = "max_coverage" if "max_coverage" in rows[0].scores else "success"
+    score = _score(rows)
     several = len({row.denoiser for row in rows}) > 1
     points = [
-        Point(row.chunk_ms, row.scores[score], _name(row, several), _colour(row)) for row in rows
+        Point(
+            row.chunk_ms,
+            row.scores[score],
+            f"{row.method}, {row.denoiser}" if several else row.method,
+            "left" if row.calls == 1 else "right",
+        )
+        for row in rows
     ]
     said = score.replace("_", " ")
     return scatter(
         points,
         f"{task}: {said} against the time of a chunk",
         x_label="milliseconds a chunk, one thread",
-        y_label=said,
-        style=STYLE if alone else "",
+        y_label=f"{task}: {said}" if alone else said,
+        style=picture_style() if alone else "",
     )
-
-
-def _name(row: Row, several: bool) -> str:
-    return f"{row.method}, {row.denoiser}" if several else row.method
-
-
-def _colour(row: Row) -> str:
-    return "one" if row.calls == 1 else "two"
 
 
 def page(task: str, rows: Sequence[Row], options: Mapping[str, Any]) -> str:
     """The table and the picture as one page that needs nothing but itself."""
-    asked = ", ".join(f"{k} {v}" for k, v in options.items() if v not in (None, "", False))
     return whole_page(
-        f"Methods on {task}",
-        f'<p class="lead">{escape(_summary(rows))}</p>',
-        section(
-            "Score against time",
-            '<div class="half">',
-            figure(
-                picture(task, rows),
-                "Points are means, lines their 95 % intervals. Blue answers in one network call, "
-                "orange in several.",
-            ),
-            "</div>",
-        ),
-        section(
-            "All rows",
-            table(header(rows), [[escape(cell) for cell in cells(row)] for row in rows]),
-            f'<p class="soft">Means over {_counted(rows)}, on the same initial states, with 95 % '
-            f"intervals {_over(rows[0])}. A chunk is "
-            "timed alone on one thread, all rows in turns. Training is of one seed, a teacher's "
-            f"time among it. Asked for: {escape(asked)}.</p>",
-        ),
+        "benchmark",
+        title=f"Methods on {task}",
+        summary=_summary(rows),
+        picture=picture(task, rows),
+        header=header(rows),
+        rows=[cells(row) for row in rows],
+        counted=_counted(rows),
+        seeds=rows[0].seeds,
+        asked=", ".join(f"{k} {v}" for k, v in options.items() if v not in (None, "", False)),
     )
 
 
-def _over(row: Row) -> str:
-    return (
-        "over both" if row.seeds > 1 else "over episodes: what another seed would do is not in it"
-    )
+def _score(rows: Sequence[Row]) -> str:
+    return "max_coverage" if "max_coverage" in rows[0].scores else "success"
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    score = "max_coverage" if "max_coverage" in rows[0].scores else "success"
+    score = _score(rows)
     best = max(rows, key=lambda row: row.scores[score].mean)
     fastest = min(rows, key=lambda row: row.chunk_ms)
     return (

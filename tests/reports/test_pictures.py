@@ -1,6 +1,7 @@
 """What the reports show is what happened: the steps of denoising, and shapes in their places."""
 
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,8 +10,8 @@ import torch
 
 from steadyhand.evaluation.denoising import denoising
 from steadyhand.evaluation.metrics import rate
-from steadyhand.evaluation.picture import Plane
-from steadyhand.evaluation.report import page, percent, section, share_bar, table
+from steadyhand.reports.page import _templates, percent
+from steadyhand.reports.plane import Plane
 from steadyhand.training.train import build_policy
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -43,8 +44,9 @@ def test_shapes_are_where_they_belong() -> None:
     plane.line(np.array([[-1.0, 0.0], [1.0, 3.0]]), "left")
     plane.cross(0, 0, 0.2, "bad")
     plane.moving_line([np.zeros((2, 2)), np.ones((2, 2))], "right", seconds=4)
-    root = ElementTree.fromstring(plane.svg("A scene", style=".left { stroke: red }"))
+    root = ElementTree.fromstring(plane.svg("A <scene>"))
     assert root.get("viewBox") == "0 0 2000 3000"
+    assert root.get("aria-label") == "A <scene>"
     rectangle = root.find(f"{SVG}rect")
     assert rectangle is not None
     got = [float(rectangle.get(key, "")) for key in ("x", "y", "width", "height")]
@@ -62,16 +64,16 @@ def test_shapes_are_where_they_belong() -> None:
     assert animate.get("keyTimes") == "0.000;0.700;1.000"
 
 
-def test_pages_escape_what_is_text() -> None:
-    text = page("A < B", section("C & D", table(["<th>"], [["<b>kept</b>"]])))
-    assert "<title>A &lt; B</title>" in text
-    assert "C &amp; D" in text
-    assert "&lt;th&gt;" in text
-    assert "<b>kept</b>" in text
-
-
 def test_shares_are_told_with_their_interval() -> None:
-    share = rate([True] * 9 + [False])
+    share, alone = rate([True] * 9 + [False]), rate([True])
     assert percent(share).replace("\xa0", " ") == "90 % [60, 98]"
-    assert 'style="width:90.0%"' in share_bar(share)
-    assert percent(share) in share_bar(share)
+    bar = parts().share_bar(share)
+    assert 'style="width:90.0%"' in bar
+    assert percent(share) in bar
+    assert "<b" in bar
+    assert "<b" not in parts().share_bar(alone), "of one episode there is no interval"
+
+
+def parts() -> Any:
+    """The macros that pages share."""
+    return _templates().get_template("parts.html").module

@@ -4,9 +4,9 @@ Every shape has CSS classes; the page that shows the picture says what they look
 """
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 Points = NDArray[np.floating]
@@ -54,16 +54,14 @@ class Plane:
             f'keyTimes="{";".join(f"{time:.3f}" for time in times)}"/></polyline>'
         )
 
-    def svg(self, title: str, *, style: str = "") -> str:
-        """The picture; `title` says what is in it. `style` is CSS for a picture on its own."""
+    def svg(self, title: str) -> Markup:
+        """The picture; `title` says what is in it."""
         x_from, x_to, y_from, y_to = self._arena
         box = f"0 0 {UNITS * (x_to - x_from):.0f} {UNITS * (y_to - y_from):.0f}"
-        inner = f"<style>{style}</style>" if style else ""
-        title = escape(title)
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img" '
-            f'aria-label="{title}"><title>{title}</title>{inner}{"".join(self._shapes)}</svg>'
-        )
+        return Markup(
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="{}" role="img" aria-label="{}">'
+            "<title>{}</title>{}</svg>"
+        ).format(box, title, title, Markup("".join(self._shapes)))
 
     def _place(self, points: Points) -> NDArray[np.int64]:
         x_from, _, _, y_to = self._arena

@@ -7,7 +7,7 @@ import pytest
 
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.offline import Judgement
-from steadyhand.evaluation.verdict import next_step, verdict
+from steadyhand.reports.verdict import next_step, verdict
 
 
 def judged(policy, hold, nearest=None) -> Judgement:

@@ -41,6 +41,20 @@ def _sentence(words: str, found: Difference, share: str) -> str:
     return f"On {found.n} episodes it is {way} than {words}: its error is {share} ({between})."
 
 
+def summary(found: Judgement) -> str:
+    """The errors themselves, in words."""
+    numbers = ", ".join(str(number) for number in found.episodes[:8])
+    more = ", …" if len(found.episodes) > 8 else ""
+    nearest = "" if found.nearest is None else f", the nearest neighbour's by {found.nearest}"
+    return (
+        f"On {len(found.episodes)} episodes that were not trained on ({numbers}{more}; "
+        f"{found.windows} moments), predicted actions are off by {found.error} in robot units, "
+        f"those of holding the last action by {found.hold}{nearest}. The best of "
+        f"{found.samples} samples is off by {found.best.mean:.3g}; samples of one moment spread by "
+        f"{found.spread:.3g}."
+    )
+
+
 def told(found: Difference) -> bool:
     """Whether a difference can be told from none."""
     return found.p < 0.05
