@@ -154,7 +154,7 @@ def test_a_page_needs_nothing_but_itself(arm, judged) -> None:
         outside = re.sub(r"<style.*?</style>", "", text, flags=re.S)
         assert not re.search(r"(fill|stroke|background): #", outside), "colours have names"
         light, dark = text.split("@media (prefers-color-scheme: dark)")[:2]
-        for name in re.findall(r"var\(--(\w+)\)", outside):
+        for name in re.findall(r"var\(--([\w-]+)\)", outside):
             assert f"--{name}:" in light
             assert f"--{name}:" in dark
 

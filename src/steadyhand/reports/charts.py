@@ -26,7 +26,7 @@ LETTER = 7.5
 NAMES = ("ink", "soft", "line", "card", "left", "right", "third", "bad", "band")
 COLOURS = {name: f"#0{n}0{n}0{n}" for n, name in enumerate(NAMES, 1)}
 """What matplotlib draws in; in the SVG each is the colour that the page calls so."""
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "steadyhand",
     "text.usetex": False,
