@@ -10,16 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.data.formats.limits import (
-    FREE,
-    bytes_of,
-    most_stored,
-    require_few,
-    require_name,
-    require_numbers,
-    require_stored,
-    whole_numbers,
-)
+from steadyhand.data.formats import limits
 from steadyhand.errors import library
 
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 6: "scaleoffset", 32000: "lzf"}
@@ -77,11 +68,11 @@ def arrays_in(group: Any, size: int) -> dict[str, Found | str]:
     waiting = [(group, "")]
     while waiting:
         parent, prefix = waiting.pop(0)
-        require_few(len(found) + len(parent))
+        limits.require_few(len(found) + len(parent))
         for name in parent:
             place = f"{prefix}{name}"
             try:
-                require_name(name)
+                limits.require_name(name)
                 entry = child(parent, name)
                 if isinstance(entry, h5py.Dataset):
                     found[place] = _array(entry, size)
@@ -102,8 +93,8 @@ def _array(dataset: Any, size: int) -> Found:
     h5py, plan = library("h5py"), dataset.id.get_create_plist()
     if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
         raise ValueError("it lies in other files, and nothing outside is read")
-    shape, dtype = whole_numbers(dataset.shape), dataset.dtype
-    require_numbers(dtype)
+    shape, dtype = limits.whole_numbers(dataset.shape), dataset.dtype
+    limits.require_numbers(dtype)
     if not shape:
         raise ValueError("it is a single value, not a series with time first")
     codes = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
@@ -117,18 +108,16 @@ def _array(dataset: Any, size: int) -> Found:
     if len(set(codes)) < len(codes):
         raise ValueError("it is packed more than once")
     chunks = dataset.chunks or shape
-    larger = any(n > whole for n, whole in zip(chunks, shape, strict=True))
-    if larger and bytes_of(chunks, dtype) > FREE:
-        raise ValueError(f"a chunk of it has {bytes_of(chunks, dtype)} bytes, more than it fills")
-    needed, stored = bytes_of(shape, dtype), min(dataset.id.get_storage_size(), size)
+    limits.require_chunks(chunks, shape, dtype)
+    needed, stored = limits.bytes_of(shape, dtype), min(dataset.id.get_storage_size(), size)
     count = (
         math.prod(-(-whole // n) for n, whole in zip(chunks, shape, strict=True)) if needed else 1
     )
-    if stored > count * most_stored(bytes_of(chunks, dtype)):
+    if stored > count * limits.most_stored(limits.bytes_of(chunks, dtype)):
         raise ValueError(f"{stored} bytes are stored of it, more than its chunks can be")
     if needed and not stored:
         raise ValueError("nothing was ever written to it")
-    require_stored(needed, stored)
+    limits.require_stored(needed, stored)
     return Found(shape, dtype, needed)
 
 

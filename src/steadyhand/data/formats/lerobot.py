@@ -7,8 +7,8 @@ be understood is read; `left_out` says what there is no file for.
 
 import os
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,11 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.files import AGAIN, LEAVE, Sum, damage_of, require_whole, told
+from steadyhand.data.files import AGAIN, LEAVE, damage_of, told
 from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.formats.format import Format
-from steadyhand.data.formats.lerobot_index import IndexedEpisode, index_v2, index_v3, within
-from steadyhand.data.formats.lerobot_info import (
-    COUNTED,
-    INFO,
-    NOTE,
-    features_of,
-    picture_shape_of,
-    rate_of,
-    read_info,
-    shape_of,
-    strings_of,
-    sums_of,
-    version_of,
-    words_of,
-)
+from steadyhand.data.formats.lerobot_index import IndexedEpisode, index_v2, index_v3
+from steadyhand.data.formats.lerobot_info import COUNTED, INFO, Description
 from steadyhand.data.formats.lerobot_writer import write
 from steadyhand.data.formats.parquet import Column, Table
 from steadyhand.data.formats.picture_column import Images
@@ -54,43 +41,35 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 
     Raises `DataError` where files that the index speaks of are missing or contradict it.
     """
-    own = read_info(path, NOTE) if (path / NOTE).exists() else {}
-    sums = sums_of(path, own)
-    for name in sums:
-        if name.startswith("meta/"):
-            way = f"Copy it again; if it was changed on purpose, delete {path / NOTE}."
-            require_whole(f"{path / name}", within(path, name), sums[name], None, way)
-    info = read_info(path, INFO)
-    features, rate, version = features_of(path, info), rate_of(path, info), version_of(path, info)
-    cameras = [key for key, value in features.items() if value["dtype"] == "video"]
-    old = version.startswith("v2.")
-    indexed, tasks = index_v2(path, cameras) if old else index_v3(path, info, cameras)
+    said = Description(path)
+    cameras = [key for key, value in said.features.items() if value["dtype"] == "video"]
+    old = said.version.startswith("v2.")
+    indexed, tasks = index_v2(path, cameras) if old else index_v3(path, said.info, cameras)
     users = Counter(file for episode in indexed for file, _ in episode.videos.values())
     shared = {file for file, count in users.items() if count > 1}
-    shared |= {path / name for name in strings_of(own, "shared")}
-    found = _wanted(path, info, indexed, skip)
-    content = _Content(path, features, rate, found, sums, shared, strings_of(own, "single"))
+    shared |= {path / name for name in said.noted("shared")}
+    found = _wanted(path, said.info, indexed, skip)
+    content = _Content(path, said, found, shared)
     made = {
         key: declared(key, feature) or content.array(key)
-        for key, feature in features.items()
-        if key not in (*COUNTED, *strings_of(own, "added"))
+        for key, feature in said.features.items()
+        if key not in (*COUNTED, *said.noted("added"))
     }
     arrays = {key: array for key, array in made.items() if not isinstance(array, str)}
     left_out = {key: why for key, why in made.items() if isinstance(why, str)}
     for key in content.tables[found[0].table].columns:
-        if key not in features:
+        if key not in said.features:
             left_out[told(key)] = "it is not declared in meta/info.json"
     flat = {key: array.shape[1] for key, array in arrays.items() if len(array.shape) == 2}
-    named = {key: words_of(features[key]) for key in flat}
     return Episodes(
         arrays,
         np.cumsum([episode.steps for episode in found]),
-        rate,
+        said.rate_hz,
         path,
         format=FORMAT.name,
-        version=version,
-        names={key: words for key, words in named.items() if len(words) == flat[key]},
-        rate_assumed=own.get("rate_assumed") is True,
+        version=said.version,
+        names={key: words for key in flat if len(words := said.words(key)) == flat[key]},
+        rate_assumed=said.rate_assumed,
         numbers=tuple(episode.number for episode in found),
         tasks=tasks if any(tasks) else (),
         left_out=left_out,
@@ -122,22 +101,16 @@ class _Content:
     """What the files of some episodes hold, by feature."""
 
     path: Path
-    features: Mapping[str, dict[str, Any]]
-    rate_hz: float
+    said: Description
     episodes: Sequence[IndexedEpisode]
-    sums: Mapping[str, Sum]
     shared: Container[Path]
     """Videos in which there is more than one episode."""
-    single: Sequence[str]
-    """Features that are a number, and no list of one."""
 
     @cached_property
     def tables(self) -> dict[Path, Table]:
         """Each with as many rows as its episodes have steps."""
-        tables = {
-            file: Table(file, self.sums.get(file.relative_to(self.path).as_posix()))
-            for file in dict.fromkeys(e.table for e in self.episodes)
-        }
+        files = dict.fromkeys(episode.table for episode in self.episodes)
+        tables = {file: Table(file, self.said.sum_of(file)) for file in files}
         for episode in self.episodes:
             table, end = tables[episode.table], episode.first + episode.steps
             with damage_of(episode.number):
@@ -149,10 +122,10 @@ class _Content:
 
     def array(self, key: str) -> LazyArray | str:
         """The array of one feature, or why there is none."""
-        kind = self.features[key]["dtype"]
+        kind = self.said.features[key]["dtype"]
         if kind == "video":
             return self._footage(key)
-        shape = shape_of(self.path, key, self.features[key])
+        shape = self.said.shape(key)
         missing = [e for e in self.episodes if key not in self.tables[e.table].columns]
         if len(missing) == len(self.episodes):
             return "no file has it, though meta/info.json declares it"
@@ -162,13 +135,14 @@ class _Content:
             return "it is text"
         tables = [(self.tables[e.table], e.first, e.steps, e.number) for e in self.episodes]
         if kind == "image":
-            size = picture_shape_of(self.path, key, self.features[key])
-            return Images(tables, key, size, root=self.path)
+            return Images(tables, key, self.said.picture_shape(key), root=self.path)
         held = {table.kind(key) for table, *_ in tables}
         if None not in held:
             return f"it holds {held.pop()}, not numbers"
-        shape = () if key in (*SINGLE, *self.single) and shape == (1,) else shape
-        return Parts([Column(table, key, shape, *span) for table, *span in tables])
+        single = key in (*SINGLE, *self.said.noted("single")) and shape == (1,)
+        return Parts(
+            [Column(table, key, () if single else shape, *span) for table, *span in tables]
+        )
 
     def _unlike(self, key: str, missing: Sequence[IndexedEpisode]) -> DataError:
         """What to say of the episodes that have, or lack, a column where most do not."""
@@ -181,32 +155,20 @@ class _Content:
         return DataError(f"{said} {LEAVE}", episode=odd.number, file=odd.table)
 
     def _footage(self, key: str) -> Footage | str:
-        there, clips = [e for e in self.episodes if os.path.exists(e.videos.get(key, ("",))[0])], []
-        if not there:
+        found = [episode.videos.get(key, (None, 0.0)) for episode in self.episodes]
+        there = [file is not None and os.path.exists(file) for file, _ in found]
+        if not any(there):
             return "there is no video file of it, though meta/info.json declares it"
-        height, width, _ = picture_shape_of(self.path, key, self.features[key])
-        for episode in self.episodes:
-            file, start = episode.videos.get(key, (None, 0.0))
-            if file is None or not os.path.exists(file):
-                raise DataError(
-                    f"The video {file or f'of {key}'} of episode {episode.number} is not there, "
-                    f"and others of '{key}' are. {AGAIN}",
-                    episode=episode.number,
-                    file=file,
-                )
-            clips.append(
-                Clip(
-                    file,
-                    start,
-                    episode.steps,
-                    height,
-                    width,
-                    self.rate_hz,
-                    episode.number,
-                    whole=file not in self.shared,
-                    expected=self.sums.get(file.relative_to(self.path).as_posix()),
-                )
-            )
+        height, width, _ = self.said.picture_shape(key)
+        clips = []
+        for (file, start), is_there, e in zip(found, there, self.episodes, strict=True):
+            if file is None or not is_there:
+                what = f"The video {file or f'of {key}'} of episode {e.number} is not there"
+                said = f"{what}, and others of '{key}' are. {AGAIN}"
+                raise DataError(said, episode=e.number, file=file)
+            clip = Clip(file, start, e.steps, height, width, self.said.rate_hz, e.number)
+            known = {"whole": file not in self.shared, "expected": self.said.sum_of(file)}
+            clips.append(replace(clip, **known))
         return Footage(clips)
 
 

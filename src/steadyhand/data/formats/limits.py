@@ -5,7 +5,7 @@ then left out, or the set refused where it cannot do without.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,13 @@ def require_stored(needed: int, stored: int) -> None:
     """Refuse numbers that take far more bytes than what is stored of them could hold."""
     if needed > max(FREE, RATIO * stored):
         raise ValueError(f"it would take {needed} bytes, and {stored} are stored of it")
+
+
+def require_chunks(chunks: Sequence[int], shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """Refuse chunks beyond the array that take more than is always made room for."""
+    larger = any(size > n for size, n in zip(chunks, shape, strict=True))
+    if larger and (needed := bytes_of(chunks, dtype)) > FREE:
+        raise ValueError(f"a chunk of it has {needed} bytes, more than it can fill")
 
 
 def is_name(name: str) -> bool:

@@ -13,16 +13,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import PIECE, stamp
+from steadyhand.data.formats import limits
 from steadyhand.data.formats.format import Format, Watch
-from steadyhand.data.formats.limits import (
-    NEEDED,
-    bytes_of,
-    require_few,
-    require_name,
-    require_numbers,
-    require_stored,
-    whole_numbers,
-)
 from steadyhand.data.formats.stream import pieces
 from steadyhand.data.lazy import damage_told
 from steadyhand.disk import regular
@@ -49,11 +41,11 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
                 f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
                 f"{', '.join(sorted([*members.arrays, *members.left_out])) or 'nothing'}."
             )
-        for name in NEEDED:
+        for name in limits.NEEDED:
             if name in members.left_out:
                 raise DataError(f"{path}: '{name}' cannot be read: {members.left_out[name]}.")
         needed = sum(member.needed for member in members.arrays.values())
-        require_stored(needed, regular(path))
+        limits.require_stored(needed, regular(path))
         ends = members.arrays.pop("episode_ends")[:]
         said = members.arrays.pop("rate_hz", None)
         if said is not None and (said.shape or said.dtype.kind == "b"):
@@ -112,13 +104,13 @@ class _Members:
         self.arrays: dict[str, _Member] = {}
         self.left_out: dict[str, str] = {}
         with zipfile.ZipFile(path) as archive:
-            require_few(len(archive.infolist()))
+            limits.require_few(len(archive.infolist()))
             for info in archive.infolist():
                 name = info.filename.removesuffix(".npy")
                 try:
                     if name == info.filename:
                         raise ValueError("it is no array")
-                    require_name(name)
+                    limits.require_name(name)
                     self.arrays[name] = _Member(path, name, archive, info)
                 except (zipfile.BadZipFile, zlib.error, EOFError):
                     raise  # the archive itself is damaged
@@ -144,15 +136,15 @@ class _Member:
             )
             shape, self._turned, dtype = read_header(file)
             self._start = file.tell()
-        require_numbers(dtype)
-        self.shape, self.dtype = whole_numbers(shape), dtype
-        self.needed = bytes_of(self.shape, dtype)
+        limits.require_numbers(dtype)
+        self.shape, self.dtype = limits.whole_numbers(shape), dtype
+        self.needed = limits.bytes_of(self.shape, dtype)
         if self.needed != info.file_size - self._start:
             raise ValueError(
                 f"its shape {self.shape} takes {self.needed} bytes, and "
                 f"{info.file_size - self._start} are in the file"
             )
-        require_stored(self.needed, info.compress_size)
+        limits.require_stored(self.needed, info.compress_size)
 
     @cached_property
     def _values(self) -> NDArray[Any]:

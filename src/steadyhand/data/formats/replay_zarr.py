@@ -16,16 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats import limits
 from steadyhand.data.formats.format import Format, Watch
-from steadyhand.data.formats.limits import (
-    FREE,
-    NEEDED,
-    bytes_of,
-    most_stored,
-    require_few,
-    require_name,
-    require_stored,
-)
 from steadyhand.data.formats.stream import piece_steps, pieces
 from steadyhand.data.formats.zarr_layout import Layout, read_layout
 from steadyhand.data.formats.zarr_store import Store, open_store, read_description
@@ -89,10 +81,10 @@ def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _W
     """By path below data/; what cannot be read goes to `left_out`. Raises for what is needed."""
     arrays, waiting = {}, store.children("data")
     while waiting:
-        require_few(len(arrays) + len(waiting))
+        limits.require_few(len(arrays) + len(waiting))
         name = waiting.pop(0)
         try:
-            require_name(name)
+            limits.require_name(name)
             if found := _array_at(store, path, f"data/{name}"):
                 arrays[name] = found
             elif name.count("/") < DEPTH:
@@ -100,7 +92,7 @@ def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _W
             else:
                 raise ValueError("it is a group within too many others")
         except (OSError, ValueError) as error:
-            if name in NEEDED:
+            if name in limits.NEEDED:
                 raise ValueError(f"'{name}' cannot be read: {error}") from error
             left_out[plain(name)] = str(error)
     return arrays
@@ -111,12 +103,10 @@ def _array_at(store: Store, path: Path, key: str) -> "_WholeArray | None":
     layout = read_layout(store, key)
     if layout is None:
         return None
-    larger = any(size > n for size, n in zip(layout.chunks, layout.shape, strict=True))
-    if layout.chunk_bytes > FREE and (larger or bytes_of(layout.shape, layout.dtype) <= FREE):
-        raise ValueError(f"a chunk of it has {layout.chunk_bytes} bytes, more than it can fill")
+    limits.require_chunks(layout.chunks, layout.shape, layout.dtype)
     array = _WholeArray(store, layout, path, key)
-    if 8 * layout.shape[0] > FREE:  # what counting its steps takes
-        require_stored(8 * layout.shape[0], array.stored)
+    if 8 * layout.shape[0] > limits.FREE:  # what counting its steps takes
+        limits.require_stored(8 * layout.shape[0], array.stored)
     return array
 
 
@@ -126,7 +116,7 @@ def _require_stored_together(path: Path, arrays: "list[_WholeArray]") -> None:
     stored = sum(array.stored for array in flat)
     if path.is_file():
         stored = min(stored, regular(path))
-    require_stored(sum(bytes_of(array.shape, array.dtype) for array in flat), stored)
+    limits.require_stored(sum(limits.bytes_of(array.shape, array.dtype) for array in flat), stored)
 
 
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
@@ -236,7 +226,9 @@ class _WholeArray:
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """The rows of those numbers, in their order; each chunk is unpacked once."""
         layout, size = self._layout, self._layout.chunks[0]
-        require_stored(bytes_of((len(rows), *self.shape[1:]), self.dtype), self.stored)
+        limits.require_stored(
+            limits.bytes_of((len(rows), *self.shape[1:]), self.dtype), self.stored
+        )
         values = np.empty((len(rows), *self.shape[1:]), self.dtype)
         for first in np.unique(rows // size):
             here = np.flatnonzero(rows // size == first)
@@ -252,8 +244,8 @@ class _WholeArray:
         return values
 
     def _chunk(self, place: tuple[int, ...]) -> NDArray[Any]:
-        key, most = self._layout.key(place), most_stored(self._layout.chunk_bytes)
-        require_stored(self._layout.chunk_bytes, self._sizes[key])
+        key, most = self._layout.key(place), limits.most_stored(self._layout.chunk_bytes)
+        limits.require_stored(self._layout.chunk_bytes, self._sizes[key])
         starts = (i * n for i, n in zip(place, self._layout.chunks, strict=True))
         extent = tuple(end - start for end, start in zip(self.shape, starts, strict=True))
         return self._layout.decode(self._store.read(f"{self._place}/{key}", most), extent)

@@ -12,12 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.formats.limits import (
-    bytes_of,
-    most_stored,
-    require_numbers,
-    whole_numbers,
-)
+from steadyhand.data.formats import limits
 from steadyhand.data.formats.zarr_codecs import KIND, unpackers
 from steadyhand.data.formats.zarr_store import Store, read_description
 
@@ -57,7 +52,7 @@ class Layout:
 
     @property
     def chunk_bytes(self) -> int:
-        return bytes_of(self.chunks, self.dtype)
+        return limits.bytes_of(self.chunks, self.dtype)
 
     def key(self, place: tuple[int, ...]) -> str:
         """Under which a chunk is stored, below the array's own key."""
@@ -87,7 +82,7 @@ def _version_2(found: dict[str, Any], attributes: dict[str, Any]) -> Layout:
     if order not in ("C", "F") or separator not in (".", "/"):
         raise ValueError(f"its order is {str(order)[:9]!a}, its separator {str(separator)[:9]!a}")
     dtype = np.dtype(kind)
-    require_numbers(dtype)
+    limits.require_numbers(dtype)
     shape, chunks = _sizes(found.get("shape"), found.get("chunks"))
     filters, packed = found.get("filters") or [], found.get("compressor")
     if not isinstance(filters, list) or len(filters) > 8:
@@ -139,7 +134,7 @@ def _codecs(listed: Any, chunk: tuple[int, ...], dtype: np.dtype[Any], depth: in
         raise ValueError(f"its codecs are {', '.join(names)[:80]!a}, not all of which are read")
     orders = []
     for _, settings in codecs[: makes[0]]:
-        order = whole_numbers(settings.get("order"))
+        order = limits.whole_numbers(settings.get("order"))
         if sorted(order) != list(range(len(chunk))):
             raise ValueError(f"its codec transpose has the order {list(order)}")
         orders.append(order)
@@ -151,12 +146,12 @@ def _codecs(listed: Any, chunk: tuple[int, ...], dtype: np.dtype[Any], depth: in
         if endian not in ("little", "big"):
             raise ValueError(f"its bytes are {str(endian)[:20]!a}, neither little nor big")
         stored = dtype.newbyteorder("<" if endian == "little" else ">")
-        count, most = math.prod(chunk), bytes_of(chunk, dtype) + 64
+        count, most = math.prod(chunk), limits.bytes_of(chunk, dtype) + 64
 
         def read(data: Any, extent: tuple[int, ...], /) -> NDArray[Any]:
             return _numbers(data, stored, count).reshape(chunk)
     else:
-        most = most_stored(bytes_of(chunk, dtype))
+        most = limits.most_stored(limits.bytes_of(chunk, dtype))
         read = _shards(settings, chunk, dtype, depth)
 
     def decode(data: Any, extent: tuple[int, ...]) -> NDArray[Any]:
@@ -209,7 +204,7 @@ def _shards(
 
 
 def _sizes(shape: Any, chunks: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    shape, chunks = whole_numbers(shape), whole_numbers(chunks, least=1)
+    shape, chunks = limits.whole_numbers(shape), limits.whole_numbers(chunks, least=1)
     if len(shape) != len(chunks) or not shape:
         raise ValueError(f"its shape is {shape}, its chunks {chunks}; it needs time first")
     return shape, chunks
