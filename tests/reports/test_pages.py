@@ -95,7 +95,7 @@ def test_a_wide_table_is_a_list_on_a_phone(arm) -> None:
     text = data_page(arm, [], feature_table(arm))
     assert '<table class="wide">' in text
     assert '<td data-label="type">float32</td>' in text
-    narrow = data_page(arm, [Problem("jump", None, None, "it jumps")], {})
+    narrow = data_page(arm, [Problem("jump", "it jumps")], {})
     assert "<table>" in narrow.partition("<h2>Features</h2>")[0]
     [style] = re.findall(r"@media \(max-width: 40rem\) \{(.*?)\n\}", text, re.S)
     assert ".wide th { display: none; }" in style
@@ -127,7 +127,7 @@ def test_what_is_text_is_shown_as_text(arm, judged) -> None:
     evil = "</style><script>alert(1)</script>$\\frac\"'&"
     names = {"action": ("a", evil), "state": ("a", evil)}
     bad = replace(arm, names=names, tasks=(evil,))
-    problems = [Problem("jump", None, None, evil)]
+    problems = [Problem("jump", evil)]
     features = {evil: {"shape": [1], "dtype": evil, "kind": evil}}
     pages = [
         data_page(bad, problems, features),
