@@ -85,21 +85,14 @@ class MissingExtraError(SteadyhandError, ImportError):
 
 
 EXTRAS = {
-    "torch": "train",
-    "jaxtyping": "train",
-    "safetensors": "train",
-    "tensorboard": "train",
-    "zarr": "data",
-    "numcodecs": "data",
-    "pyarrow": "data",
-    "h5py": "data",
-    "PIL": "data",
-    "jinja2": "data",
-    "markupsafe": "data",
-    "matplotlib": "data",
-    "transformers": "backbones",
-    "gym_pusht": "pusht",
-    "av": "data",
+    package: extra
+    for extra, packages in {
+        "train": "torch jaxtyping safetensors tensorboard",
+        "data": "zarr numcodecs pyarrow h5py av PIL jinja2 markupsafe matplotlib",
+        "backbones": "transformers",
+        "pusht": "gym_pusht",
+    }.items()
+    for package in packages.split()
 }
 """What brings each package that not everybody needs, by the name it is imported by."""
 CALLED = {"PIL": "pillow", "gym_pusht": "gym-pusht"}

@@ -389,4 +389,4 @@ def test_as_many_runs_at_once_as_there_are_cores_for(data, tmp_path, monkeypatch
 )
 def test_episodes_that_cannot_be_are_refused_before_anything_is_trained(asked, said) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
-        declare("fork", [Method("flow")], steps=1, **asked)
+        declare("fork", [Method("flow")], Trial(**asked), steps=1)

@@ -69,22 +69,23 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     with waiting("loading torch"):
         from steadyhand.policy.device import choose_device
         from steadyhand.studies.grid import Method, declare
+        from steadyhand.studies.plan import Trial
 
     choose_device(options.device)  # refused now, and not after the recording
     name = re.sub("[:=,]", "-", make_task(options.task).name)
     out = options.out or Path("runs") / f"benchmark-{name}"
+    minutes = 2.0 if options.minutes is None else options.minutes
+    length = {"minutes": minutes} if options.steps is None else {"steps": options.steps}
     entries = declare(
         options.task,
         [Method.parse(word) for word in _words(options.methods, "methods")],
+        Trial(episodes=options.episodes, seed_start=options.seed_start),
         networks=_words(options.networks, "networks") if options.networks else (None,),
         seeds=options.seeds,
-        minutes=2.0 if options.minutes is None else options.minutes,
-        steps=options.steps,
-        episodes=options.episodes,
-        seed_start=options.seed_start,
+        recipe_name=options.recipe,
         device=options.device,
         threads=options.threads,
-        recipe_name=options.recipe,
+        **length,
     )
     try:
         return _benchmark(options, entries, out)
@@ -105,7 +106,7 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
     from steadyhand.cli.screen import console, progress, results, show
     from steadyhand.studies.benchmark import rows
     from steadyhand.studies.executor import LocalProcesses
-    from steadyhand.studies.grid import check, planned, recorded_once
+    from steadyhand.studies.grid import check, recorded_once, runs_on
     from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
     from steadyhand.studies.table import screen_table, write
 
@@ -113,7 +114,7 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
     few = sample(config) if options.data is None else open_episodes(options.data)
     check_task(make_task(config.task), check(entries, few))
     data = options.data and options.data.resolve()
-    runs = planned(entries, data or recorded_once(config, out, recorded))
+    runs = runs_on(data or recorded_once(config, out, recorded), entries)
     if others := of_other_versions(out):
         left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
         show(console(), f"{left_alone}; what this one is asked for is done anew.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -62,48 +63,49 @@ class Entry:
     trial: Trial
     configs: tuple[TrainConfig, ...]
     """One a seed."""
-    teachers: tuple[TrainConfig | None, ...]
-    """What each of them learns from."""
+    teacher: TrainConfig | None
+    """What each of them learns from, trained with the same seed."""
 
     def runs(self, data: Path, mark: str) -> list[PlannedRun]:
         """On the demonstrations at `data`, whose fingerprint is `mark`."""
-
-        def plan(name: str, config: TrainConfig, *trials: Trial, of: PlannedRun | None = None):
-            config = replace(config, data=data)
-            return PlannedRun(
-                name=name, config=config, fingerprint=mark, trials=trials, distilled_from=of
-            )
-
         found: list[PlannedRun] = []
-        for config, teacher in zip(self.configs, self.teachers, strict=True):
-            label = f"{self.method.name}-{self.network}-{config.seed}"
-            taught = None if teacher is None else plan(f"teacher-{label}", teacher)
-            found.append(plan(label, config, self.trial, of=taught))
+        for config in self.configs:
+            name, taught = f"{self.method.name}-{self.network}-{config.seed}", None
+            if self.teacher is not None:
+                taught = PlannedRun(
+                    name=f"teacher-{name}",
+                    config=replace(self.teacher, seed=config.seed, data=data),
+                    fingerprint=mark,
+                )
+            run = PlannedRun(
+                name=name,
+                config=replace(config, data=data),
+                fingerprint=mark,
+                trials=(self.trial,),
+                distilled_from=taught,
+            )
+            found.append(run)
         return found
 
 
 def declare(
     task: str,
     methods: Sequence[Method],
+    trial: Trial,
     *,
     networks: Sequence[str | None] = (None,),
     seeds: int = 1,
-    minutes: float | None = None,
-    steps: int | None = None,
-    episodes: int = 100,
-    seed_start: int | None = None,
-    device: str = "auto",
-    threads: int = 1,
     recipe_name: str | None = None,
+    **changes: Any,
 ) -> list[Entry]:
     """The rows that are asked for. Raises `ConfigurationError` for what cannot be trained or tried.
 
-    Rows of one method and network differ in their calls and share their runs. Each run trains for
-    `minutes`, or for `steps`; that of a method that is distilled in two halves, its teacher's and
-    its own.
+    `changes` are fields of the recipe's `TrainConfig`: minutes, steps, device, threads. A method
+    that is distilled shares minutes or steps with its teacher. Rows of one method and network
+    differ in their calls and share their runs.
     """
     kind = task.partition(":")[0]
-    seeds_of(make_task(task), episodes, seed_start)
+    seeds_of(make_task(task), trial.episodes, trial.seed_start)
     name = recipe_name or RECIPES.get(kind)
     if name is None:
         raise ConfigurationError(unknown("task with a recipe:", kind, RECIPES))
@@ -111,25 +113,11 @@ def declare(
     for network in networks:
         for method in methods:
             base = recipe(name, method=method.name, network=network)
-            base = replace(
-                base,
-                task=_task(task, base),
-                steps=base.steps if steps is None else steps,
-                minutes=None if steps is not None else minutes,
-                device=device,
-                threads=threads,
-            )
-            trial = Trial(sampler=_sampler(base, method), episodes=episodes, seed_start=seed_start)
+            base = replace(base, task=_task(task, base), **changes)
+            sampled = replace(trial, sampler=_sampler(base, method))
             config, teacher = _in_halves(base, name, network)
-            entries.append(
-                Entry(
-                    method,
-                    network or _name_of(base),
-                    trial,
-                    tuple(replace(config, seed=seed) for seed in range(seeds)),
-                    tuple(teacher and replace(teacher, seed=seed) for seed in range(seeds)),
-                )
-            )
+            configs = tuple(replace(config, seed=seed) for seed in range(seeds))
+            entries.append(Entry(method, network or _name_of(base), sampled, configs, teacher))
     return entries
 
 
@@ -174,7 +162,7 @@ def check(entries: Sequence[Entry], episodes: Episodes) -> PolicySpec:
     return specs[0]
 
 
-def planned(entries: Sequence[Entry], data: Path) -> list[PlannedRun]:
+def runs_on(data: Path, entries: Sequence[Entry]) -> list[PlannedRun]:
     """All runs of all entries, in their order, on the demonstrations at `data`."""
     mark = fingerprint(demonstrations(replace(entries[0].configs[0], data=data)))
     return [run for entry in entries for run in entry.runs(data, mark)]

@@ -18,18 +18,17 @@ from steadyhand.runtime import RecedingHorizon
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.training.config import TrainConfig
-from steadyhand.values import checked
 
 CONTROLLERS: dict[str, MakeController] = {"receding": RecedingHorizon}
 """Who acts on the chunks of an episode, by name."""
 
 
-@checked
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One way to evaluate a policy that was trained."""
 
-    sampler: SamplerConfig
+    sampler: SamplerConfig | None = None
+    """How it is sampled; as its configuration says unless named."""
     task: str | None = None
     """Where it is tried; the run's own task unless named."""
     device: str | None = None

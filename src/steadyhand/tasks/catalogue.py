@@ -9,7 +9,7 @@ from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.task import Task
 
 TASKS: dict[str, type[Any]] = {"fork": Fork, "pusht": PushT}
-"""Each a frozen dataclass whose fields, those that can be given, are the task's settings."""
+"""Each a frozen dataclass whose fields are the task's settings."""
 
 
 def make_task(name: str) -> Task:
@@ -20,7 +20,7 @@ def make_task(name: str) -> Task:
     kind, _, words = name.partition(":")
     if kind not in TASKS:
         raise ConfigurationError(unknown("task", kind, TASKS))
-    usual = {field.name: field.default for field in fields(TASKS[kind]) if field.init}
+    usual = {field.name: field.default for field in fields(TASKS[kind])}
     settings: dict[str, Any] = {}
     for word in filter(None, words.split(",")):
         key, _, value = word.partition("=")

@@ -5,13 +5,13 @@ needs no simulator; `fork_expert.py` is who demonstrates it, `fork_picture.py` d
 metres and seconds, y points from the start to the goal.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
@@ -20,7 +20,6 @@ from steadyhand.tasks.task import Scores, spelled
 from steadyhand.values import checked
 from steadyhand.values import seed as a_seed
 
-RATE_HZ = 10.0
 TOP_SPEED = 0.6
 ROBOT_RADIUS = 0.03
 GOAL_RADIUS = 0.05
@@ -56,15 +55,11 @@ class Fork:
     """After how many ticks an episode ends, at least 50."""
 
     kind: ClassVar[str] = "fork"
-    rate_hz: float = field(default=RATE_HZ, init=False)
-    first_seed: int = field(default=100_000, init=False)
-    initial_states: str = field(
-        default="(0, 0), moved by some 12 mm at random; the seed decides", init=False
-    )
+    rate_hz: ClassVar[float] = 10.0
+    first_seed: ClassVar[int] = 100_000
+    initial_states: ClassVar[str] = "(0, 0), moved by some 12 mm at random; the seed decides"
 
     def __post_init__(self) -> None:
-        for name in ("gap", "left_share", "commit"):
-            object.__setattr__(self, name, float(getattr(self, name)))
         for name, low, high in (("gap", 0.1, 0.35), ("left_share", 0, 1), ("commit", 0, 0.7)):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -73,8 +68,6 @@ class Fork:
             raise ConfigurationError(
                 f"fork's max_steps is {self.max_steps}; its expert needs up to 50."
             )
-        if self.cue not in ("none", "start", "always"):
-            raise ConfigurationError(unknown("cue", self.cue, ["none", "start", "always"]))
 
     @property
     def name(self) -> str:
@@ -111,7 +104,7 @@ class Fork:
             room=self.gap / 2 - ROBOT_RADIUS,
             turn=(self.commit * OBSTACLE_FRONT, OBSTACLE_FRONT - ROBOT_RADIUS),
             back=OBSTACLE_BACK + ROBOT_RADIUS,
-            rate_hz=RATE_HZ,
+            rate_hz=self.rate_hz,
             random=np.random.default_rng([seed, 2]),
         )
 
@@ -130,9 +123,8 @@ class ForkEnvironment:
         return {**self._observe(), LAST_ACTION: self._trail[0].astype(np.float32)}
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
-        here = self._trail[-1]
+        here, reach = self._trail[-1], TOP_SPEED / self._task.rate_hz
         move = np.asarray(action, dtype=np.float64) - here
-        reach = TOP_SPEED / RATE_HZ
         move *= min(1.0, reach / max(float(np.linalg.norm(move)), 1e-12))
         for share in (0.25, 0.5, 0.75, 1.0):  # a corner could be cut between two ticks
             place = np.clip(here + share * move, ARENA[::2], ARENA[1::2])

@@ -5,14 +5,14 @@ features of the published demonstrations: `state` (5) and `keypoint` (9, 2).
 """
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.resize import resize_frames
-from steadyhand.errors import ConfigurationError, library, unknown
+from steadyhand.errors import ConfigurationError, library
 from steadyhand.runtime.predictor import Observation
 from steadyhand.sizes import SMALLEST_IMAGE
 from steadyhand.spec import LAST_ACTION
@@ -75,12 +75,10 @@ class PushT:
     """Height and width of the picture `img` that is observed, too; 0 for none."""
 
     kind: ClassVar[str] = "pusht"
-    rate_hz: float = field(default=10.0, init=False)
-    first_seed: int = field(default=100_000, init=False)
+    rate_hz: ClassVar[float] = 10.0
+    first_seed: ClassVar[int] = 100_000
 
     def __post_init__(self) -> None:
-        if self.start not in ("paper", "gym"):
-            raise ConfigurationError(unknown("kind of initial state", self.start, ["paper", "gym"]))
         if self.view and not SMALLEST_IMAGE <= self.view <= CANVAS:
             raise ConfigurationError(
                 f"view is {self.view}; it is 0, or {SMALLEST_IMAGE} to {CANVAS} pixels. The "

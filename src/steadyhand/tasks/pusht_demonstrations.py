@@ -58,13 +58,10 @@ def mirror(episodes: Episodes) -> Episodes:
         flipped = [512 - points[:, ::-1] for points in (state[:, :2], state[:, 2:4])]
         return np.concatenate([*flipped, angle], 1), 512 - action[:, ::-1]
 
-    straight, reflected = (
-        _moved(episodes, lambda state, action: (state, action)),
-        _moved(episodes, motion),
-    )
+    straight = _moved(episodes, lambda state, action: (state, action))
+    reflected = _moved(episodes, motion)
     arrays: dict[str, LazyArray] = {
-        key: np.concatenate([np.asarray(straight.arrays[key]), np.asarray(reflected.arrays[key])])
-        for key in straight.arrays
+        key: np.concatenate([straight.read(key), reflected.read(key)]) for key in straight.arrays
     }
     if (pictures := episodes.arrays.get("img")) is not None:
         arrays["img"] = Parts([pictures, Mapped(pictures, _reflected)])
