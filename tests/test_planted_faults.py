@@ -137,7 +137,7 @@ FAULTS = [
     ),
     Fault(
         "an evaluation that empties the file of another",
-        "evaluation/evaluate.py",
+        "evaluation/episodes_file.py",
         'return self.partial.open("x", buffering=1)',
         'return self.partial.open("w", buffering=1)',
         "evaluation/test_episodes_file.py",
@@ -575,6 +575,13 @@ FAULTS = [
         "EVALUATION_BATCH = 64",
         "EVALUATION_BATCH = 50",
         "policy/test_alone_or_among_others.py -k unet",
+    ),
+    Fault(
+        "a batch of pictures whose last rows are computed otherwise",
+        "policy/predictor.py",
+        "PICTURE_BATCH = 8",
+        "PICTURE_BATCH = 7",
+        "policy/test_alone_or_among_others.py -k pictures",
     ),
     Fault(
         "statistics of chunks that cross into the next episode",

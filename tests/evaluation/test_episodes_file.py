@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from steadyhand.errors import CheckpointError
-from steadyhand.evaluation.evaluate import EpisodesFile
+from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.video import write_video
 
 

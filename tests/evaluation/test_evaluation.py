@@ -11,10 +11,12 @@ import torch
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.compare import compare
-from steadyhand.evaluation.evaluate import EpisodesFile, Evaluation, evaluate, one_thread
+from steadyhand.evaluation.episodes_file import EpisodesFile
+from steadyhand.evaluation.evaluate import Evaluation, evaluate
 from steadyhand.evaluation.rollout import rollout
 from steadyhand.evaluation.video import write_video
-from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
+from steadyhand.policy.device import on_threads
+from steadyhand.policy.predictor import TorchPredictor, evaluation_batch
 from steadyhand.recipes import recipe
 from steadyhand.spec import Chunking, PolicySpec
 from steadyhand.tasks import PushT
@@ -178,10 +180,10 @@ def test_an_episode_does_not_depend_on_the_others(pusht_policy) -> None:
     """1, 7 and 50 environments at once, and another order: identical, contacts and all."""
     task = replace(PushT(), max_steps=60)
     seeds = list(range(100_000, 100_050))
-    predictor = TorchPredictor(pusht_policy, batch=EVALUATION_BATCH)
+    predictor = TorchPredictor(pusht_policy, batch=evaluation_batch(pusht_policy.spec))
 
     def run(order, parallel):
-        with one_thread():
+        with on_threads(1):
             done = rollout(predictor, task, order, parallel=parallel)
         return {episode.seed: episode for episode in done}
 

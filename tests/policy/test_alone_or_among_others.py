@@ -10,7 +10,7 @@ from steadyhand.data import Episodes
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.methods.choices import Bins, Mixture
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
-from steadyhand.policy.predictor import EVALUATION_BATCH, TorchPredictor
+from steadyhand.policy.predictor import TorchPredictor, evaluation_batch
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.runtime import ChunkRequest
 from steadyhand.spec import Chunking
@@ -35,10 +35,10 @@ def recorded() -> Episodes:
     return Episodes(arrays, np.array([60, 120]))
 
 
-@pytest.mark.parametrize("way", [*WAYS, "pictures"])
+@pytest.mark.parametrize("way", [*WAYS, *(f"{name}, pictures" for name in SMALL)])
 def test_a_row_does_not_depend_on_the_others_or_on_its_place(config, recorded, way) -> None:
-    pictures = way == "pictures"
-    denoiser, process, steps = WAYS["mlp, flow" if pictures else way]
+    name, pictures = way.split(", ")[0], way.endswith("pictures")
+    denoiser, process, steps = WAYS[f"{name}, flow" if pictures else way]
     encoder = ImageEncoderConfig(network=ResNetConfig(width=16)) if pictures else None
     config = replace(
         config,
@@ -57,17 +57,18 @@ def test_a_row_does_not_depend_on_the_others_or_on_its_place(config, recorded, w
     for parameter in policy.parameters():  # what begins at zero would hide what is under it
         if not parameter.any():
             parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
-    predictor = TorchPredictor(policy, batch=EVALUATION_BATCH)
+    batch = evaluation_batch(policy.spec)
+    predictor = TorchPredictor(policy, batch=batch)
     keys = [feature.key for feature in policy.spec.observations]
     asked = [
         ChunkRequest(observation={k: recorded.read(k, i, i + 2) for k in keys}, seed=i)
-        for i in range(EVALUATION_BATCH)
+        for i in range(batch)
     ]
     together = predictor.predict(asked)
-    for shift in (1, EVALUATION_BATCH // 2 + 1):
+    for shift in (1, batch // 2 + 1):
         moved = predictor.predict([*asked[shift:], *asked[:shift]])
         np.testing.assert_array_equal(np.roll(moved, shift, axis=0), together)
-    for number in (0, EVALUATION_BATCH - 1):
+    for number in (0, batch - 1):
         np.testing.assert_array_equal(
             predictor.predict(asked[number : number + 1])[0], together[number]
         )

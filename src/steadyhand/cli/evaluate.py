@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import tyro
 
 from steadyhand.cli.options import parse
 from steadyhand.diffusion.sampling import SolverName
-from steadyhand.errors import ConfigurationError, UsageError, library
+from steadyhand.errors import UsageError, library
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
@@ -109,53 +108,27 @@ def evaluate_run(
     from steadyhand.cli.screen import console, progress, show, waiting
 
     with waiting("loading torch"):
-        from steadyhand.evaluation.evaluate import EpisodesFile, evaluate, seeds_of
-        from steadyhand.policy.card import sampler_of
-        from steadyhand.policy.device import choose_device
-        from steadyhand.policy.storage import load_policy
-        from steadyhand.runtime.card import read_provenance
-        from steadyhand.runtime.folders import find_policy, run_of
-        from steadyhand.tasks import make_task
+        from steadyhand.evaluation.attempt import attempt
 
-    folder = find_policy(path)
-    device = choose_device(options.device)
-    origin = read_provenance(folder)
-    name = options.task or origin.task
-    if name is None:
-        raise ConfigurationError(
-            f"{path} was trained for no task that could be simulated. Try it on the robot "
-            "(docs/robot.md), in a task of your own (evaluate(policy, task) in Python), or against "
-            f"demonstrations: steadyhand evaluate --offline {path}"
-        )
-    task = make_task(name)
-    sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
-    policy = load_policy(folder, sampler=sampler, device=device)
-    execute = options.execute or policy.spec.chunking.execute
-    first = seeds_of(task, options.episodes, options.seed_start)[0]
-    heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
-    label = (
-        f"{task.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}-execute{execute}"
-        f"-seed{first}-{options.episodes}"
+    made = attempt(
+        path,
+        out,
+        episodes=options.episodes,
+        seed_start=options.seed_start,
+        solver=options.solver,
+        steps=options.steps,
+        temperature=options.temperature,
+        execute=options.execute,
+        task=options.task,
+        device=options.device,
     )
-    run = run_of(path).resolve()
-    if out.resolve() != run / "evaluations":
-        label = f"{run.name}-{label}"  # where several runs may be evaluated
-    # Settings in a task's name have characters that not every file system takes.
-    file = EpisodesFile(out / f"{re.sub('[:=,]', '-', label)}.jsonl")
     try:
-        with file, progress(f"evaluating {path.name}", options.episodes) as advance:
-            found = evaluate(
-                policy,
-                task,
-                episodes=options.episodes,
-                seed_start=first,
-                execute=options.execute,
-                parallel=options.parallel,
-                film=range(first, first + video),
-                watch=lambda episode: (file.append(episode), advance(1)),
+        with progress(f"evaluating {path.name}", options.episodes) as advance:
+            found = made.evaluate(
+                parallel=options.parallel, films=video, watch=lambda episode: advance(1)
             )
     except KeyboardInterrupt:
-        if file.partial.exists():
-            show(console(), f"The episodes that ended are in {file.partial}")
+        if made.file.partial.exists():
+            show(console(), f"The episodes that ended are in {made.file.partial}")
         raise
-    return file.path, found
+    return made.file.path, found

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steadyhand.evaluation.evaluate import one_thread
 from steadyhand.evaluation.metrics import Interval, over_seeds
-from steadyhand.policy.device import choose_device
+from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
@@ -86,7 +85,7 @@ def chunk_times(policies: Sequence[Policy], task: str) -> list[float]:
     predictors = [TorchPredictor(policy) for policy in policies]
     requests = [RecedingHorizon(predictor.spec).request(seen) for predictor in predictors]
     spent: list[list[float]] = [[] for _ in predictors]
-    with one_thread():
+    with on_threads(1):
         for number in range(TIMED_CHUNKS + 3):
             for each, predictor, request in zip(spent, predictors, requests, strict=True):
                 assert request is not None, "a new controller asks for a chunk"
