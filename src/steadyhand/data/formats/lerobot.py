@@ -8,7 +8,7 @@ be understood is read; `left_out` says what there is no file for.
 import os
 from collections import Counter
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,8 @@ class _Content:
         held = {table.kind(key) for table, *_ in tables}
         if None not in held:
             return f"it holds {held.pop()}, not numbers"
-        single = key in (*SINGLE, *self.said.noted("single")) and shape == (1,)
-        return Parts(
-            [Column(table, key, () if single else shape, *span) for table, *span in tables]
-        )
+        shape = () if shape == (1,) and key in (*SINGLE, *self.said.noted("single")) else shape
+        return Parts([Column(table, key, shape, *span) for table, *span in tables])
 
     def _unlike(self, key: str, missing: Sequence[IndexedEpisode]) -> DataError:
         """What to say of the episodes that have, or lack, a column where most do not."""
@@ -159,16 +157,14 @@ class _Content:
         there = [file is not None and os.path.exists(file) for file, _ in found]
         if not any(there):
             return "there is no video file of it, though meta/info.json declares it"
-        height, width, _ = self.said.picture_shape(key)
-        clips = []
+        (height, width, _), rate, clips = self.said.picture_shape(key), self.said.rate_hz, []
         for (file, start), is_there, e in zip(found, there, self.episodes, strict=True):
             if file is None or not is_there:
                 what = f"The video {file or f'of {key}'} of episode {e.number} is not there"
                 said = f"{what}, and others of '{key}' are. {AGAIN}"
                 raise DataError(said, episode=e.number, file=file)
-            clip = Clip(file, start, e.steps, height, width, self.said.rate_hz, e.number)
-            known = {"whole": file not in self.shared, "expected": self.said.sum_of(file)}
-            clips.append(replace(clip, **known))
+            whole, known = file not in self.shared, self.said.sum_of(file)
+            clips.append(Clip(file, start, e.steps, height, width, rate, e.number, whole, known))
         return Footage(clips)
 
 
