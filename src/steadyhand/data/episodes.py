@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.lazy import LazyArray, Rows
+from steadyhand.data.lazy import LazyArray, Rows, damage_told
 from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
 from steadyhand.spec import LAST_ACTION, Feature, parse_name
 from steadyhand.values import named, shown
@@ -48,47 +48,45 @@ class Episodes:
     """Features that the file speaks of and that are not among the arrays, and why."""
 
     def __post_init__(self) -> None:
-        where = f"{self.path}: " if self.path else ""
         ends = np.asarray(self.ends)
-        if ends.ndim != 1 or not len(ends) or not np.issubdtype(ends.dtype, np.integer):
-            raise DataError(
-                f"{where}episode_ends must be whole numbers, one an episode, and are {ends.dtype} "
-                f"of shape {ends.shape}. Save them as a list of integers."
-            )
-        if len(self.numbers) not in (0, len(ends)):
-            raise DataError(
-                f"{where}{len(self.numbers)} numbers are given for {len(ends)} episodes. Give each "
-                "its own, or none."
-            )
-        if np.any(np.diff(ends, prepend=0) <= 0):
-            bad = int(np.argmax(np.diff(ends, prepend=0) <= 0))
-            raise DataError(
-                f"{where}episode {self.number(bad)} ends at step {ends[bad]}, not after the one "
-                "before it. Episode ends are cumulative and increasing."
-            )
+        if (why := self._contradiction(ends)) is not None:
+            raise DataError(f"{self.path}: {why}" if self.path else why)
         object.__setattr__(self, "ends", ends.astype(np.int64))
+
+    def _contradiction(self, ends: NDArray[Any]) -> str | None:
+        """Why ends, arrays and what is said of them cannot all be true, and what to do."""
+        if ends.ndim != 1 or not len(ends) or not np.issubdtype(ends.dtype, np.integer):
+            return (
+                f"episode_ends must be whole numbers, one an episode, and are {ends.dtype} of "
+                f"shape {ends.shape}. Save them as a list of integers."
+            )
+        if (given := len(self.numbers)) not in (0, len(ends)):
+            what = f"{given} numbers are given for {len(ends)} episodes"
+            return f"{what}. Give each its own, or none."
+        if (backwards := np.diff(ends, prepend=0) <= 0).any():
+            bad = int(np.argmax(backwards))
+            return (
+                f"episode {self.number(bad)} ends at step {ends[bad]}, not after the one before "
+                "it. Episode ends are cumulative and increasing."
+            )
         if not (np.isfinite(self.rate_hz) and self.rate_hz > 0):
-            raise DataError(f"{where}rate_hz is {self.rate_hz}; it must be a positive number.")
+            return f"rate_hz is {self.rate_hz}; it must be a positive number."
         if not isinstance(self.arrays, Mapping):
-            raise DataError(f"{where}arrays is {shown(self.arrays)}; it maps names to arrays.")
+            return f"arrays is {shown(self.arrays)}; it maps names to arrays."
         for key, array in self.arrays.items():
             if not hasattr(array, "shape"):
-                raise DataError(
-                    f"{where}'{key}' is a {type(array).__name__}; numpy arrays are taken here: "
-                    "np.asarray(…)."
-                )
-            steps = array.shape[0] if array.shape else 0
+                kind = type(array).__name__
+                return f"'{key}' is a {kind}; numpy arrays are taken here: np.asarray(…)."
             if not array.shape:
-                raise DataError(
-                    f"{where}'{key}' is a single value, not a series with time first. Leave it out."
-                )
-            if steps < ends[-1]:
-                raise DataError(
-                    f"{where}'{key}' has shape {tuple(array.shape)}, so {steps} steps, but the "
+                return f"'{key}' is a single value, not a series with time first. Leave it out."
+            if array.shape[0] < ends[-1]:
+                return (
+                    f"'{key}' has shape {tuple(array.shape)}, so {array.shape[0]} steps, but the "
                     f"last episode ends at step {ends[-1]}. Arrays are time first, all episodes "
                     "one after the other; if the recording was cut short, end the episodes where "
                     "it does."
                 )
+        return None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -137,21 +135,16 @@ class Episodes:
         if isinstance(feature, str):
             feature = Feature.select(feature, self.shapes)
         stop = self.steps if stop is None else stop
-        try:
+        where = f"{self.path or 'the data'}: '{feature.key}'"
+        with damage_told(self.path, feature.key):
             values = np.asarray(self.arrays[feature.key][start:stop])
-        except DataError as error:
-            if error.file is not None:
-                raise  # it says already where the damage is, and what to do
-            raise self._unreadable(feature, str(error)) from error
-        except Exception as error:
-            raise self._unreadable(feature, f"{type(error).__name__}: {error}") from error
         if values.dtype.kind not in "biuf":
             raise DataError(
-                f"{self.path or 'the data'}: '{feature.key}' holds {values.dtype}, not numbers. "
-                "Store real numbers, or leave it out of --observations."
+                f"{where} holds {values.dtype}, not numbers. Store real numbers, or leave it out "
+                "of --observations."
             )
         if len(values) != stop - start:
-            raise DataError(f"{self.path or 'the data'}: '{feature.key}' is truncated.")
+            raise DataError(f"{where} is truncated.")
         if feature.columns != slice(None):
             values = values[:, feature.columns]
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
@@ -160,8 +153,8 @@ class Episodes:
             inside, episode = self.at(step)
             raise NotFiniteError(
                 f"{self.path or 'the data'}: '{feature.name}' is not a finite number at step "
-                f"{inside} of episode {episode} ({int(flat.sum())} such "
-                f"steps in all). Repair those episodes, or leave them out: {SKIP}.",
+                f"{inside} of episode {episode} ({int(flat.sum())} such steps in all). Repair "
+                f"those episodes, or leave them out: {SKIP}.",
                 episode=episode,
             )
         return values
@@ -198,12 +191,6 @@ class Episodes:
         before[self.starts] += 1
         shifted = Rows(self.arrays[action], before)
         return replace(self, arrays={**self.arrays, LAST_ACTION: shifted})
-
-    def _unreadable(self, feature: Feature, why: str) -> DataError:
-        return DataError(
-            f"{self.path or 'the data'}: '{feature.key}' cannot be read, a part of it is "
-            f"missing or damaged ({why}). Copy the data again."
-        )
 
     def subset(self, episodes: Sequence[int] | NDArray[np.int64]) -> "Episodes":
         """Some of the episodes, in the order given; still read when they are asked for."""

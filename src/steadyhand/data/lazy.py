@@ -29,24 +29,22 @@ class LazyArray(Protocol):
 
 
 @contextmanager
-def damage_told(path: Path, key: str, episode: int | None = None) -> Iterator[None]:
-    """Turn whatever a library says of a damaged file into a `DataError` that names it."""
+def damage_told(path: Path | None, key: str, episode: int | None = None) -> Iterator[None]:
+    """Turn whatever a library says of a damaged file into a `DataError` that names it.
+
+    What says already where the damage is goes through as it is.
+    """
     try:
         yield
     except Exception as error:
         if isinstance(error, MissingExtraError) or getattr(error, "file", None) is not None:
             raise
         of = "" if episode is None else f" of episode {episode}"
-        if isinstance(error, NotTheFileError):
-            what = f"{path}: '{key}'{of} cannot be read: {error}."
-            raise DataError(what, episode=episode, file=path) from error
-        said = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
-        raise DataError(
-            f"{path}: '{key}'{of} cannot be read, a part of it is missing or damaged ({said}). "
-            "Copy the data again.",
-            episode=episode,
-            file=path,
-        ) from error
+        named = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+        why = f", a part of it is missing or damaged ({named}{error}). Copy the data again."
+        why = f": {error}." if isinstance(error, NotTheFileError) else why
+        why = f"{path or 'the data'}: '{key}'{of} cannot be read{why}"
+        raise DataError(why, episode=episode, file=path) from error
 
 
 class Rows:

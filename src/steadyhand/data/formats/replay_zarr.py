@@ -21,7 +21,7 @@ from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.stream import piece_steps, pieces
 from steadyhand.data.formats.zarr_layout import Layout, read_layout
 from steadyhand.data.formats.zarr_store import Store, open_store, read_description
-from steadyhand.data.lazy import damage_told
+from steadyhand.data.lazy import LazyArray, damage_told
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, library, plain
 
@@ -131,15 +131,15 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     for key, source in episodes.arrays.items():
         size = piece_steps(episodes, key)
         array = _array(data, key, (episodes.steps, *source.shape[1:]), source.dtype, size)
-        checksum = _begin(array.shape, array.dtype)
+        checksum = None
         for start, values in pieces(episodes, key):
             array[start : start + len(values)] = values
-            checksum = _sum(values, checksum)
+            checksum = _sum(values, array, checksum)
             watch(len(values))
         array.attrs[CHECKSUM] = checksum
     ends = _array(meta, "episode_ends", episodes.ends.shape, episodes.ends.dtype, len(episodes))
     ends[...] = episodes.ends
-    ends.attrs[CHECKSUM] = _sum(episodes.ends, _begin(ends.shape, ends.dtype))
+    ends.attrs[CHECKSUM] = _sum(episodes.ends, ends)
 
 
 def _array(group: Any, key: str, shape: tuple[int, ...], dtype: Any, steps: int) -> Any:
@@ -155,12 +155,10 @@ def _array(group: Any, key: str, shape: tuple[int, ...], dtype: Any, steps: int)
     )
 
 
-def _begin(shape: tuple[int, ...], dtype: Any) -> int:
-    """The checksum before the first number: of shape and kind."""
-    return zlib.crc32(f"{tuple(shape)} {np.dtype(dtype).str}".encode())
-
-
-def _sum(values: NDArray[Any], before: int) -> int:
+def _sum(values: NDArray[Any], array: LazyArray, before: int | None = None) -> int:
+    """The checksum of an array's shape, its kind and, piece by piece, its numbers."""
+    if before is None:
+        before = zlib.crc32(f"{tuple(array.shape)} {np.dtype(array.dtype).str}".encode())
     return zlib.crc32(np.ascontiguousarray(values).data, before)
 
 
@@ -201,27 +199,20 @@ class _WholeArray:
 
     def __getitem__(self, key: Any, /) -> Any:
         with damage_told(self._path, self._key):
-            return self._read(key)
-
-    def _read(self, key: Any) -> Any:
-        if self._missing:
-            raise DataError(
-                f"{self._missing} of {math.prod(self._layout.grid)} chunks are not there, and "
-                "would be read as zeros; if that is what they hold, write empty chunks, too"
-            )
-        if isinstance(key, slice):
-            wanted = np.arange(*key.indices(self.shape[0]))
-        else:
+            if self._missing:
+                raise DataError(
+                    f"{self._missing} of {math.prod(self._layout.grid)} chunks are not there, and "
+                    "would be read as zeros; if that is what they hold, write empty chunks, too"
+                )
             wanted = np.arange(self.shape[0])[key]
-        values = self._rows(np.atleast_1d(wanted).reshape(-1))
-        values = values.reshape(*np.shape(wanted), *self.shape[1:])
-        expected = self._layout.attributes.get(CHECKSUM)
-        whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)
-        if whole and isinstance(expected, int):  # others may keep something else under that name
-            found = _sum(values, _begin(self.shape, self.dtype))
-            if found != expected:
+            values = self._rows(np.atleast_1d(wanted).reshape(-1))
+            values = values.reshape(*np.shape(wanted), *self.shape[1:])
+            expected = self._layout.attributes.get(CHECKSUM)
+            whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)
+            # Others may keep something else under that name.
+            if whole and isinstance(expected, int) and expected != _sum(values, self):
                 raise DataError("its numbers are not those that were written")
-        return values
+            return values
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """The rows of those numbers, in their order; each chunk is unpacked once."""
