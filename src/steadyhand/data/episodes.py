@@ -110,9 +110,13 @@ class Episodes:
         """What the file calls an episode, which people are told; its place where it says none."""
         return self.numbers[episode] if self.numbers else episode
 
+    def owner(self, steps: Any) -> Any:
+        """The place of the episode in which each of these steps is."""
+        return np.searchsorted(self.ends, steps, side="right")
+
     def at(self, step: int) -> tuple[int, int]:
         """(the step inside its episode, the number of that episode), for people to find it."""
-        episode = int(np.searchsorted(self.ends, step, side="right"))
+        episode = int(self.owner(step))
         return step - int(self.starts[episode]), self.number(episode)
 
     @property

@@ -3,7 +3,7 @@
 Building is in `frame_store`; here is which stores a set needs, and which episodes have none.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,14 @@ def stores_of(episodes: Episodes, features: Iterable[Feature]) -> list[FrameStor
     """The stores that training on these image features needs, built or not."""
     found: dict[Path, FrameStore] = {}
     for feature in features:
-        for base in _bases(episodes.arrays[feature.key]):
+
+        def noted(base: LazyArray, feature: Feature = feature) -> LazyArray:
             if hasattr(base, "fingerprint"):
                 store = _store(episodes, feature, base)
                 found[store.folder] = store
+            return base
+
+        _rebuilt(episodes.arrays[feature.key], noted)
     return list(found.values())
 
 
@@ -52,7 +56,10 @@ def with_frames(
             store.build(watch)
             return store.frames()
 
-        _require_whole(episodes, feature, arrays[feature.key])
+        marks, whys = _broken(episodes, feature)
+        if marks.any():
+            why = whys[marks[np.flatnonzero(marks)[0]]]
+            raise DataError(why if SKIP in why else f"{why} Leave it out: {SKIP}.")
         arrays[feature.key] = _rebuilt(arrays[feature.key], stored)
     return replace(episodes, arrays=arrays)
 
@@ -61,41 +68,31 @@ def broken_episodes(episodes: Episodes, features: Iterable[Feature]) -> dict[int
     """The episodes whose pictures are known not to be decodable, and why, from built stores."""
     found: dict[int, str] = {}
     for feature in features:
-        for flag, why in _broken(episodes, feature, episodes.arrays[feature.key]):
-            for number in np.flatnonzero(np.add.reduceat(flag, episodes.starts)):
-                found.setdefault(int(number), why)
+        marks, whys = _broken(episodes, feature)
+        steps = np.flatnonzero(marks)
+        numbers, first = np.unique(episodes.owner(steps), return_index=True)
+        for number, step in zip(numbers.tolist(), steps[first], strict=True):
+            found.setdefault(number, whys[marks[step]])
     return found
 
 
-def _require_whole(episodes: Episodes, feature: Feature, array: LazyArray) -> None:
-    for bad, why in _broken(episodes, feature, array):
-        if bad.any():
-            raise DataError(why if SKIP in why else f"{why} Leave it out: {SKIP}.")
+def _broken(episodes: Episodes, feature: Feature) -> tuple[NDArray[np.int64], list[str]]:
+    """(for each step its place among the reasons, the reasons) why pictures cannot be decoded.
 
+    As built stores know it; the first reason is that of the pictures which can.
+    """
+    whys = [""]
 
-def _broken(
-    episodes: Episodes, feature: Feature, array: LazyArray
-) -> Iterator[tuple[NDArray[np.bool_], str]]:
-    """(whether each step is in it, why) for each block that a built store has as broken."""
-    for base in _bases(array):
-        if not hasattr(base, "fingerprint"):
-            continue
-        store = _store(episodes, feature, base)
-        for start, end, why in store.broken if store.ready else ():
-            bad = np.zeros(base.shape[0], bool)
-            bad[start:end] = True
-            yield _marks(array, base, bad), why
+    def marked(base: LazyArray) -> NDArray[np.int64]:
+        marks = np.zeros(base.shape[0], np.int64)
+        if hasattr(base, "fingerprint") and (store := _store(episodes, feature, base)).ready:
+            for start, end, why in store.broken:
+                marks[start:end] = len(whys)
+                whys.append(why)
+        return marks
 
-
-def _marks(array: LazyArray, base: LazyArray, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which steps of a view look at marked steps of `base`."""
-    if isinstance(array, Rows):
-        return _marks(array.source, base, marks)[array.rows]
-    if isinstance(array, Mapped):
-        return _marks(array.source, base, marks)
-    if isinstance(array, Parts):
-        return np.concatenate([_marks(part, base, marks) for part in array.parts])
-    return marks if array is base else np.zeros(array.shape[0], bool)
+    marks = _rebuilt(episodes.arrays[feature.key], marked, maps=False)[:]
+    return np.asarray(marks), whys
 
 
 def _store(episodes: Episodes, feature: Feature, base: LazyArray) -> FrameStore:
@@ -103,23 +100,15 @@ def _store(episodes: Episodes, feature: Feature, base: LazyArray) -> FrameStore:
     return FrameStore(base, where, feature.key, (feature.shape[0], feature.shape[1]))
 
 
-def _bases(array: LazyArray) -> Iterator[LazyArray]:
-    """What views of views look at in the end."""
-    if isinstance(array, Rows | Mapped):
-        yield from _bases(array.source)
-    elif isinstance(array, Parts):
-        for part in array.parts:
-            yield from _bases(part)
-    else:
-        yield array
-
-
-def _rebuilt(array: LazyArray, change: Callable[[LazyArray], LazyArray]) -> LazyArray:
-    """The same views of something else."""
+def _rebuilt(
+    array: LazyArray, change: Callable[[LazyArray], LazyArray], *, maps: bool = True
+) -> LazyArray:
+    """The same views of something else, or without what is changed step by step."""
     if isinstance(array, Rows):
-        return Rows(_rebuilt(array.source, change), array.rows)
+        return Rows(_rebuilt(array.source, change, maps=maps), array.rows)
     if isinstance(array, Mapped):
-        return Mapped(_rebuilt(array.source, change), array.function)
+        source = _rebuilt(array.source, change, maps=maps)
+        return Mapped(source, array.function) if maps else source
     if isinstance(array, Parts):
-        return Parts([_rebuilt(part, change) for part in array.parts])
+        return Parts([_rebuilt(part, change, maps=maps) for part in array.parts])
     return change(array)
