@@ -78,8 +78,7 @@ def test_a_robot_reads_the_card_of_a_policy_without_torch(config, episodes, tmp_
         "from pathlib import Path\n"
         "from steadyhand.runtime import card\n"
         f"folder = Path({str(tmp_path / 'p')!r})\n"
-        "read = card.read_card(folder)\n"
-        "spec, found = card.read_spec(folder, read), card.read_statistics(folder, read)['action']\n"
+        "spec, found = card.read_spec(folder), card.read_statistics(folder)['action']\n"
         "print(card.read_provenance(folder).task, spec.chunk_shape, found.mean.tolist())"
     )
     mean = policy.normaliser.statistics["action"].mean.tolist()

@@ -69,13 +69,15 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def read_spec(folder: Path, card: Mapping[str, Any]) -> PolicySpec:
+def read_spec(folder: Path, card: Mapping[str, Any] | None = None) -> PolicySpec:
     """What goes into the policy in `folder` and what comes out."""
+    card = read_card(folder) if card is None else card
     return decode(PolicySpec, card["spec"], f"{folder}/{CARD}: spec")
 
 
-def read_statistics(folder: Path, card: Mapping[str, Any]) -> dict[str, Statistics]:
+def read_statistics(folder: Path, card: Mapping[str, Any] | None = None) -> dict[str, Statistics]:
     """The statistics that the policy's normaliser was made of."""
+    card = read_card(folder) if card is None else card
     try:
         return {name: _statistics(found) for name, found in card["statistics"].items()}
     except (TypeError, ValueError, AttributeError) as error:
