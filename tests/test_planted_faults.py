@@ -88,9 +88,9 @@ FAULTS = [
     ),
     Fault(
         "padding that counts",
-        "training/loader.py",
-        "~self._windows.padded(windows)",
-        "np.ones_like(self._windows.padded(windows))",
+        "policy/windows.py",
+        "~self.places.padded(steps)",
+        "np.ones_like(self.places.padded(steps))",
         "training/test_train.py -k padded",
     ),
     Fault(
@@ -110,8 +110,8 @@ FAULTS = [
     Fault(
         "a batch order that depends on when training was resumed",
         "training/trainer.py",
-        "config.batch_size, config.seed, number)",
-        "config.batch_size, config.seed, number - self.done)",
+        "batch_windows(count, config.batch_size, config.seed, n) for",
+        "batch_windows(count, config.batch_size, config.seed, n - self.done) for",
         "training/test_train.py -k resumed",
     ),
     Fault(
@@ -200,7 +200,7 @@ FAULTS = [
     ),
     Fault(
         "judged on episodes it was trained on",
-        "evaluation/offline.py",
+        "evaluation/held_out.py",
         "fresh = [place for place, mark in enumerate(marks) if not mark]",
         "fresh = [place for place, mark in enumerate(marks)]",
         "evaluation/test_offline.py",
@@ -431,7 +431,7 @@ FAULTS = [
     ),
     Fault(
         "a resumed run that chooses its threads anew",
-        "training/train.py",
+        "training/resuming.py",
         "config = replace(config, threads=begun.threads)",
         "pass",
         "training/test_run_folder.py -k threads_are",
@@ -474,8 +474,8 @@ FAULTS = [
     Fault(
         "gradients of any size",
         "training/trainer.py",
-        "nn.utils.clip_grad_norm_(self.policy.parameters(), config.clip_norm)",
-        "pass",
+        "scale = (norm / self.config.clip_norm).clamp(min=1)",
+        "scale = torch.ones_like(norm)",
         "training/test_steps.py -k clipped",
     ),
     Fault(
@@ -495,15 +495,15 @@ FAULTS = [
     Fault(
         "validation on what was trained on",
         "training/trainer.py",
-        "self._loader(held_out) if held_out",
-        "self._loader(training) if held_out",
+        "PolicyWindows(self.policy, material.held_out, self.device)",
+        "PolicyWindows(self.policy, material.training, self.device)",
         "training/test_steps.py -k held_out",
     ),
     Fault(
         "validation of the live weights",
         "training/trainer.py",
-        "self._loss(self.average.module, batch",
-        "self._loss(self.policy, batch",
+        "self._loss(self.average.module, self.validation",
+        "self._loss(self.policy, self.validation",
         "training/test_steps.py -k averaged",
     ),
     Fault(
@@ -550,9 +550,9 @@ FAULTS = [
     ),
     Fault(
         "relative actions subtracted in float32",
-        "training/loader.py",
-        "(values - offset).to(device=device, dtype=kind) for",
-        "(values.to(kind) - offset.to(kind)).to(device) for",
+        "policy/windows.py",
+        "kind = np.float64 if wide else np.float32",
+        "kind = np.float32",
         "policy/test_normaliser.py -k trained_on",
     ),
     Fault(
@@ -740,7 +740,7 @@ FAULTS = [
     Fault(
         "a run trained on other data than it was declared for",
         "studies/worker.py",
-        "if fingerprint(episodes) != plan.fingerprint:",
+        "if fingerprint(demonstrations(plan.config)) != plan.fingerprint:",
         "if False:",
         "studies/test_runs.py -k other_data",
     ),
@@ -788,9 +788,9 @@ FAULTS = [
     ),
     Fault(
         "actions far from what they are relative to are rounded",
-        "training/loader.py",
-        "wide = far or normaliser.far(spec.action.name)",
-        "wide = far",
+        "policy/windows.py",
+        "wide = any(far(feature.name) for feature in both)",
+        "wide = all(far(feature.name) for feature in both)",
         "policy/test_normaliser.py -k relative_to",
     ),
 ]

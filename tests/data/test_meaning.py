@@ -19,7 +19,7 @@ from steadyhand.data.footage import measured
 from steadyhand.data.meaning import understood
 from steadyhand.errors import ConfigurationError, DataError
 from steadyhand.recipes import recipe
-from steadyhand.training.features import specification
+from steadyhand.training.specification import specification
 
 STEPS = 24
 RANDOM = np.random.default_rng(0)

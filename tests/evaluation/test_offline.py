@@ -8,7 +8,8 @@ import torch
 
 from steadyhand.data import Episodes
 from steadyhand.errors import DataError
-from steadyhand.evaluation.offline import HeldOut, divide, judge
+from steadyhand.evaluation.held_out import HeldOut, divide
+from steadyhand.evaluation.offline import judge
 from steadyhand.reports.judgement import offline_page
 from steadyhand.runtime.card import Provenance
 from steadyhand.spec import LAST_ACTION

@@ -21,15 +21,15 @@ from steadyhand.data import (
 )
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, DataError
-from steadyhand.evaluation.offline import HeldOut
+from steadyhand.evaluation.held_out import HeldOut
 from steadyhand.export.graph import example_inputs, export_policy
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy, save_policy
+from steadyhand.policy.windows import PolicyWindows
 from steadyhand.runtime import ChunkRequest
 from steadyhand.runtime.card import read_card, read_statistics
 from steadyhand.spec import Chunking, Feature, PolicySpec
-from steadyhand.training.loader import WindowLoader
 from steadyhand.training.train import build_policy, train
 
 FAR = {
@@ -72,10 +72,10 @@ def test_what_is_trained_on_is_what_was_recorded(config, where, normalisation, r
     shown = []
     for episodes in (moving(0.0, 1.0), moving(offset, size)):
         policy = policy_of(config, episodes, relative=relative, normalisation=normalisation)
-        loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
-        batch = loader.batch(np.arange(120))
-        assert batch.action.dtype == batch.observation["state"].dtype == torch.float32
-        shown.append((batch.observation["state"], batch.action))
+        windows, steps = PolicyWindows(policy, episodes, policy.device), np.arange(120)
+        state, action = windows.observation(steps)["state"], windows.actions(steps)
+        assert action.dtype == state.dtype == torch.float32
+        shown.append((state, action))
     for plain, far in zip(*shown, strict=True):
         assert float(plain.std()) > 0.3
         np.testing.assert_allclose(far, plain, atol=2e-3 if "radian" in where else 1e-4)
@@ -90,8 +90,7 @@ def test_actions_far_from_what_they_are_relative_to(config, where) -> None:
     shown = []
     for episodes in (near, away):
         policy = policy_of(config, episodes, relative=True)
-        loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
-        shown.append(loader.batch(np.arange(120)).action)
+        shown.append(PolicyWindows(policy, episodes, policy.device).actions(np.arange(120)))
     assert float(shown[0].std()) > 0.3
     np.testing.assert_allclose(shown[1], shown[0], atol=1e-4)
 

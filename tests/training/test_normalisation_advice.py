@@ -7,7 +7,7 @@ import pytest
 
 from steadyhand.data import Episodes, Problem, inspect_episodes
 from steadyhand.diffusion.sampling import SamplerConfig
-from steadyhand.evaluation.offline import HeldOut
+from steadyhand.evaluation.held_out import HeldOut
 from steadyhand.methods.regression import Regression
 from steadyhand.spec import Chunking
 from steadyhand.training.train import build_policy, train

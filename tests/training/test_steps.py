@@ -12,7 +12,7 @@ import torch
 from steadyhand.data import Episodes
 from steadyhand.nets.choices import MLPConfig, UNetConfig
 from steadyhand.recipes.methods import METHODS
-from steadyhand.training.loader import split
+from steadyhand.training.material import Material
 from steadyhand.training.train import build_policy
 from steadyhand.training.trainer import Trainer
 
@@ -28,12 +28,14 @@ def norm(trainer: Trainer) -> float:
     return float(torch.stack(parts).norm())
 
 
-def test_the_gradient_is_clipped(config, episodes) -> None:
+@pytest.mark.parametrize("fused", [True, False])
+def test_the_gradient_is_clipped(config, episodes, fused) -> None:
     policy = build_policy(config, episodes)
     free = Trainer(policy, episodes, replace(config, clip_norm=1e9))
     free.step(0)
     bound = norm(free) / 7
     tight = Trainer(policy, episodes, replace(config, clip_norm=bound))
+    tight.optimiser.defaults["fused"] = fused  # not every device has such an optimiser
     tight.step(0)
     assert norm(tight) == pytest.approx(bound, rel=1e-3)
     # What AdamW learned of it is what was clipped.
@@ -184,7 +186,7 @@ def changed(episodes: Episodes, numbers) -> Episodes:
 
 def test_validation_is_on_the_held_out_windows(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    training, held_out = split(config, episodes)
+    training, held_out = Material.of(config, episodes).places
 
     def loss(numbers) -> float | None:
         return Trainer(policy, changed(episodes, numbers), config).validation_loss()
@@ -236,10 +238,15 @@ def test_validation_draws_noise_for_each_batch_and_the_same_each_time(config, ep
     assert all(torch.equal(a, b) for a, b in zip(kept[:count], kept[count:], strict=True))
 
 
-def test_of_many_held_out_windows_some_are_taken_evenly(trainer) -> None:
-    taken = []
-    trainer.validation.batch = lambda windows: taken.append(windows)  # type: ignore[method-assign]
-    list(trainer.validation.in_order(4, 10))
+def test_of_many_held_out_windows_some_are_taken_evenly(config, episodes, monkeypatch) -> None:
+    config, taken = replace(config, batch_size=4), []
+    trainer = Trainer(build_policy(config, episodes), episodes, config)
+    monkeypatch.setattr("steadyhand.training.trainer.VALIDATION_WINDOWS", 10)
+    seen = trainer.validation.observation
+    trainer.validation.observation = lambda steps, *_: (  # type: ignore[method-assign]
+        taken.append(steps) or seen(steps)
+    )
+    trainer.validation_loss()
     assert [len(part) for part in taken] == [4, 4, 2]
     windows = np.concatenate(taken)
     assert (windows[0], windows[-1]) == (0, len(trainer.validation) - 1)

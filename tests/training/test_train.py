@@ -19,14 +19,17 @@ from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.errors import CheckpointError, ConfigurationError, DeviceError, UsageError
 from steadyhand.policy.storage import load_policy
 from steadyhand.policy.weights import read_tensors
+from steadyhand.policy.windows import PolicyWindows
 from steadyhand.runtime.card import read_provenance
 from steadyhand.runtime.folders import find_policy
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.ema import WeightAverage
-from steadyhand.training.loader import WindowLoader, batch_windows, shares
+from steadyhand.training.material import Material
+from steadyhand.training.planning import plan
 from steadyhand.training.trackers import JsonLines
-from steadyhand.training.train import build_policy, plan, train
+from steadyhand.training.train import build_policy, train
+from steadyhand.training.trainer import Trainer, batch_windows
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -293,28 +296,40 @@ def test_every_epoch_visits_each_window_once() -> None:
 
 def test_padded_actions_do_not_count(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    masked = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
-    last = masked.batch(np.array([29, 0]))
-    assert last.weight is not None
-    assert last.weight.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1] * 8]
-    sampler, condition = policy.sampler, policy.condition(last.observation)[0]
+    windows, steps = PolicyWindows(policy, episodes, policy.device), np.array([29, 0])
+    weight, actions = windows.weight(steps), windows.actions(steps)
+    assert weight.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1] * 8]
+    sampler, condition = policy.sampler, policy.condition(windows.observation(steps))[0]
     eps, uniform = torch.randn(2, 8, 2), np.array([0.5, 0.5])
-    before = sampler.loss(last.action, eps, uniform, condition, last.weight)
-    changed = last.action.clone()
+    changed = actions.clone()
     changed[0, 1:] += 5
     # The input changes with the actions, so hold the network's answer still.
     policy.sampler.denoiser.leave.weight.data.zero_()
     policy.sampler.denoiser.leave.bias.data.zero_()
-    before = sampler.loss(last.action, eps, uniform, condition, last.weight)
-    after = sampler.loss(changed, eps, uniform, condition, last.weight)
+    before = sampler.loss(actions, eps, uniform, condition, weight)
+    after = sampler.loss(changed, eps, uniform, condition, weight)
     assert torch.allclose(before, after)
-    unmasked = WindowLoader(policy, episodes, mask_padding=False, device=torch.device("cpu"))
-    assert unmasked.batch(np.array([29])).weight is None
+    assert not torch.allclose(before, sampler.loss(changed, eps, uniform, condition))
+
+
+def test_padding_counts_where_it_is_asked_for(config, episodes) -> None:
+    policy = build_policy(config, episodes)
+    losses = []
+    for masked in (True, False):
+        asked = replace(config, mask_padding=masked, batch_size=155)
+        losses.append(float(Trainer(policy, episodes, asked).step(0)))
+    assert losses[0] != losses[1]
 
 
 def test_a_reflection_is_held_out_with_its_episode(pusht_path) -> None:
-    config = TrainConfig(task="pusht", prepare=("mirror",), validation_share=0.1)
-    training, held_out = shares(config, open_episodes(pusht_path))
+    config = TrainConfig(
+        task="pusht",
+        prepare=("mirror",),
+        observations=("state",),
+        validation_share=0.1,
+    )
+    material = Material.of(config, open_episodes(pusht_path))
+    training, held_out = material.training, material.held_out
     assert held_out is not None
     assert (len(training), len(held_out)) == (2 * 185, 2 * 21)
     starts = {tuple(row) for row in held_out.read("state")[held_out.starts].round(2).tolist()}
@@ -325,25 +340,25 @@ def test_a_reflection_is_held_out_with_its_episode(pusht_path) -> None:
 
 def test_gathered_batches_are_normalised_raw_windows(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
-    batch = loader.batch(np.array([40]))
-    back = policy.normaliser.inverse("action", batch.action)[0]
+    windows, steps = PolicyWindows(policy, episodes, policy.device), np.array([40])
+    back = policy.normaliser.inverse("action", windows.actions(steps))[0]
     np.testing.assert_allclose(back.numpy(), episodes.read("action", 40, 48), rtol=1e-5)
     raw = {key: torch.from_numpy(episodes.read(key, 39, 41))[None] for key in ("keypoint", "state")}
+    observation = windows.observation(steps)
     for name, values in policy.normalise(raw).items():
-        assert torch.equal(values, batch.observation[name])
+        assert torch.equal(values, observation[name])
 
 
 def test_gathered_chunks_are_relative_to_now(config, episodes) -> None:
     policy = build_policy(replace(config, action_relative_to="state[:2]"), episodes)
-    loader = WindowLoader(policy, episodes, mask_padding=True, device=torch.device("cpu"))
-    chunk = policy.normaliser.inverse("action", loader.batch(np.array([40])).action)[0]
+    windows = PolicyWindows(policy, episodes, policy.device)
+    chunk = policy.normaliser.inverse("action", windows.actions(np.array([40])))[0]
     wanted = episodes.read("action", 40, 48) - episodes.read("state[:2]", 40, 41)
     np.testing.assert_allclose(chunk.numpy(), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_minutes_become_a_fixed_number_of_steps(config, episodes, monkeypatch) -> None:
-    from steadyhand.training import train as module
+    from steadyhand.training import planning as module
 
     policy = build_policy(config, episodes)
     before = {key: value.clone() for key, value in policy.state_dict().items()}

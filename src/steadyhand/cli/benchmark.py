@@ -3,15 +3,16 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from steadyhand.cli.options import parse
-from steadyhand.cli.record import recorded, sample
 from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
+from steadyhand.training.demonstrations import recorded, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,19 +103,21 @@ def _words(text: str, flag: str) -> list[str]:
 
 
 def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any]:
-    from steadyhand.cli.checks import check_task
-    from steadyhand.cli.screen import console, progress, results, show
+    from steadyhand.cli.screen import console, progress, results, show, stage
     from steadyhand.studies.benchmark import rows
     from steadyhand.studies.executor import LocalProcesses
     from steadyhand.studies.grid import check, recorded_once, runs_on
     from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
     from steadyhand.studies.table import screen_table, write
+    from steadyhand.training.begin import check_task
 
     config = entries[0].configs[0]
     few = sample(config) if options.data is None else open_episodes(options.data)
-    check_task(make_task(config.task), check(entries, few))
+    tell = partial(show, console())
+    check_task(make_task(config.task), check(entries, few), tell)
     data = options.data and options.data.resolve()
-    runs = runs_on(data or recorded_once(config, out, recorded), entries)
+    record = partial(recorded, stage=stage, tell=tell)
+    runs = runs_on(data or recorded_once(config, out, record), entries)
     if others := of_other_versions(out):
         left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
         show(console(), f"{left_alone}; what this one is asked for is done anew.")

@@ -8,17 +8,18 @@ import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
 from steadyhand.cli.options import parse
-from steadyhand.cli.record import record
-from steadyhand.cli.screen import console, results, show, waiting
+from steadyhand.cli.screen import console, results, show, stage, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.disk import write_text
 from steadyhand.tasks import Fork
+from steadyhand.training.demonstrations import record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +74,9 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     with alone(out):
         if not planned.data.exists():
             with times.of("recording"):
-                count = planned.configs["diffusion"].demonstrations
-                write_episodes(planned.data, record(Fork(), count)[0])
+                count, tell = planned.configs["diffusion"].demonstrations, partial(show, screen)
+                recorded, _ = record(Fork(), count, stage=stage, tell=tell)
+                write_episodes(planned.data, recorded)
         for name, config in planned.configs.items():
             show(screen, f"\n{name}:")
             policy = Run(out / name)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
-from steadyhand.data import Episodes, open_episodes
+from steadyhand.cli.screen import console, progress, results, show, stage, waiting
 from steadyhand.diffusion.sampling import SolverName
 from steadyhand.disk import write_text
-from steadyhand.errors import DataError, UsageError, nothing_at
+from steadyhand.errors import UsageError
 from steadyhand.values import whole
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.offline import Judgement
-    from steadyhand.policy.policy import Policy
 
 MOST_SAMPLES = 1000
 
@@ -59,10 +58,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         description="Compare predicted chunks with demonstrations that were not trained on.",
     )
     whole("--samples", options.samples, 1, MOST_SAMPLES)
-    from steadyhand.cli.screen import console, progress, results, show, waiting
-
     with waiting("loading torch"):
-        from steadyhand.evaluation.offline import divide, judge
+        from steadyhand.evaluation.held_out import fresh_episodes
+        from steadyhand.evaluation.offline import judge
         from steadyhand.policy.card import sampler_of
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy
@@ -75,63 +73,37 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     origin = read_provenance(folder)
     sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
     policy = load_policy(folder, sampler=sampler, device=choose_device(options.device))
-    path = options.data or (Path(origin.data) if origin.data else None)
-    if path is None:
-        raise DataError("This policy was trained on data in memory. Name demonstrations: --data.")
-    if not path.exists():
-        raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
-    episodes = opened(path, policy, skip=options.skip_broken_episodes)
-    fresh, known = divide(episodes, origin, policy.spec)
-    if not fresh:
-        way = "train with --validation-share above 0"
-        if len(episodes) == 1:
-            way = "record more episodes and train on those: one cannot be divided"
-        raise DataError(
-            f"Every episode of {path} was trained on. Name other data with --data, or {way}."
-        )
-    places = {episodes.number(place): place for place in fresh}
-    wrong = [number for number in options.chart if number not in places]
+    skip, tell = options.skip_broken_episodes, partial(show, console())
+    fresh = fresh_episodes(policy, origin, options.data, skip_broken=skip, stage=stage, tell=tell)
+    wrong = [number for number in options.chart if number not in fresh.places]
     if wrong:
         raise UsageError(
             f"--chart names episode {wrong[0]}, which is not held out. Held out are: "
-            f"{', '.join(str(number) for number in list(places)[:20])}."
+            f"{', '.join(str(number) for number in list(fresh.places)[:20])}."
         )
-    library = episodes.subset(known) if known else None
-    if library is None and origin.data and Path(origin.data).exists():
-        before = opened(Path(origin.data), policy, skip=options.skip_broken_episodes)
-        trained_on = divide(before, origin, policy.spec)[1]
-        library = before.subset(trained_on) if trained_on else None
-    if library is None:
-        show(console(), "The episodes it was trained on are not at hand: no nearest neighbour.")
-    held_out = episodes.subset(fresh)
+    held_out = fresh.held_out
     with progress("judging", held_out.steps - len(held_out)) as advance:
         found = judge(
             policy,
             held_out,
-            numbers=list(places),
-            training=library,
+            numbers=list(fresh.places),
+            training=fresh.library,
             samples=options.samples,
             watch=advance,
         )
     out = options.out or evaluations(options.run) / "offline.html"
-    shown = [places[number] for number in options.chart] or fresh[:2]
+    shown = [fresh.places[n] for n in options.chart or list(fresh.places)[:2]]
     with waiting("drawing"):
+        path = options.data or Path(str(origin.data))
         title = f"{options.run.resolve().name} against {path.name}"
         then = next_step(found, str(options.run), task=origin.task)
-        text = offline_page(found, policy, episodes, shown, title=title, then=then)
+        text = offline_page(found, policy, fresh.episodes, shown, title=title, then=then)
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, text)
-    screen = results(as_json=options.json)
     said = verdict(found)
+    screen = results(as_json=options.json)
     show(screen, table(found), summary(found), said, f"Chart: {out}", then)
     return {**found.as_json(), "verdict": said, "next": then, "chart": str(out)}
-
-
-def opened(path: Path, policy: Policy, *, skip: bool) -> Episodes:
-    """The demonstrations, their pictures in stores."""
-    episodes = open_episodes(path, skip_broken_episodes=skip)
-    images = [f for f in policy.spec.images if episodes.shapes.get(f.key) == f.recorded_shape]
-    return ready_frames(episodes, images, skip_broken=skip)
 
 
 def table(found: Judgement) -> Any:

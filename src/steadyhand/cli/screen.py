@@ -1,8 +1,9 @@
 """Progress bars and tables: what a person sees, on standard error, plain in a pipe."""
 
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -92,6 +93,20 @@ def waiting(what: str, *, quiet: bool = False) -> Iterator[None]:
         yield
         return
     with screen.status(Text(in_a_line(f"{what} …"))):
+        yield
+
+
+def stage(title: str, total: int) -> AbstractContextManager[Any]:
+    """A piece of work: a bar where it can be counted (`total` above 0), else a word."""
+    return progress(title, total) if total else waiting(title)
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Show the warnings of what is done inside as lines among the others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: show(console(), f"Note: {message}")
         yield
 
 

@@ -3,8 +3,7 @@
 import signal
 import sys
 import time
-import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,20 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
-from steadyhand.cli.checks import check_task, warn_of_problems
-from steadyhand.cli.frames import ready_frames
 from steadyhand.cli.options import parse
-from steadyhand.cli.record import demonstrations
-from steadyhand.data import Episodes, write_episodes
+from steadyhand.cli.screen import console, notes, progress, rate_of, show, stage, waiting
 from steadyhand.errors import UsageError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig
 from steadyhand.recipes import RECIPES, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.tasks import make_task
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from steadyhand.training.train import StepResult
+    from steadyhand.training.session import Event, Session
 
 HELP = """usage: steadyhand train RECIPE [--data PATH] [options]
        steadyhand train --resume --out RUN
@@ -177,81 +172,42 @@ def train_run(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]
 
     `interrupted` is in the answer where a signal came first.
     """
-    from steadyhand.cli.screen import console, rate_of, show, tell_left_out, waiting
-
     with waiting("loading torch"):
         import torch
 
-        from steadyhand.policy.device import choose_device
-        from steadyhand.runtime.folders import find_policy
+        from steadyhand.training.begin import begin
         from steadyhand.training.checkpoint import Run
-        from steadyhand.training.room import check_batch
-        from steadyhand.training.trackers import summary_writer
-        from steadyhand.training.train import build_policy, plan, rebuild_policy, train
+        from steadyhand.training.session import Plan
 
     screen, run = console(), Run(out)
-    build = partial(rebuild_policy, run) if resume else build_policy
-    # What can be refused is refused now, and not after the recording.
-    summary_writer()
-    choose_device(config.device)
-    if config.teacher is not None:
-        find_policy(config.teacher)
-        config = replace(config, teacher=config.teacher.resolve())
-    if not resume:
-        run.require_free()
-    task = make_task(config.task) if config.task else None
-
-    def check(config: TrainConfig, few: Episodes) -> None:
-        policy = build(config, few)
-        check_batch(policy, config)
-        if task is not None:
-            check_task(task, policy.spec)
-
-    config, episodes = demonstrations(config, out, check)
-    tell_left_out(episodes)
-    policy = build(config, episodes)
-    skip = config.skip_broken_episodes
-    sound = ready_frames(episodes, policy.spec.images, skip_broken=skip)
-    if len(sound) < len(episodes):
-        episodes, policy = sound, build(config, sound)
-    warn_of_problems(episodes, policy.spec, policy.normaliser.normalisation)
-    if task is not None:
-        config = replace(config, task=task.name)
-        if episodes.format != "memory":
-            check_task(task, policy.spec)
-    with waiting("measuring the speed for a few seconds", quiet=config.minutes is None):
-        config = plan(policy, episodes, config)
-    start = (run.resume_step() or 0) if resume else 0
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        steps = train(policy, episodes, config, out=out, resume=resume)
-    show(screen, *(f"Note: {warning.message}" for warning in told))
-    with closing(steps):
-        if episodes.format == "memory":
-            write_episodes(cast(Path, config.data), episodes)
-        parameters = sum(p.numel() for p in policy.parameters())
+    with notes():
+        session = begin(config, out, resume=resume, stage=stage, tell=partial(show, screen))
+    with closing(session):
+        plan = cast(Plan, next(session))
+        config, episodes = plan.config, plan.material.episodes
         show(
             screen,
             f"{len(episodes)} episodes, {episodes.steps} steps, {rate_of(episodes)}; "
-            f"{parameters / 1e6:.1f} M parameters on {config.device} in {config.precision}, "
+            f"{plan.parameters / 1e6:.1f} M parameters on {config.device} in {config.precision}, "
             f"{_threads(config.threads)}torch {torch.__version__}, {config.steps} steps"
-            f"{f' from {start}' if start else ''}; run {out}",
+            f"{f' from {plan.start}' if plan.start else ''}; run {out}",
         )
         begun = time.perf_counter()
-        done, stopped, loss, validation = _follow(steps, config, start)
+        done, stopped, losses = _follow(session, config, plan.start)
     minutes = (time.perf_counter() - begun) / 60
-    if start == config.steps:
-        show(screen, f"{out} is already finished, at step {start}.")
+    if plan.start == config.steps:
+        show(screen, f"{out} is already finished, at step {done}.")
         losses = _last_figures(run)
-    else:
-        losses = {"loss": loss, "validation_loss": validation}
-        figure = "" if validation is None else f", validation loss {validation:.4f}"
+    elif done < config.steps:
         last = run.resume_step()
         saved = "saved" if last == done else f"the last step saved is {last or 'none'}"
-        ended = f"Done in {minutes:.1f} min{figure}."
-        show(screen, f"Stopped at step {done}, {saved}." if done < config.steps else ended)
+        show(screen, f"Stopped at step {done}, {saved}.")
+    else:
+        validation = losses["validation_loss"]
+        figure = "" if validation is None else f", validation loss {validation:.4f}"
+        show(screen, f"Done in {minutes:.1f} min{figure}.")
     summary = {"run": str(out), "steps": done, "minutes": minutes, **losses}
-    return {**summary, "parameters": parameters, **({"interrupted": True} if stopped else {})}
+    return {**summary, "parameters": plan.parameters, **({"interrupted": True} if stopped else {})}
 
 
 def _threads(count: int | None) -> str:
@@ -260,8 +216,6 @@ def _threads(count: int | None) -> str:
 
 def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
     """Say what can be done next; the summary as it was."""
-    from steadyhand.cli.screen import console, show
-
     if summary.get("interrupted"):
         show(console(), f"Continue: steadyhand train --resume --out {quote(summary['run'])}")
     elif config.task:
@@ -274,27 +228,31 @@ def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
 
 
 def _follow(
-    steps: "Generator[StepResult]", config: TrainConfig, start: int
-) -> tuple[int, bool, float | None, float | None]:
-    """Train to the end or to a signal: (last step, was it stopped, its loss, the validation's)."""
-    from steadyhand.cli.screen import progress
+    session: "Session[Event]", config: TrainConfig, start: int
+) -> tuple[int, bool, dict[str, float | None]]:
+    """Train to the end or to a signal: (last step, was it stopped, the last losses)."""
+    from steadyhand.training.session import Step, Validation
     from steadyhand.training.trackers import LOG_EVERY
 
-    begun, done, loss, validation = time.perf_counter(), start, None, None
+    begun, done = time.perf_counter(), start
+    losses: dict[str, float | None] = {"loss": None, "validation_loss": None}
     with progress("training", config.steps, start=start) as advance, stop_on_signal() as stopped:
-        for result in steps:
-            done = result.step
-            if done % LOG_EVERY == 0 or result.checkpoint is not None or done == config.steps:
-                loss, passed = result.loss, time.perf_counter() - begun
-                if result.validation_loss is not None:
-                    validation = result.validation_loss
+        for event in session:
+            if isinstance(event, Validation):
+                losses["validation_loss"] = event.loss
+            if not isinstance(event, Step):
+                continue
+            done = event.step
+            if done % LOG_EVERY == 0 or event.checkpoint is not None or done == config.steps:
+                loss, passed = event.loss, time.perf_counter() - begun
+                losses["loss"] = loss
                 pace = (done - start) * config.batch_size / passed
                 advance(0, f"loss {loss:.4f}, {pace:.0f} samples/s")
             advance(1)
             if stopped():
                 break
-        steps.close()  # and save, before a second Ctrl-C ends it at once
-    return done, stopped(), loss, validation
+        session.close()  # and save, before a second Ctrl-C ends it at once
+    return done, stopped(), losses
 
 
 def _last_figures(run: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Building is in `frame_store`; here is which stores a set needs, and which episodes have none.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from steadyhand.data.episodes import SKIP, Episodes
 from steadyhand.data.frame_store import FrameStore, Watch
 from steadyhand.data.lazy import LazyArray, Mapped, Parts, Rows
 from steadyhand.data.resize import resize_frames
+from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature
 
@@ -33,6 +34,38 @@ def stores_of(episodes: Episodes, features: Iterable[Feature]) -> list[FrameStor
 
         _rebuilt(episodes.arrays[feature.key], noted)
     return list(found.values())
+
+
+def with_stores(
+    episodes: Episodes,
+    images: Sequence[Feature],
+    *,
+    skip_broken: bool,
+    stage: Stage = unseen,
+    tell: Tell = untold,
+) -> Episodes:
+    """Build the stores of pictures that are missing; the episodes whose pictures are there.
+
+    Raises `DataError` for pictures that cannot be decoded, unless they are to be skipped.
+    """
+    for store in stores_of(episodes, images):
+        if store.ready:
+            continue
+        count, height, width, _ = store.shape
+        tell(
+            f"Decoding '{store.key}' once: {count} frames of {height}×{width}, "
+            f"{store.bytes / 1e9:.2f} GB in {store.folder}"
+        )
+        with stage("decoding frames", count) as advance:
+            store.build(advance, tolerant=skip_broken)
+    broken = broken_episodes(episodes, images) if skip_broken else {}
+    if not broken:
+        return episodes
+    for number, why in broken.items():
+        tell(f"Left out: episode {episodes.number(number)}: {why}")
+    if len(broken) == len(episodes):
+        raise DataError(f"{episodes.path} has no episode whose pictures can be decoded.")
+    return episodes.subset([i for i in range(len(episodes)) if i not in broken])
 
 
 def with_frames(

@@ -5,8 +5,10 @@ numbers, and everything in it can be a user's own object.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -53,6 +55,12 @@ class Policy(nn.Module):
         self.normaliser = normaliser
         self._resize = nn.ModuleList(Resize(f) for f in spec.images if f.camera is not None)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        tensors = chain(self.parameters(), self.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
     def forward(
         self,
         observation: Mapping[str, Tensor],
@@ -80,11 +88,9 @@ class Policy(nn.Module):
         """What `condition` and noise become: `forward` from there on, for several noises."""
         name = self.spec.action.name
         if previous is not None:
-            relative = previous if reference is None else to_relative(previous, reference)
-            previous = self.normaliser(name, relative)
+            previous = self.normaliser(name, to_relative(previous, reference))
         actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
-        actions = self.normaliser.inverse(name, actions)
-        return actions if reference is None else to_absolute(actions, reference)
+        return to_absolute(self.normaliser.inverse(name, actions), reference)
 
     @property
     def noise_rows(self) -> int:

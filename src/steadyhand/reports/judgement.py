@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
-from steadyhand.evaluation.offline import HeldOut, Judgement
+from steadyhand.evaluation.held_out import HeldOut
+from steadyhand.evaluation.offline import Judgement
 from steadyhand.policy.policy import Policy
 from steadyhand.reports.charts import Line, chart, least_span, scale_words
 from steadyhand.reports.page import page

@@ -8,12 +8,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from steadyhand.data import Episodes
 from steadyhand.disk import lock
 from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
@@ -21,9 +20,11 @@ from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
 from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Plan, RunFolder
 from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations, fingerprint
+from steadyhand.training.begin import begin
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
-from steadyhand.training.train import build_policy, train
+from steadyhand.training.session import Checkpoint, Step
+from steadyhand.training.session import Plan as Planned
 
 TOLD_SECONDS = 1.0
 TRAINING = 0.9
@@ -91,38 +92,36 @@ def work(folder: RunFolder, signs: Signs) -> None:
 
 
 def _train(folder: RunFolder, plan: Plan, signs: Signs) -> None:
-    episodes, run = _declared(plan), Run(folder.policy)
-    policy = build_policy(plan.config, episodes)
-    before = float(folder.read(SPENT) or 0.0)
-    steps = train(policy, episodes, plan.config, out=run.path, resume=run.exists)
-    begun, done, all_of_it = time.perf_counter(), 0, run.read_config().steps
-    for result in steps:
-        done = result.step
-        if result.checkpoint is not None:
-            folder.write(SPENT, before + time.perf_counter() - begun)
-        signs.tell(TRAINING * done / all_of_it)
-        if signs.stop:
-            break
-    steps.close()
+    _check_declared(plan)
+    before, done = float(folder.read(SPENT) or 0.0), 0
+    session = begin(plan.config, folder.policy, resume=Run(folder.policy).exists)
+    with closing(session):
+        planned = cast(Planned, next(session))
+        begun, all_of_it = time.perf_counter(), planned.config.steps
+        for event in session:
+            if isinstance(event, Checkpoint):
+                folder.write(SPENT, before + time.perf_counter() - begun)
+            if isinstance(event, Step):
+                done = event.step
+                signs.tell(TRAINING * done / all_of_it)
+                if signs.stop:
+                    break
     seconds = before + time.perf_counter() - begun
     if 0 < done < all_of_it:
         folder.write(SPENT, seconds)
         raise Stopped
-    parameters = sum(parameter.numel() for parameter in policy.parameters())
-    summary = {"steps": all_of_it, "minutes": seconds / 60, "parameters": parameters}
+    summary = {"steps": all_of_it, "minutes": seconds / 60, "parameters": planned.parameters}
     folder.write(TRAINED, summary)
 
 
-def _declared(plan: Plan) -> Episodes:
-    """What is trained on. Raises `DataError` where it is not what the run was declared for."""
-    episodes = demonstrations(plan.config)
-    if fingerprint(episodes) != plan.fingerprint:
+def _check_declared(plan: Plan) -> None:
+    """Raise `DataError` where the demonstrations are not those that the run was declared for."""
+    if fingerprint(demonstrations(plan.config)) != plan.fingerprint:
         raise DataError(
             f"{plan.config.data} holds other demonstrations than when this run was declared. Put "
             "those back, or give the command again: it declares a run on what is there now.",
             file=plan.config.data,
         )
-    return episodes
 
 
 def _evaluate(run: Path, config: TrainConfig, trial: Trial, signs: Signs) -> dict[str, Any]:

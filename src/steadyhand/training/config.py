@@ -81,6 +81,8 @@ class TrainConfig:
     """Whether actions after the end of an episode are left out of the loss."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of training; auto takes bfloat16 where the processor has it."""
+    compile: bool = False
+    """Whether torch.compile makes the networks faster first, which takes a minute or more."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; each also measures the validation loss."""
     device: str = "auto"

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +11,6 @@ from steadyhand.disk import inside, read_text, write_text
 from steadyhand.errors import CheckpointError, MissingExtraError
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
-from steadyhand.training.session import StepResult
 
 LOG_EVERY = 50
 
@@ -88,20 +87,15 @@ class RunLog:
         self._batch_size, self._start = config.batch_size, start
         self._begun = time.perf_counter()
 
-    def __call__(self, result: StepResult, *, due: bool) -> None:
-        if not due and result.step % LOG_EVERY:
+    def __call__(self, step: int, figures: Callable[[], dict[str, float]], *, due: bool) -> None:
+        """Log a step; `figures` is only asked where they are logged, since reading them waits."""
+        if not due and step % LOG_EVERY:
             return
-        passed = time.perf_counter() - self._begun
-        values = {
-            "loss": result.loss,
-            "learning_rate": result.learning_rate,
-            "samples_per_second": (result.step - self._start) * self._batch_size / passed,
-            "waiting_for_data": result.waited / passed,
-        }
-        if result.validation_loss is not None:
-            values["validation_loss"] = result.validation_loss
+        passed, values = time.perf_counter() - self._begun, figures()
+        values["samples_per_second"] = (step - self._start) * self._batch_size / passed
+        values["waiting_for_data"] = values.pop("waited") / passed
         for tracker in self._trackers:
-            tracker.log(result.step, values)
+            tracker.log(step, values)
 
     def close(self) -> None:
         for tracker in self._trackers:

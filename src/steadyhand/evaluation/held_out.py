@@ -1,0 +1,179 @@
+"""Episodes that a policy was not trained on: which they are, and what it predicts along them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from steadyhand.data import Episodes, open_episodes
+from steadyhand.data.frames import with_stores
+from steadyhand.data.resize import resize_frames
+from steadyhand.data.stages import Stage, Tell, unseen, untold
+from steadyhand.errors import DataError, nothing_at
+from steadyhand.policy.policy import Policy
+from steadyhand.policy.windows import PolicyWindows
+from steadyhand.runtime.card import Provenance
+from steadyhand.runtime.predictor import chunk_noise
+from steadyhand.spec import LAST_ACTION, PolicySpec
+
+BATCH = 64
+MOST_WINDOWS = 4096
+"""Of more, so many are taken, evenly spread."""
+THUMBNAIL = (12, 12)
+"""Pictures are compared at this size to find the nearest moment."""
+Steps = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Demonstrations that a policy can be judged by."""
+
+    episodes: Episodes
+    """All of them, also those that it was trained on."""
+    places: dict[int, int]
+    """Number → place of each episode that was not trained on."""
+    library: Episodes | None
+    """Episodes that it was trained on; None where they are not at hand."""
+
+    @property
+    def held_out(self) -> Episodes:
+        return self.episodes.subset(list(self.places.values()))
+
+
+def fresh_episodes(
+    policy: Policy,
+    origin: Provenance,
+    data: Path | None = None,
+    *,
+    skip_broken: bool = False,
+    stage: Stage = unseen,
+    tell: Tell = untold,
+) -> Fresh:
+    """What `policy` can be judged by: of `data`, or of what it was trained on, the rest.
+
+    Raises `DataError` where there is nothing.
+    """
+    path = data or (Path(origin.data) if origin.data else None)
+    if path is None:
+        raise DataError("This policy was trained on data in memory. Name demonstrations: --data.")
+    if not path.exists():
+        raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
+
+    def opened(path: Path) -> Episodes:
+        episodes = open_episodes(path, skip_broken_episodes=skip_broken)
+        images = [f for f in policy.spec.images if episodes.shapes.get(f.key) == f.recorded_shape]
+        return with_stores(episodes, images, skip_broken=skip_broken, stage=stage, tell=tell)
+
+    episodes = opened(path)
+    fresh, known = divide(episodes, origin, policy.spec)
+    if not fresh:
+        way = "train with --validation-share above 0"
+        if len(episodes) == 1:
+            way = "record more episodes and train on those: one cannot be divided"
+        raise DataError(
+            f"Every episode of {path} was trained on. Name other data with --data, or {way}."
+        )
+    library = episodes
+    if not known and origin.data and Path(origin.data).exists():
+        library = opened(Path(origin.data))
+        known = divide(library, origin, policy.spec)[1]
+    if not known:
+        tell("The episodes it was trained on are not at hand: no nearest neighbour.")
+    places = {episodes.number(place): place for place in fresh}
+    return Fresh(episodes, places, library.subset(known) if known else None)
+
+
+class HeldOut:
+    """Windows of some episodes as a policy takes them: what was seen, done before, and done."""
+
+    def __init__(self, policy: Policy, episodes: Episodes) -> None:
+        self.policy = policy
+        self._windows = PolicyWindows(policy, episodes, policy.device)
+        self.episodes = self._windows.episodes
+        self._ahead = slice(policy.spec.chunking.past_rows, None)
+        self.actions = self.episodes.read(policy.spec.action).astype(np.float64)
+
+    def done(self, steps: Steps) -> Numbers:
+        """What was done from each step on, (windows, rows from now on, action_size)."""
+        return self.actions[self._windows.places.action(steps)[:, self._ahead]]
+
+    def counts(self, steps: Steps) -> NDArray[np.bool_]:
+        """Which rows of the chunks of those steps lie in their episode, (windows, rows)."""
+        return self._windows.counts(steps)[:, self._ahead]
+
+    def usable(self) -> Steps:
+        """The steps with an action before them, evenly spread where there are very many."""
+        steps = np.setdiff1d(np.arange(self.episodes.steps), self.episodes.starts)
+        if len(steps) <= MOST_WINDOWS:
+            return steps
+        return steps[np.linspace(0, len(steps) - 1, MOST_WINDOWS).astype(np.int64)]
+
+    @torch.inference_mode()
+    def predict(
+        self, steps: Steps, samples: int, watch: Callable[[int], object] = lambda windows: None
+    ) -> NDArray[np.floating]:
+        """Chunks (samples, windows, rows from now on, action_size) in robot units."""
+        policy, rows = self.policy, self.policy.noise_rows
+        found = []
+        for start in range(0, len(steps), BATCH):
+            here = steps[start : start + BATCH]
+            condition = policy.condition(self._windows.observation(here))
+            reference, chunks = self._windows.reference(here), []
+            for sample in range(samples):
+                shape = (rows, *policy.spec.chunk_shape)
+                drawn = np.stack([chunk_noise(int(step), sample, shape) for step in here])
+                noise = torch.from_numpy(drawn).to(policy.device)
+                more = noise[:, 1:] if rows > 1 else None
+                chunks.append(policy.decode(condition, noise[:, 0], reference, more).cpu())
+            found.append(torch.stack(chunks))
+            watch(len(here))
+        return torch.cat(found, 1)[:, :, self._ahead].numpy()
+
+    def features(self, steps: Steps) -> NDArray[np.float32]:
+        """What was seen at those steps, each observation of equal weight, (windows, numbers)."""
+        states = {k: v.cpu().numpy() for k, v in self._windows.states(steps).items()}
+        small = {
+            name: np.stack([resize_frames(f, THUMBNAIL) for f in frames[:, -1]]) / 127.5 - 1
+            for name, frames in self._windows.pictures(steps).items()
+        }
+        flat = [v.reshape(len(steps), -1) for v in (*states.values(), *small.values())]
+        return np.concatenate([part / np.sqrt(part.shape[1]) for part in flat], 1).astype(
+            np.float32
+        )
+
+    def reference(self, steps: Steps) -> Numbers | None:
+        """What chunks of those steps are relative to, (windows, 1, action_size)."""
+        found = self._windows.reference(steps)
+        return None if found is None else found.double().cpu().numpy()
+
+
+def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[list[int], list[int]]:
+    """(places of the episodes that were not trained on, of those that were), by their actions.
+
+    So a copy of the data, a part of it or another format of it is divided alike. Raises
+    `DataError` where the data does not fit the policy.
+    """
+    for feature in spec.features:
+        shape = episodes.shapes.get(feature.key)
+        derived = feature.key == LAST_ACTION and shape is None
+        if shape != feature.recorded_shape and not derived:
+            why = episodes.left_out.get(feature.key)
+            none = "none" if why is None else f"none: {why}"
+            has = none if shape is None else f"one of shape {shape}"
+            raise DataError(
+                f"{episodes.path} does not fit this policy, which needs '{feature.key}' of shape "
+                f"{feature.recorded_shape}, and it has {has}. Name other data with --data."
+            )
+    trained_on = set(origin.details.get("trained_on", ()))
+    if trained_on:
+        # Older runs have kept those of rounded numbers.
+        both = (episodes.fingerprints(spec.action.key, rounded=old) for old in (False, True))
+        marks = [bool(trained_on & {*pair}) for pair in zip(*both, strict=True)]
+    else:  # a policy of before these were kept
+        marks = [i not in origin.validation_episodes for i in range(len(episodes))]
+    fresh = [place for place, mark in enumerate(marks) if not mark]
+    return fresh, [place for place, mark in enumerate(marks) if mark]

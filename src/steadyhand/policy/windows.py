@@ -1,0 +1,125 @@
+"""Recorded windows as a policy takes them: normalised, on its device, worked out when asked for.
+
+Numbers are normalised once and gathered by index; pictures stay in their stores, as uint8, and one
+thread gathers those of the next windows meanwhile. Training and the offline judge both look here.
+"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from steadyhand.actions import to_relative
+from steadyhand.data import Episodes, make_windows
+from steadyhand.data.frames import with_frames
+from steadyhand.data.lazy import take
+from steadyhand.policy.policy import Policy
+from steadyhand.spec import LAST_ACTION, Feature
+
+Steps = NDArray[np.int64]
+"""(windows,): a window is known by the step that is its now."""
+Pictures = dict[str, NDArray[np.uint8]]
+"""Camera → (windows, obs_steps, height, width, channels)."""
+
+
+class PolicyWindows:
+    """The windows of some episodes, one for every step.
+
+    `last_action` is worked out where it is seen and was not recorded. Stores of pictures that are
+    not there are built.
+    """
+
+    def __init__(self, policy: Policy, episodes: Episodes, device: torch.device) -> None:
+        spec = policy.spec
+        if any(feature.key == LAST_ACTION for feature in spec.observations):
+            episodes = episodes.with_last_action(spec.action.key)
+        self.episodes = with_frames(episodes, spec.images)
+        self.places = make_windows(episodes, spec.chunking)
+        self.waited = 0.0
+        """Seconds in which nothing but the gathering of pictures went on."""
+        self._device, self._action = device, spec.action.name
+        self._normaliser = policy.normaliser.to(device)
+        far = self._normaliser.far
+        states = [feature for feature in spec.observations if feature.kind == "state"]
+        self._states = {
+            f.name: self._normaliser(f.name, self._read(f, far(f.name))) for f in states
+        }
+        self._frames = {f.name: self.episodes.arrays[f.key] for f in spec.images}
+        # Chunks are made relative, if they are, when they are gathered: only then is now known.
+        both = [f for f in (spec.action, spec.reference) if f is not None]
+        wide = any(far(feature.name) for feature in both)
+        self._told, *reference = (self._read(feature, wide) for feature in both)
+        self._reference = reference[0] if reference else None
+        self._ahead: tuple[Steps, Future[Pictures]] | None = None
+        self._worker = ThreadPoolExecutor(1) if self._frames else None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def observation(self, steps: Steps, ahead: Steps | None = None) -> dict[str, Tensor]:
+        """Feature name → (windows, obs_steps, …), normalised.
+
+        The pictures of `ahead`, which will be asked for next, are gathered while something else
+        goes on.
+        """
+        observation = self.states(steps)
+        for name, pictures in self._gathered(steps, ahead).items():
+            observation[name] = self._normaliser(name, self._there(pictures))
+        return observation
+
+    def states(self, steps: Steps) -> dict[str, Tensor]:
+        """The same without the pictures."""
+        seen = self._there(self.places.observation(steps))
+        return {name: values[seen] for name, values in self._states.items()}
+
+    def reference(self, steps: Steps) -> Tensor | None:
+        """What chunks are relative to, (windows, 1, action_size) in robot units, if to anything."""
+        return None if self._reference is None else self._reference[self._there(steps)][:, None]
+
+    def actions(self, steps: Steps) -> Tensor:
+        """(windows, horizon, action_size), normalised; past the end of an episode, its last."""
+        told = self._told[self._there(self.places.action(steps))]
+        return self._normaliser(self._action, to_relative(told, self.reference(steps)))
+
+    def counts(self, steps: Steps) -> NDArray[np.bool_]:
+        """Which of those rows lie in their episode, (windows, horizon)."""
+        return ~self.places.padded(steps)
+
+    def weight(self, steps: Steps) -> Tensor:
+        """The same as numbers, on the device: 0 for padded actions."""
+        return self._there(self.counts(steps).astype(np.float32))
+
+    def pictures(self, steps: Steps) -> Pictures:
+        """What the cameras saw, at the size that the policy sees."""
+        rows = self.places.observation(steps)
+        return {
+            name: take(frames, rows.reshape(-1)).reshape(*rows.shape, *frames.shape[1:])
+            for name, frames in self._frames.items()
+        }
+
+    def _gathered(self, steps: Steps, ahead: Steps | None) -> Pictures:
+        if self._worker is None:
+            return {}
+        begun = time.perf_counter()
+        known = self._ahead is not None and np.array_equal(self._ahead[0], steps)
+        found = self._ahead[1].result() if self._ahead and known else self.pictures(steps)
+        self._ahead = None
+        if ahead is not None:
+            self._ahead = (ahead, self._worker.submit(self.pictures, ahead))
+        self.waited += time.perf_counter() - begun
+        return found
+
+    def _read(self, feature: Feature, wide: bool) -> Tensor:
+        """What was recorded, in float64 where float32 would round how it moves."""
+        kind = np.float64 if wide else np.float32
+        return torch.from_numpy(self.episodes.read(feature).astype(kind)).to(self._device)
+
+    def _there(self, values: NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(values)
+        if self._device.type == "cuda":  # only from pinned memory does the copy not wait
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)

@@ -1,0 +1,117 @@
+"""From a configuration to a session: demonstrations, pictures, policy, and what is checked first.
+
+The command line, the demo, distillation and the run engine all begin here.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from steadyhand.data import Episodes, inspect_episodes, write_episodes
+from steadyhand.data.frames import with_stores
+from steadyhand.data.stages import Stage, Tell, unseen, untold
+from steadyhand.errors import ConfigurationError, MissingExtraError
+from steadyhand.policy.device import choose_device
+from steadyhand.runtime.folders import find_policy
+from steadyhand.spec import LAST_ACTION, PolicySpec
+from steadyhand.tasks import Task, make_task
+from steadyhand.training.checkpoint import Run
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.demonstrations import demonstrations
+from steadyhand.training.material import Material
+from steadyhand.training.planning import plan
+from steadyhand.training.room import check_batch
+from steadyhand.training.session import Event, Session, session
+from steadyhand.training.trackers import summary_writer
+from steadyhand.training.train import build_policy, rebuild_policy
+
+TOLD = ("outliers", "rounding", "echo", "rate", "jump", "late", "tasks", "black", "frozen", "video")
+"""Kinds of problems that are worth a look before hours of training."""
+
+
+def begin(
+    config: TrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    stage: Stage = unseen,
+    tell: Tell = untold,
+) -> Session[Event]:
+    """The session of a run in `out`; `resume` goes on with the one that is there.
+
+    What can be refused is refused before anything is recorded or decoded, which `stage` watches.
+    `tell` is given what a user should know of the data. Raises all that any part of it does.
+    """
+    run = Run(out)
+    build = partial(rebuild_policy, run) if resume else build_policy
+    summary_writer()
+    choose_device(config.device)
+    if config.teacher is not None:
+        find_policy(config.teacher)
+        config = replace(config, teacher=config.teacher.resolve())
+    if not resume:
+        run.require_free()
+    task = make_task(config.task) if config.task else None
+
+    def check(config: TrainConfig, few: Episodes) -> None:
+        policy = build(config, few)
+        check_batch(policy, config)
+        if task is not None:
+            check_task(task, policy.spec, tell)
+
+    config, episodes = demonstrations(config, out, check, stage, tell)
+    for name, why in episodes.left_out.items():
+        tell(f"Left out: {name}: {why}")
+    material = Material.of(config, episodes)
+    skip = config.skip_broken_episodes
+    images = material.spec.images
+    sound = with_stores(episodes, images, skip_broken=skip, stage=stage, tell=tell)
+    if len(sound) < len(episodes):
+        material = Material.of(config, sound)
+    policy = build(config, material)
+    normalisation = policy.normaliser.normalisation
+    if tell is not untold:
+        found = inspect_episodes(sound, spec=policy.spec, normalisation=normalisation)
+        for problem in found:
+            if problem.kind in TOLD:
+                tell(f"Problem: {problem.message}")
+    if task is not None:
+        config = replace(config, task=task.name)
+        if episodes.format != "memory":
+            check_task(task, policy.spec, tell)
+    if config.minutes is not None:
+        with stage("measuring the speed for a few seconds", 0):
+            config = plan(policy, material, config)
+    begun = session(policy, material, config, out=out, resume=resume, stacklevel=2)
+    if episodes.format == "memory":
+        try:
+            write_episodes(cast(Path, config.data), episodes)
+        except BaseException:
+            begun.close()
+            raise
+    return begun
+
+
+def check_task(task: Task, spec: PolicySpec, tell: Tell = untold) -> None:
+    """Compare what the task shows with what the policy is to see.
+
+    Raises `ConfigurationError` where they do not fit; what is shown and not seen is only told.
+    """
+    try:
+        seen = task.make().reset(task.first_seed)
+    except MissingExtraError:
+        return  # trained here, evaluated elsewhere
+    try:
+        spec.check_observation(seen)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
+            f"{error} Name the data's own task with --task, or none with the recipe 'state'."
+        ) from None
+    hidden = sorted(seen.keys() - {LAST_ACTION, *(feature.key for feature in spec.observations)})
+    if hidden:
+        tell(
+            f"{task.name} also shows {', '.join(hidden)}, which this policy does not see. "
+            "--observations names what it sees."
+        )
