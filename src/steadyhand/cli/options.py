@@ -1,7 +1,11 @@
-"""Turns a dataclass and the words of a command line into options, or into one clear message."""
+"""Turns a dataclass and the words of a command line into options, or into one clear message.
+
+What was wrong is said in tyro's own words, out of its box; the next step is added.
+"""
 
 import contextlib
 import io
+import itertools
 import os
 import re
 import sys
@@ -10,10 +14,12 @@ from typing import Any, TypeVar
 
 import tyro
 
-from steadyhand.errors import ConfigurationError, SteadyhandError, UsageError, unknown
-from steadyhand.values import shown
+from steadyhand.errors import SteadyhandError, UsageError, unknown
 
 T = TypeVar("T")
+KINDS = {"INT": "a whole number", "FLOAT": "a number"}
+OPTION_FOLLOWS = ("Argument helptext:", "Perhaps you meant:")
+"""What stands in tyro's complaint before an option and what it takes."""
 
 
 def parse(
@@ -28,14 +34,10 @@ def parse(
 
     A value that the configuration itself refuses is a `ConfigurationError` in its own words.
     """
-    printed = io.StringIO()
-    asks_help = "--help" in arguments or "-h" in arguments
-    try:
-        with contextlib.ExitStack() as stack:
-            if not asks_help:
-                stack.enter_context(_wide())
-                stack.enter_context(contextlib.redirect_stdout(printed))
-                stack.enter_context(contextlib.redirect_stderr(printed))
+    with contextlib.ExitStack() as stack:
+        asks_help = "--help" in arguments or "-h" in arguments
+        printed = io.StringIO() if asks_help else stack.enter_context(_printed())
+        try:
             return tyro.cli(
                 kind,
                 args=list(arguments),
@@ -44,59 +46,48 @@ def parse(
                 default=default,
                 config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
             )
-    except SteadyhandError:
-        raise
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            sys.exit(0)
-        raise _complaint(printed.getvalue(), verb) from None
+        except SystemExit as stop:
+            if stop.code in (0, None):
+                sys.exit(0)
+            refused: BaseException | None = stop
+            while refused := refused.__context__:
+                if isinstance(refused, SteadyhandError):
+                    raise refused from None
+            said = _said(printed.getvalue())
+    raise UsageError(f"{said}{'' if said[-1] in '.?' else '.'} See steadyhand {verb} --help.")
 
 
-def _complaint(text: str, verb: str) -> SteadyhandError:
-    """tyro's boxed complaint as one error in this project's words."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    lines = [line.strip("╭╮╰╯│─ ") for line in text.splitlines()]
-    lines = [line for line in lines if line.strip("-")]
-    said = " ".join(lines[1:])  # the first line is the box's title
-    if found := re.search(r"Error parsing config\S*: (.*?)(?= For full helptext|$)", said):
-        return ConfigurationError(found[1])
-    return UsageError(f"{_translated(lines[1:], said)} See steadyhand {verb} --help.")
-
-
-def _translated(lines: Sequence[str], said: str) -> str:
-    if found := re.search(r"invalid choice '(.*?)' for argument '(.*?)'.*\((.*?)\)", said):
-        choices = set(re.findall(r"'(.*?)'", found[3])) - {"None"}
-        return unknown(found[2], found[1], choices)
-    if found := re.search(r"Missing value for argument '(.*?)'. Expected (\d+)", said):
-        if not found[1].startswith("-"):
-            return f"There is no option --{found[1]}: it is given without a name."
-        return f"{found[1]} takes {found[2]} value{'s' if found[2] != '1' else ''}."
-    if found := re.search(r"Error parsing (\S+?):", said):
-        values = re.findall(r"""(['"])(.*?)\1""", said.partition("Argument helptext")[0])
-        value = shown(values[-1][1]) if values else "what was given"
-        kind = re.search(rf"{found[1]} (?:{{None}}\|)?(\S+)", said.partition("helptext:")[2])
-        kinds = {"INT": "a whole number", "FLOAT": "a number"}
-        return f"{found[1]} takes {kinds.get(kind[1], kind[1]) if kind else 'one'}, not {value}."
-    if found := re.search(r"Unrecognized options: (\S+?),? ", f"{said} "):
-        word = found[1].partition("=")[0]
-        if not word.startswith("-"):
-            return f"'{word}' is a word too many."
-        near = re.search(r"Perhaps you meant: (--\S+)", said)
-        return f"There is no option {word}." + (f" Did you mean {near[1]}?" if near else "")
-    if lines and lines[0].startswith("Missing from"):
-        pairs = zip(lines[1::2], lines[2::2], strict=False)
-        missing = (f"{name} ({about.removesuffix(' (required)')})" for name, about in pairs)
-        return f"Missing: {', '.join(m for m in missing if 'full helptext' not in m)}."
-    return said.partition(" For full helptext")[0]
+def _said(box: str) -> str:
+    """tyro's complaint without its box, title and footer, and what it would have taken."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    lines = [line.strip("╭╮╰╯│─ ") for line in plain.splitlines()[1:]]
+    parts = itertools.groupby(lines, key=lambda line: bool(line.strip("-")))
+    first, *more = [list(part) for full, part in parts if full]
+    said = " ".join(first).replace(" (required)", "")
+    known = next((part[1] for part in more if part[0] in OPTION_FOLLOWS), "")
+    option, _, takes = known.partition(" ")
+    if said.startswith("invalid choice '") and "' for argument '" in said:
+        value, _, rest = said.removeprefix("invalid choice '").rpartition("' for argument '")
+        chosen, _, choices = rest.partition("'. ")
+        return unknown(chosen, value, {*re.findall("'(.*?)'", choices)} - {"None"})
+    if said.startswith("Unrecognized options: ") and option:
+        return f"{said}. Did you mean {option}?"
+    if said.startswith("Missing value for argument '") and "'-" not in said:
+        return f"{said} It is given without a name."
+    if said.startswith("Error parsing ") and takes:
+        takes = takes.removeprefix("{None}|")
+        return f"{option} takes {KINDS.get(takes, takes)}: {said.partition(': ')[2]}"
+    return said
 
 
 @contextlib.contextmanager
-def _wide() -> Iterator[None]:
-    """A screen so wide that no complaint is broken into lines."""
-    before = os.environ.get("COLUMNS")
+def _printed() -> Iterator[io.StringIO]:
+    """What is printed inside, on a screen so wide that no complaint is broken into lines."""
+    printed, before = io.StringIO(), os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "2000"
     try:
-        yield
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            yield printed
     finally:
         os.environ.pop("COLUMNS")
         if before is not None:
