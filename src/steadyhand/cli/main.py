@@ -65,25 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in arguments
     try:
         result = _run(arguments)
-    except SteadyhandError as error:
-        return _fail(error, as_json)
-    except ModuleNotFoundError as error:
-        if (missing := missing_extra(error)) is None:
-            raise
-        return _fail(missing, as_json)
-    except (MemoryError, OverflowError, RecursionError, RuntimeError, ValueError) as error:
-        message = _too_large(error, " ".join(w for w in arguments if w in {*VERBS, "--offline"}))
-        if message is None:
-            raise
-        return _fail(ConfigurationError(message), as_json)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        where = error.filename or "a file"
-        message = f"{where}: {error.strerror or error}. Check the path, its rights and the disk."
-        return _fail(UsageError(message), as_json)
+    except Exception as error:
+        told = _told(error, " ".join(w for w in arguments if w in {*VERBS, "--offline"}))
+        if told is None:
+            raise
+        return _fail(told, as_json)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         if as_json:
@@ -110,19 +100,30 @@ def _run(arguments: list[str]) -> dict[str, Any] | None:
     return module.run(arguments[1:])
 
 
-def _too_large(error: Exception, verb: str) -> str | None:
-    """What is said of an error that means too much was asked for; None for any other."""
+def _told(error: Exception, verb: str) -> SteadyhandError | None:
+    """What a user is told of an error; None for a defect, which is shown as it is."""
     said = str(error)
+    if isinstance(error, SteadyhandError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return missing_extra(error)
+    if isinstance(error, OSError):
+        where = error.filename or "a file"
+        return UsageError(
+            f"{where}: {error.strerror or error}. Check the path, its rights and the disk."
+        )
     if isinstance(error, RecursionError):
-        return "Something that was read is nested too deep. Look at it with another program."
+        return ConfigurationError(
+            "Something that was read is nested too deep. Look at it with another program."
+        )
     # torch says so in words: its own class is for CUDA only. Numpy says so for some sizes.
     memory = "(allocate|out of) memory|array is too big|Maximum allowed dim|calculation overflowed"
-    if isinstance(error, MemoryError) or re.search(memory, said):
-        reason = said or "none is left"
+    known = isinstance(error, RuntimeError | ValueError | OverflowError)
+    if isinstance(error, MemoryError) or (known and re.search(memory, said)):
         less = SMALLER.get(verb, "Free some, or take less data")
-        return f"There is not enough memory ({reason}). {less}."
+        return ConfigurationError(f"There is not enough memory ({said or 'none is left'}). {less}.")
     if isinstance(error, OverflowError):
-        return f"A number is too large ({said}). Give a smaller one."
+        return ConfigurationError(f"A number is too large ({said}). Give a smaller one.")
     return None
 
 
