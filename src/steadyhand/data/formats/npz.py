@@ -1,6 +1,5 @@
 """The plain format: one `.npz` with an array a feature, `episode_ends` and, if known, `rate_hz`."""
 
-import math
 import os
 import zipfile
 import zlib
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.files import PIECE, stamp
+from steadyhand.data.files import stamp
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.stream import pieces
@@ -35,19 +34,19 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     An array that is not what may be (`limits.py`) is left out.
     """
     try:
-        members = _Members(path)
-        if "episode_ends" not in members.arrays and "episode_ends" not in members.left_out:
+        arrays, left_out = _members(path)
+        if "episode_ends" not in arrays and "episode_ends" not in left_out:
             raise DataError(
                 f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
-                f"{', '.join(sorted([*members.arrays, *members.left_out])) or 'nothing'}."
+                f"{', '.join(sorted([*arrays, *left_out])) or 'nothing'}."
             )
         for name in limits.NEEDED:
-            if name in members.left_out:
-                raise DataError(f"{path}: '{name}' cannot be read: {members.left_out[name]}.")
-        needed = sum(member.needed for member in members.arrays.values())
+            if name in left_out:
+                raise DataError(f"{path}: '{name}' cannot be read: {left_out[name]}.")
+        needed = sum(member.needed for member in arrays.values())
         limits.require_stored(needed, regular(path))
-        ends = members.arrays.pop("episode_ends")[:]
-        said = members.arrays.pop("rate_hz", None)
+        ends = arrays.pop("episode_ends")[:]
+        said = arrays.pop("rate_hz", None)
         if said is not None and (said.shape or said.dtype.kind == "b"):
             what = f"an array of shape {said.shape}" if said.shape else "no number"
             raise DataError(f"{path}: rate_hz is {what}; save one number.")
@@ -60,14 +59,14 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             "copy or write it again."
         ) from error
     return Episodes(
-        members.arrays,
+        arrays,
         ends,
         rate,
         path,
         format=FORMAT.name,
         version="1",
         rate_assumed=said is None,
-        left_out=members.left_out,
+        left_out=left_out,
     )
 
 
@@ -97,25 +96,24 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
         os.fsync(file.fileno())
 
 
-class _Members:
-    """The arrays inside an `.npz`, and what in it is none or cannot be read."""
-
-    def __init__(self, path: Path) -> None:
-        self.arrays: dict[str, _Member] = {}
-        self.left_out: dict[str, str] = {}
-        with zipfile.ZipFile(path) as archive:
-            limits.require_few(len(archive.infolist()))
-            for info in archive.infolist():
-                name = info.filename.removesuffix(".npy")
-                try:
-                    if name == info.filename:
-                        raise ValueError("it is no array")
-                    limits.require_name(name)
-                    self.arrays[name] = _Member(path, name, archive, info)
-                except (zipfile.BadZipFile, zlib.error, EOFError):
-                    raise  # the archive itself is damaged
-                except Exception as error:  # a damaged header can raise nearly anything
-                    self.left_out[plain(name)] = str(error) or type(error).__name__
+def _members(path: Path) -> "tuple[dict[str, _Member], dict[str, str]]":
+    """The arrays inside an `.npz`, and what in it is none or cannot be read, with why."""
+    arrays: dict[str, _Member] = {}
+    left_out: dict[str, str] = {}
+    with zipfile.ZipFile(path) as archive:
+        limits.require_few(len(archive.infolist()))
+        for info in archive.infolist():
+            name = info.filename.removesuffix(".npy")
+            try:
+                if name == info.filename:
+                    raise ValueError("it is no array")
+                limits.require_name(name)
+                arrays[name] = _Member(path, name, archive, info)
+            except (zipfile.BadZipFile, zlib.error, EOFError):
+                raise  # the archive itself is damaged
+            except Exception as error:  # a damaged header can raise nearly anything
+                left_out[plain(name)] = str(error) or type(error).__name__
+    return arrays, left_out
 
 
 class _Member:
@@ -128,34 +126,24 @@ class _Member:
         if info.compress_type not in PLAIN or info.flag_bits & 1:
             raise ValueError("it is packed or locked in a way that numpy does not use")
         with archive.open(info) as file:
-            version = np.lib.format.read_magic(file)
-            read_header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, self._turned, dtype = read_header(file)
-            self._start = file.tell()
+            old = np.lib.format.read_magic(file) == (1, 0)
+            headers = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
+            shape, _, dtype = headers[0 if old else 1](file)
+            there = info.file_size - file.tell()
         limits.require_numbers(dtype)
         self.shape, self.dtype = limits.whole_numbers(shape), dtype
         self.needed = limits.bytes_of(self.shape, dtype)
-        if self.needed != info.file_size - self._start:
-            raise ValueError(
-                f"its shape {self.shape} takes {self.needed} bytes, and "
-                f"{info.file_size - self._start} are in the file"
-            )
+        if self.needed != there:
+            what = f"its shape {self.shape} takes {self.needed} bytes"
+            raise ValueError(f"{what}, and {there} are in the file")
         limits.require_stored(self.needed, info.compress_size)
 
     @cached_property
     def _values(self) -> NDArray[Any]:
         with zipfile.ZipFile(self._path) as archive, archive.open(self._info) as file:
-            file.read(self._start)
-            flat = np.empty(math.prod(self.shape), self.dtype)
-            room, place = flat.view("u1"), 0
-            while piece := file.read(PIECE):  # up to its end, where the checksum is looked at
-                room[place : place + len(piece)] = np.frombuffer(piece, "u1")
-                place += len(piece)
-        return flat.reshape(self.shape, order="F" if self._turned else "C")
+            values = np.lib.format.read_array(file, allow_pickle=False)
+            file.read(1)  # up to its end, where the checksum is looked at
+            return values
 
     def fingerprint(self) -> list[Any]:
         return [stamp(self._path), self._name]
