@@ -195,21 +195,18 @@ def _understood(
             else:
                 faults.setdefault(key, {})[name] = what
     left_out = {
-        plain(key): next(iter(whys.values()))
-        for key, whys in faults.items()
-        if 2 * len(whys) > len(held)
+        key: next(iter(whys.values())) for key, whys in faults.items() if 2 * len(whys) > len(held)
     }
     if "action" in left_out:
         raise DataError(f"{path}: 'action' cannot be read: {left_out['action']}.", file=path)
     for key, whys in faults.items():
-        for name, why in whys.items():
-            if plain(key) not in left_out:
-                raise _broken(path, name, f"'{key}' of {name} cannot be used: {why}")
-            found[name].pop(key, None)
+        if key not in left_out:
+            name, why = next(iter(whys.items()))
+            raise _broken(path, name, f"'{key}' of {name} cannot be used: {why}")
     for inside in found.values():
-        for key in left_out:
-            inside.pop(key, None)
-    return found, left_out
+        for key in left_out.keys() & inside.keys():
+            del inside[key]
+    return found, {plain(key): why for key, why in left_out.items()}
 
 
 def _length(path: Path, name: str, found: dict[str, Placed], said: Any) -> int:
