@@ -1,6 +1,6 @@
 """`steadyhand inspect PATH`: what a data set or a policy holds, and what is wrong with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 def _data(options: Options) -> dict[str, Any]:
     from rich.table import Table
 
-    from steadyhand.cli.screen import progress, rate_of, results, show
+    from steadyhand.cli.screen import progress, rate_of, results, show, waiting
     from steadyhand.data import inspect_episodes, open_episodes
     from steadyhand.reports.data import data_page, feature_table
 
@@ -61,7 +61,12 @@ def _data(options: Options) -> dict[str, Any]:
 
         problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
     features = feature_table(episodes)
-    written = _write(options.report, lambda: data_page(episodes, problems, features))
+    if options.report is not None:
+        with waiting("drawing"):
+            page = data_page(episodes, problems, features)
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        write_text(options.report, page)
+    written = None if options.report is None else str(options.report)
     table = Table(title=f"{path} ({episodes.format} {episodes.version})", title_justify="left")
     for column in ("feature", "shape", "dtype", "kind", "range"):
         table.add_column(column, overflow="fold")
@@ -92,18 +97,6 @@ def _data(options: Options) -> dict[str, Any]:
     }
 
 
-def _write(report: Path | None, make: Callable[[], str]) -> str | None:
-    from steadyhand.cli.screen import waiting
-
-    if report is None:
-        return None
-    with waiting("drawing"):
-        text = make()
-    report.parent.mkdir(parents=True, exist_ok=True)
-    write_text(report, text)
-    return str(report)
-
-
 def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
     from steadyhand.cli.screen import results, show
     from steadyhand.policy.card import read_config
@@ -114,7 +107,6 @@ def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
 
     folder = find_policy(path)
     card, origin = read_card(folder), read_provenance(folder)
-    problems: list[dict[str, Any]] = []
     parameters, config = None, {}
     if card["config"] is not None:
         parameters = sum(p.numel() for p in load_policy(folder).parameters())
@@ -143,5 +135,5 @@ def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
         "config": config or None,
         "parameters": parameters,
         "provenance": encode(origin),
-        "problems": problems,
+        "problems": [],
     }
