@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from house import house
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -296,10 +297,11 @@ def _signature(name: str, found: Any) -> str:
 
 def main() -> None:
     (HERE / "reference.md").write_text(reference())
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "house.svg").write_text(house())
     if "--reference" in sys.argv:
         return
     demo = load_demo(HERE.parent / "runs" / "demo")
-    PICTURES.mkdir(exist_ok=True)
     for name, draw in DRAWN.items():
         (PICTURES / f"{name}.svg").write_text(draw(demo))
     for name, plot in PLOTTED.items():

@@ -1,0 +1,1 @@
+"""One verb a file: it parses, shows and exits, and decides nothing."""

@@ -1,0 +1,1 @@
+"""From raw observations and noise to actions: normaliser, encoder, sampler; on the disk, too."""

@@ -1,4 +1,4 @@
-"""Recipes: functions that return a `TrainConfig`, one file a task."""
+"""Functions that return a `TrainConfig`, one file a task: what was found to work."""
 
 from collections.abc import Callable
 

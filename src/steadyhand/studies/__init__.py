@@ -1,0 +1,1 @@
+"""The experiments: which runs they take, where those are done, and what comes of them."""
