@@ -32,7 +32,8 @@ def _source(room: str) -> Path:
 
 def said(room: str) -> str:
     """What a room is for, in its own words."""
-    return (ast.get_docstring(ast.parse(_source(room).read_text())) or "").partition("\n\n")[0].replace("`", "")
+    words = ast.get_docstring(ast.parse(_source(room).read_text())) or ""
+    return words.partition("\n\n")[0].replace("`", "")
 
 
 def house() -> str:
