@@ -334,8 +334,8 @@ FAULTS = [
     Fault(
         "actions recorded after the world has changed them",
         "evaluation/rollout.py",
-        "self._actions.append(action.copy())",
-        "self._actions.append(action)",
+        "actions.append(action.copy())",
+        "actions.append(action)",
         "runtime/test_copies_and_errors.py -k theirs",
     ),
     Fault(

@@ -1,33 +1,30 @@
-"""Closed-loop episodes: many environments stepped together, their chunks predicted in one batch.
+"""Closed-loop episodes: many environments side by side, their chunks predicted in one batch.
 
 An episode's result depends on its seed alone: not on how many others run beside it, nor on which.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime import (
-    ChunkController,
-    ChunkRequest,
-    Observation,
-    Predictor,
-    RecedingHorizon,
-)
+from steadyhand.runtime import ChunkController, ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.runtime.predictor import answers
-from steadyhand.tasks import Scores, Task
+from steadyhand.tasks import Environment, Scores, Task
 from steadyhand.tasks.task import stepped, world_of
 from steadyhand.values import checked, whole
 from steadyhand.values import seed as a_seed
 
 MOST_TOGETHER = 10_000
-"""Environments that are stepped together."""
+"""Environments side by side."""
 MakeController = Callable[..., ChunkController]
 """`(spec, *, execute, seed) → controller`, one for each episode."""
+Acting = Generator[ChunkRequest, Any, None]
+"""What asks for a chunk whenever it needs one, and is sent it."""
 
 
 @dataclass(frozen=True)
@@ -73,78 +70,63 @@ def rollout(
     parallel = whole("parallel", parallel, 1, MOST_TOGETHER)
     a_seed("The last seed", max(seeds))
     a_seed("The first seed", min(seeds))
-    waiting = iter(seeds)
-    lanes = [
-        _Lane(task, partial(controller, predictor.spec, execute=execute), film)
-        for _ in range(min(parallel, len(seeds)))
-    ]
-    active = [lane for lane in lanes if lane.begin(waiting)]
-    done: dict[int, Episode] = {}
-    while active:
-        asking = [(lane, request) for lane in active if (request := lane.request()) is not None]
-        if asking:
-            chunks = answers(predictor, [request for _, request in asking])
-            for (lane, request), chunk in zip(asking, chunks, strict=True):
-                lane.accept(chunk, request)
-        for lane in list(active):
-            if (episode := lane.step()) is not None:
-                done[episode.seed] = episode
-                watch(episode)
-                if not lane.begin(waiting):
-                    active.remove(lane)
+    make = partial(controller, predictor.spec, execute=execute)
+    waiting, done = iter(seeds), dict[int, Episode]()
+
+    def lane(world: Environment) -> Acting:
+        """One environment, going from episode to episode."""
+        for seed in waiting:
+            done[seed] = yield from _episode(task, world, make(seed=seed), seed, seed in film)
+            watch(done[seed])
+
+    without = () if len(film) else ("render",)
+    worlds = [world_of(task, but=without) for _ in range(min(parallel, len(seeds)))]
+    asking = [(acting, _next(acting)) for acting in map(lane, worlds)]
+    while asking := [(acting, request) for acting, request in asking if request is not None]:
+        chunks = answers(predictor, [request for _, request in asking])
+        asking = [
+            (acting, _next(acting, chunk))
+            for (acting, _), chunk in zip(asking, chunks, strict=True)
+        ]
     return [done[seed] for seed in seeds]
 
 
-class _Lane:
-    """One environment with its controller, going from episode to episode."""
+def _next(acting: Acting, chunk: NDArray[np.floating] | None = None) -> ChunkRequest | None:
+    """What is asked for next, after an answer to what was asked before; None at the end."""
+    try:
+        return acting.send(chunk)
+    except StopIteration:
+        return None
 
-    def __init__(
-        self,
-        task: Task,
-        controller: Callable[..., ChunkController],
-        film: Sequence[int],
-    ) -> None:
-        self._task = task
-        self._environment = world_of(task, but=() if len(film) else ("render",))
-        self._make_controller, self._film = controller, film
 
-    def begin(self, waiting: Iterator[int]) -> bool:
-        """Start the next waiting episode; False where none is left."""
-        seed = next(waiting, None)
-        if seed is None:
-            return False
-        self._seed = seed
-        self._observation: Observation = self._environment.reset(seed)
-        self._states = [np.array(self._environment.state(), dtype=np.float64)]
-        self._controller = self._make_controller(seed=seed)
-        self._actions: list[NDArray[np.floating]] = []
-        self._boundaries: list[int] = []
-        self._frames = [np.array(self._environment.render())] if seed in self._film else []
-        return True
+def _episode(
+    task: Task, world: Environment, controller: ChunkController, seed: int, filmed: bool
+) -> Generator[ChunkRequest, Any, Episode]:
+    """One episode, which asks for its chunks and is sent them. The world may do what it likes with
+    what it is given, and change later what it answers with: what is kept are copies."""
+    observation, over = world.reset(seed), False
+    states, frames = [_place(world)], [np.array(world.render())] if filmed else []
+    actions, begun = list[NDArray[np.floating]](), list[int]()
+    while not over and len(actions) < task.max_steps:
+        if (request := controller.request(observation)) is not None:
+            controller.accept((yield request), request)
+            begun.append(len(actions))
+        action = np.array(controller.action())
+        actions.append(action.copy())
+        observation, over = stepped(world, action)
+        states.append(_place(world))
+        if filmed:
+            frames.append(np.array(world.render()))
+    scores = world.scores()
+    return Episode(
+        seed=seed,
+        scores={k: v.item() if isinstance(v, np.generic) else v for k, v in scores.items()},
+        states=np.stack(states),
+        actions=np.stack(actions),
+        boundaries=tuple(begun[1:]),
+        frames=frames,
+    )
 
-    def request(self) -> ChunkRequest | None:
-        return self._controller.request(self._observation)
 
-    def accept(self, chunk: NDArray[np.floating], request: ChunkRequest) -> None:
-        self._controller.accept(chunk, request)
-        self._boundaries.append(len(self._actions))
-
-    def step(self) -> Episode | None:
-        """One tick; the episode, if it ends with it."""
-        action = np.array(self._controller.action())
-        self._actions.append(action.copy())  # the world may do what it likes with its own
-        self._observation, over = stepped(self._environment, action)
-        self._states.append(np.array(self._environment.state(), dtype=np.float64))
-        if self._seed in self._film:
-            self._frames.append(np.array(self._environment.render()))
-        if not over and len(self._actions) < self._task.max_steps:
-            return None
-        scores = self._environment.scores()
-        return Episode(
-            seed=self._seed,
-            scores={k: v.item() if isinstance(v, np.generic) else v for k, v in scores.items()},
-            states=np.stack(self._states),
-            actions=np.stack(self._actions),
-            boundaries=tuple(self._boundaries[1:]),
-            frames=self._frames,
-        )
+def _place(world: Environment) -> NDArray[np.float64]:
+    return np.array(world.state(), dtype=np.float64)
