@@ -12,7 +12,6 @@ from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
-from steadyhand.training.demonstrations import recorded, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,18 +108,15 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
     from steadyhand.studies.grid import check, recorded_once, runs_on
     from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
     from steadyhand.studies.table import screen_table, write
-    from steadyhand.training.begin import check_task
 
-    config = entries[0].configs[0]
-    few = sample(config) if options.data is None else open_episodes(options.data)
     tell = partial(show, console())
-    check_task(make_task(config.task), check(entries, few), tell)
-    data = options.data and options.data.resolve()
-    record = partial(recorded, stage=stage, tell=tell)
-    runs = runs_on(data or recorded_once(config, out, record), entries)
+    if options.data is not None:
+        check(entries, open_episodes(options.data), tell)
+    data = options.data or recorded_once(entries, out, stage, tell)
+    runs = runs_on(data.resolve(), entries)
     if others := of_other_versions(out):
         left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
-        show(console(), f"{left_alone}; what this one is asked for is done anew.")
+        tell(f"{left_alone}; what this one is asked for is done anew.")
     left = unfinished(runs, out)
     total, told = 100 * len(left), round(100 * sum(left.values()))
     with progress("training and evaluating, %", total, start=told) as advance:

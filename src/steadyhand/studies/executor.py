@@ -49,8 +49,7 @@ class Executor(Protocol):
 
 
 class LocalProcesses:
-    """`workers` runs at once, each a process: unless said otherwise as many as there are cores for,
-    and one on a GPU."""
+    """`workers` runs at once, each a process; unless named, one a core, and one on a GPU."""
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers
@@ -64,7 +63,7 @@ class LocalProcesses:
         on_cores = all(choose_device(each.config.device).type == "cpu" for each in runs)
         return len(runs) == 1 or (on_cores and sum(each.threads for each in runs) <= _cores())
 
-    def submit(self, run: PlannedRun, folder: RunFolder) -> "Job":
+    def submit(self, run: PlannedRun, folder: RunFolder) -> Job:
         job = _Process(folder.path, folder.log, run.threads)
         self._jobs.append((run, job))
         return job
@@ -74,10 +73,11 @@ class _Process:
     """A worker, which Ctrl-C reaches through this process alone, and which ends with it."""
 
     def __init__(self, folder: Path, log: Path, threads: int) -> None:
+        command = [sys.executable, "-m", "steadyhand.studies.worker", str(folder), str(os.getpid())]
         count = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         with log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "steadyhand.studies.worker", str(folder), str(os.getpid())],
+                command,
                 env={**os.environ, **count, "OMP_WAIT_POLICY": "PASSIVE"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,

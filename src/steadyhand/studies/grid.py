@@ -1,6 +1,6 @@
 """A grid of methods and networks on one task: which runs it takes, and on which demonstrations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from steadyhand.data import Episodes, write_episodes
+from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError, UsageError, unknown
 from steadyhand.evaluation.evaluate import seeds_of
@@ -15,12 +16,13 @@ from steadyhand.methods.choices import Consistency
 from steadyhand.policy.config import build_sampler
 from steadyhand.recipes import recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.spec import PolicySpec
 from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.plan import PlannedRun, Trial, demonstrations, fingerprint
 from steadyhand.studies.runs import alone
 from steadyhand.tasks import make_task
+from steadyhand.training.begin import check_task
 from steadyhand.training.config import TrainConfig
+from steadyhand.training.demonstrations import recorded, sample
 from steadyhand.training.teacher import student_config, student_training
 from steadyhand.training.train import build_policy
 
@@ -156,34 +158,36 @@ def _in_halves(
     return student_training(half, student_config(policy)), replace(half, policy=policy)
 
 
-def check(entries: Sequence[Entry], episodes: Episodes) -> PolicySpec:
-    """What the first of them sees and does. Raises where one cannot be trained on `episodes`."""
-    specs = [build_policy(entry.configs[0], episodes).spec for entry in entries]
-    return specs[0]
-
-
-def runs_on(data: Path, entries: Sequence[Entry]) -> list[PlannedRun]:
-    """All runs of all entries, in their order, on the demonstrations at `data`."""
-    mark = fingerprint(demonstrations(replace(entries[0].configs[0], data=data)))
-    return [run for entry in entries for run in entry.runs(data, mark)]
-
-
 def recorded_once(
-    config: TrainConfig, out: Path, record: Callable[[TrainConfig], Episodes]
+    entries: Sequence[Entry], out: Path, stage: Stage = unseen, tell: Tell = untold
 ) -> Path:
-    """Where the demonstrations lie in `out` that `record` has given, now or another time.
+    """Where the demonstrations of the task's expert lie in `out`, recorded now or another time.
 
-    Raises `UsageError` where those are of another task or number.
+    A few are checked before. Raises `UsageError` where those that are there are of another task.
     """
+    config = entries[0].configs[0]
+    check(entries, sample(config), tell)
     path, card = out.resolve() / "demonstrations.npz", "demonstrations.json"
     folder, said = RunFolder(out), {"task": config.task, "episodes": config.demonstrations}
     with alone(out):
         if not path.exists():
             folder.write(card, said)
-            write_episodes(path, record(config))
+            write_episodes(path, recorded(config, stage, tell))
     if folder.read(card) != said:
         raise UsageError(
             f"{path} was not recorded of {config.task} for this benchmark, and is left as it is. "
             "Choose another --out, or name it with --data."
         )
     return path
+
+
+def check(entries: Sequence[Entry], episodes: Episodes, tell: Tell = untold) -> None:
+    """Raise where one of them cannot be trained on `episodes`, or not tried after that."""
+    specs = [build_policy(entry.configs[0], episodes).spec for entry in entries]
+    check_task(make_task(entries[0].configs[0].task or ""), specs[0], tell)
+
+
+def runs_on(data: Path, entries: Sequence[Entry]) -> list[PlannedRun]:
+    """All runs of all entries, in their order, on the demonstrations at `data`."""
+    mark = fingerprint(demonstrations(replace(entries[0].configs[0], data=data)))
+    return [run for entry in entries for run in entry.runs(data, mark)]

@@ -6,8 +6,8 @@ is done.
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,19 +141,16 @@ def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: 
     return failed
 
 
-@contextmanager
-def alone(out: Path) -> Generator[None]:
-    """Make the folder and keep other engines out of it.
+def alone(out: Path) -> AbstractContextManager[object]:
+    """Make the folder, and keep other engines out of it in the context that this gives.
 
     Raises `UsageError` where one is in it, and `CheckpointError` where it cannot be made.
     """
     try:
-        held = lock(out / ".lock")
+        return lock(out / ".lock")
     except BlockingIOError:
         raise UsageError(
             f"Another process works in {out}. Wait for it, stop it, or choose another --out."
         ) from None
     except OSError as error:
         raise CheckpointError(f"{out} cannot be made ({error}). Choose another --out.") from error
-    with held:
-        yield
