@@ -75,6 +75,7 @@ def test_it_says_how_long_each_part_took(demo) -> None:
     assert max(map(len, table.splitlines()[:9])) <= 80
     assert "training diffusion " in table
     assert "\x1b" not in demo["said"], "plain where the output is no terminal"
+    assert "\nregression:\n" in demo["said"], "with lines, and no marks of them"
 
 
 class Page(HTMLParser):

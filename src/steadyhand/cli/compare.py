@@ -29,9 +29,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     if len(set(options.runs)) < 2:
         raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
-    from rich.table import Table
-
-    from steadyhand.cli.screen import results, scores_table, show
+    from steadyhand.cli.screen import results, scores_table, show, table
     from steadyhand.evaluation.compare import as_json, compare
     from steadyhand.policy.card import sampler_of
     from steadyhand.policy.storage import load_policy
@@ -56,17 +54,16 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     short = {
         str(path): path.name if names.count(path.name) == 1 else str(path) for path in options.runs
     }
-    table = Table(title="Paired differences", title_justify="left")
-    for column in ("a - b", "score", "mean [95 % interval]", "p", "adjusted p"):
-        table.add_column(column, overflow="fold")
-    for (a, b, score), difference in differences.items():
-        row = (f"{short[a]} - {short[b]}", score.replace("_", " "), str(difference))
-        table.add_row(*row, _p(difference.p), _p(difference.adjusted_p))
+    header = ("a - b", "score", "mean [95 % interval]", "p", "adjusted p")
+    rows = (
+        (f"{short[a]} - {short[b]}", score.replace("_", " "), str(d), _p(d.p), _p(d.adjusted_p))
+        for (a, b, score), d in differences.items()
+    )
     title = f"{options.episodes} episodes each"
     show(
         results(as_json=options.json),
         scores_table(title, {short[k]: v.scores for k, v in found.items()}),
-        table,
+        table("Paired differences", header, rows),
         "Interval and p are of one line alone: where nothing differs, p is below 0.05, and 0 "
         "outside the interval, in one line of twenty. The adjusted p (Holm) is of all lines: it is "
         "below 0.05 anywhere in one table of twenty.",

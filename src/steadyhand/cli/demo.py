@@ -4,22 +4,29 @@ It does what `record`, `train` and `evaluate` do, into one folder; started again
 folder, it goes on from where it was.
 """
 
+from __future__ import annotations
+
 import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
 from steadyhand.cli.options import parse
-from steadyhand.cli.screen import console, results, show, stage, waiting
+from steadyhand.cli.screen import console, results, show, stage, table, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.disk import write_text
 from steadyhand.tasks import Fork
 from steadyhand.training.demonstrations import record
+
+if TYPE_CHECKING:
+    from steadyhand.studies.demo import Times
+    from steadyhand.training.checkpoint import Run
+    from steadyhand.training.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +70,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     with waiting("loading torch"):
         from steadyhand.policy.storage import load_policy
         from steadyhand.reports.demo import Demo, demo_page, summary
-        from steadyhand.studies.demo import Times, left_to_train, machine, plan
+        from steadyhand.studies.demo import Times, machine, plan
         from steadyhand.studies.runs import alone
         from steadyhand.training.checkpoint import Run
 
@@ -77,20 +84,8 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
                 count, tell = planned.configs["diffusion"].demonstrations, partial(show, screen)
                 recorded, _ = record(Fork(), count, stage=stage, tell=tell)
                 write_episodes(planned.data, recorded)
-        for name, config in planned.configs.items():
-            show(screen, f"\n{name}:")
-            policy = Run(out / name)
-            config = left_to_train(policy, config)
-            if config is None:
-                show(screen, f"{policy.path} is already trained.")
-                continue
-            try:
-                with times.of(f"training {name}"):
-                    done = train_run(config, policy.path, resume=policy.exists)
-            finally:
-                times.save()
-            if done.get("interrupted"):
-                return None
+        if not all(_trained(Run(out / name), c, times) for name, c in planned.configs.items()):
+            return None
         episodes = EpisodeOptions(episodes=planned.episodes, device=options.device)
         found: dict[str, Any] = {}
         for name in planned.configs:
@@ -115,20 +110,31 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
     return {**answer, "report": str(planned.page), "seconds": seconds}
 
 
-def _table(demo: Any) -> Any:
-    from rich.table import Table
+def _trained(run: Run, config: TrainConfig, times: Times) -> bool:
+    """Train what is left to train; whether it was, to its end."""
+    from steadyhand.studies.demo import left_to_train
 
+    show(console(), "", f"{run.path.name}:")
+    left = left_to_train(run, config)
+    if left is None:
+        show(console(), f"{run.path} is already trained.")
+        return True
+    try:
+        with times.of(f"training {run.path.name}"):
+            done = train_run(left, run.path, resume=run.exists)
+    finally:
+        times.save()
+    return not done.get("interrupted")
+
+
+def _table(demo: Any) -> Any:
     from steadyhand.reports.demo import SCORES
     from steadyhand.reports.page import percent
 
-    count = next(iter(demo.evaluations.values())).success.n
-    table = Table(title=f"{count} episodes each, with 95 % intervals", title_justify="left")
-    table.add_column("")
-    for name in demo.evaluations:
-        table.add_column(name)
-    for score, label in SCORES.items():
-        table.add_row(label, *(percent(found.scores[score]) for found in demo.evaluations.values()))
-    return table
+    tried = demo.evaluations.values()
+    count = next(iter(tried)).success.n
+    rows = [(label, *(percent(f.scores[name]) for f in tried)) for name, label in SCORES.items()]
+    return table(f"{count} episodes each, with 95 % intervals", ("", *demo.evaluations), rows)
 
 
 def _answer(found: Any) -> dict[str, Any]:

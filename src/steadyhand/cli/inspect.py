@@ -43,9 +43,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _data(options: Options) -> dict[str, Any]:
-    from rich.table import Table
-
-    from steadyhand.cli.screen import progress, rate_of, results, show, waiting
+    from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
     from steadyhand.data import inspect_episodes, open_episodes
     from steadyhand.reports.data import data_page, feature_table
 
@@ -67,16 +65,15 @@ def _data(options: Options) -> dict[str, Any]:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         write_text(options.report, page)
     written = None if options.report is None else str(options.report)
-    table = Table(title=f"{path} ({episodes.format} {episodes.version})", title_justify="left")
-    for column in ("feature", "shape", "dtype", "kind", "range"):
-        table.add_column(column, overflow="fold")
-    for key, feature in features.items():
-        words = (str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
-        table.add_row(key, *words, ranges.get(key, ""))
+    header = ("feature", "shape", "dtype", "kind", "range")
+    rows = (
+        (key, str(tuple(one["shape"])), one["dtype"], one["kind"], ranges.get(key, ""))
+        for key, one in features.items()
+    )
     lengths = episodes.lengths
     show(
         results(as_json=as_json),
-        table,
+        table(f"{path} ({episodes.format} {episodes.version})", header, rows),
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from steadyhand.cli.options import parse
-from steadyhand.cli.screen import console, progress, results, show, stage, waiting
+from steadyhand.cli.screen import console, progress, results, show, stage, table, waiting
 from steadyhand.diffusion.sampling import SolverName
 from steadyhand.disk import write_text
 from steadyhand.errors import UsageError
@@ -102,26 +102,23 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         write_text(out, text)
     said = verdict(found)
     screen = results(as_json=options.json)
-    show(screen, table(found), summary(found), said, f"Chart: {out}", then)
+    show(screen, errors_table(found), summary(found), said, f"Chart: {out}", then)
     return {**found.as_json(), "verdict": said, "next": then, "chart": str(out)}
 
 
-def table(found: Judgement) -> Any:
+def errors_table(found: Judgement) -> Any:
     """The errors of policy and baselines, with their intervals."""
-    from rich.table import Table
-
-    made = Table(title="error of predicted actions, robot units", title_justify="left")
-    for column in ("", "mean", "95 % over episodes", "of hold"):
-        made.add_column(column)
     rows = {
         "policy, one sample": found.error,
         f"policy, best of {found.samples}": found.best,
         "hold the last action": found.hold,
         "nearest training moment": found.nearest,
     }
-    for name, figure in rows.items():
-        if figure is not None:
-            interval = figure.bounds(".4g", "{} … {}")
-            share = f"{figure.mean / found.hold.mean:.2f}" if found.hold.mean else ""
-            made.add_row(name, f"{figure.mean:.4g}", interval, share)
-    return made
+    hold = found.hold.mean
+    lines = (
+        (name, f"{e.mean:.4g}", e.bounds(".4g", "{} … {}"), f"{e.mean / hold:.2f}" if hold else "")
+        for name, e in rows.items()
+        if e is not None
+    )
+    header = ("", "mean", "95 % over episodes", "of hold")
+    return table("error of predicted actions, robot units", header, lines)

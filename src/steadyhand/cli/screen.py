@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -130,23 +130,26 @@ class _Lines:
         show(self._screen, line.rstrip(", "))
 
 
+def table(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    """Rows under a title; what is too long goes on in the next line, and nothing is cut."""
+    made = Table(title=title, title_justify="left")
+    for word in header:
+        made.add_column(word, overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
 def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
     """Rows of scores with their intervals, legible in 80 columns."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("run" if len(rows) > 1 else "score", overflow="fold")
-    names = list(next(iter(rows.values())))
-    if len(rows) == 1:
-        table.add_column("mean")
-        table.add_column("95 % interval")
-        for name, score in next(iter(rows.values())).items():
-            interval = score.bounds(".3f", "{} … {}")
-            table.add_row(name.replace("_", " "), f"{score.mean:.3f}", interval)
-        return table
-    for name in names:
-        table.add_column(name.replace("_", " "))
-    for run, scores in rows.items():
-        table.add_row(run, *(str(scores[name]) for name in names))
-    return table
+    [scores, *others] = rows.values()
+    words = {name: name.replace("_", " ") for name in scores}
+    if others:
+        lines = ((run, *(str(found[name]) for name in words)) for run, found in rows.items())
+        return table(title, ("run", *words.values()), lines)
+    shown = ((s.mean, s.bounds(".3f", "{} … {}")) for s in scores.values())
+    lines = ((w, f"{mean:.3f}", b) for w, (mean, b) in zip(words.values(), shown, strict=True))
+    return table(title, ("score", "mean", "95 % interval"), lines)
 
 
 def rate_of(episodes: Episodes) -> str:
