@@ -68,8 +68,8 @@ FAULTS = [
     Fault(
         "an average that leaves buffers behind",
         "training/ema.py",
-        "return [*module.parameters(), *module.buffers()]",
-        "return [*module.parameters()]",
+        "both = ([*m.parameters(), *m.buffers()] for m in (self.module, module))",
+        "both = ([*m.parameters()] for m in (self.module, module))",
         "training/test_train.py -k buffers",
     ),
     Fault(

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import tyro
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.sizes import SMALLEST_IMAGE, fitted
 from steadyhand.spec import Chunking
-from steadyhand.values import checked
+from steadyhand.values import checked, positive, whole
 
 MOST_THREADS = 1024
 
@@ -91,37 +92,23 @@ class TrainConfig:
     """Of the CPU. Unless named, all where that is measured to be much faster, else one."""
 
     def __post_init__(self) -> None:
-        for name in ("observations", "prepare"):
-            if isinstance(getattr(self, name), str):
-                raise ConfigurationError(
-                    f"{name} is the text {getattr(self, name)!r}; give a tuple of names, as "
-                    f"({getattr(self, name)!r},)."
-                )
         for name in ("demonstrations", "steps", "batch_size", "noises", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
-            raise ConfigurationError(
-                f"threads is {self.threads}; it must be from 1 to {MOST_THREADS}."
-            )
+            whole(name, getattr(self, name))
+        if self.threads is not None:
+            whole("threads", self.threads, 1, MOST_THREADS)
         for name in ("learning_rate", "clip_norm", "minutes"):
-            value = getattr(self, name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise ConfigurationError(f"{name} is {value}; it must be positive and finite.")
+            if (value := getattr(self, name)) is not None:
+                positive(name, value)
         for name in ("seed", "warmup_steps", "weight_decay", "ema_power"):
-            if not getattr(self, name) >= 0:
+            if getattr(self, name) < 0:
                 raise ConfigurationError(
                     f"{name} is {getattr(self, name)}; it must not be below 0."
                 )
         fitted((SMALLEST_IMAGE, SMALLEST_IMAGE), self.image_size)  # refuses what is no size
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise ConfigurationError(f"betas are {self.betas}; both must be in [0, 1).")
-        if not 0 <= self.ema_decay < 1:
-            raise ConfigurationError(f"ema_decay is {self.ema_decay}; it must be in [0, 1).")
-        if not 0 <= self.validation_share < 1:
-            raise ConfigurationError(
-                f"validation_share is {self.validation_share}; it must be in [0, 1), as 0.05."
-            )
+        for name in ("betas", "ema_decay", "validation_share"):
+            value = getattr(self, name)
+            if not all(0 <= share < 1 for share in np.atleast_1d(value)):
+                raise ConfigurationError(f"{name} is {value}; it must be in [0, 1), as 0.05.")
 
     def learning_rate_at(self, step: int) -> float:
         """Linear warm-up, then a cosine down to 0 at the last step; `step` counts from 0."""

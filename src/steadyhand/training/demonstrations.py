@@ -36,10 +36,8 @@ def demonstrations(
             "name where it is now with --data."
         )
     if config.data is not None and (config.data != path or path.exists()):
-        config = replace(config, data=config.data.resolve())
-        return config, open_episodes(
-            cast(Path, config.data), skip_broken_episodes=config.skip_broken_episodes
-        )
+        episodes = open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
+        return replace(config, data=config.data.resolve()), episodes
     check(config, sample(config))
     recorded_here = recorded(config, stage, tell)
     return replace(config, data=path), replace(recorded_here, path=path)

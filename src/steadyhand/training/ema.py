@@ -4,7 +4,7 @@ import copy
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -23,17 +23,11 @@ class WeightAverage(Generic[M]):
     @torch.no_grad()
     def update(self, module: M, decay: float) -> None:
         """Move towards `module`; whole-number buffers are copied as they are."""
-        averaged: list[Tensor] = []
-        live: list[Tensor] = []
-        pairs = zip(_tensors(self.module), _tensors(module), strict=True)
+        both = ([*m.parameters(), *m.buffers()] for m in (self.module, module))
+        pairs = list(zip(*both, strict=True))
         for mine, theirs in pairs:
-            if mine.is_floating_point():
-                averaged.append(mine)
-                live.append(theirs.detach())
-            else:
+            if not mine.is_floating_point():
                 mine.copy_(theirs)
+        moving = [pair for pair in pairs if pair[0].is_floating_point()]
+        averaged, live = zip(*moving, strict=True)
         torch._foreach_lerp_(averaged, live, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
-
-
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]

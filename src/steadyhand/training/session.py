@@ -191,7 +191,7 @@ def _events(
         try:
             log = None
             if run is not None and begun < config.steps:
-                log = RunLog(run, config, begun)
+                log = RunLog(run, config.batch_size, begun)
                 held.callback(log.close)
             parameters = sum(p.numel() for p in policy.parameters())
             yield Plan(config, begun, parameters, trainer.material)

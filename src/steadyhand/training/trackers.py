@@ -5,21 +5,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from steadyhand.disk import inside, read_text, write_text
 from steadyhand.errors import CheckpointError, MissingExtraError
 from steadyhand.training.checkpoint import Run
-from steadyhand.training.config import TrainConfig
 
 LOG_EVERY = 50
-
-
-class Tracker(Protocol):
-    """Takes the figures of a step."""
-
-    def log(self, step: int, values: Mapping[str, float]) -> None: ...
-    def close(self) -> None: ...
 
 
 class JsonLines:
@@ -61,31 +53,16 @@ def summary_writer() -> Any:
     return SummaryWriter
 
 
-class TensorBoard:
-    """TensorBoard events in the run's folder: `tensorboard --logdir RUN`."""
-
-    def __init__(self, folder: Path, *, resume_step: int = 0) -> None:
-        SummaryWriter = summary_writer()
-        self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1)
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
-
-    def close(self) -> None:
-        self._writer.close()
-
-
 class RunLog:
-    """The logs of a run: every `LOG_EVERY` steps, and where a checkpoint is due."""
+    """The logs of a run, `log.jsonl` and TensorBoard: every `LOG_EVERY` steps, and where it is due.
 
-    def __init__(self, run: Run, config: TrainConfig, start: int) -> None:
-        self._trackers: tuple[Tracker, ...] = (
-            JsonLines(run.log, resume_step=start),
-            TensorBoard(run.path, resume_step=start),
-        )
-        self._batch_size, self._start = config.batch_size, start
-        self._begun = time.perf_counter()
+    `tensorboard --logdir RUN` shows them; a resumed run drops what came after where it goes on.
+    """
+
+    def __init__(self, run: Run, batch_size: int, start: int) -> None:
+        self._lines = JsonLines(run.log, resume_step=start)
+        self._board = summary_writer()(str(run.path), purge_step=start + 1)
+        self._batch_size, self._start, self._begun = batch_size, start, time.perf_counter()
 
     def __call__(self, step: int, figures: Callable[[], dict[str, float]], *, due: bool) -> None:
         """Log a step; `figures` is only asked where they are logged, since reading them waits."""
@@ -94,9 +71,10 @@ class RunLog:
         passed, values = time.perf_counter() - self._begun, figures()
         values["samples_per_second"] = (step - self._start) * self._batch_size / passed
         values["waiting_for_data"] = values.pop("waited") / passed
-        for tracker in self._trackers:
-            tracker.log(step, values)
+        self._lines.log(step, values)
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        for tracker in self._trackers:
-            tracker.close()
+        self._lines.close()
+        self._board.close()
