@@ -586,8 +586,8 @@ FAULTS = [
     Fault(
         "statistics of chunks that cross into the next episode",
         "data/statistics.py",
-        "[owner[meant] == owner[asked]]",
-        "[owner[meant] >= owner[asked]]",
+        "~windows.padded(steps)",
+        "np.ones_like(meant, dtype=bool)",
         "policy/test_normaliser.py -k all_their_rows",
     ),
     Fault(

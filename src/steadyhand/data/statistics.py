@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.actions import to_relative
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.windows import make_windows
 from steadyhand.errors import DataError
 from steadyhand.runtime.statistics import LARGEST, Statistics, far
 from steadyhand.spec import Feature, PolicySpec
@@ -91,14 +93,14 @@ def _relative_columns(
     episodes: Episodes, spec: PolicySpec, reference: Feature
 ) -> Iterator[tuple[NDArray[Any], float]]:
     """Each dimension of all rows of all chunks that lie in their episode, and its rounding."""
-    owner = np.repeat(np.arange(len(episodes), dtype=np.int32), episodes.lengths)
+    windows, steps = make_windows(episodes, spec.chunking), np.arange(episodes.steps)
+    meant, inside = windows.action(steps), ~windows.padded(steps)
     pair = (_columns(episodes.read(feature)) for feature in (spec.action, reference))
     for action, now in zip(*pair, strict=True):
-        told, there, rows = _signed(action), _signed(now), []
-        for offset in spec.chunking.action_offsets.tolist():
-            meant = slice(max(offset, 0), len(owner) + min(offset, 0))
-            asked = slice(max(-offset, 0), len(owner) - max(offset, 0))
-            rows.append((told[meant] - there[asked])[owner[meant] == owner[asked]])
+        told, there = _signed(action), _signed(now)
+        rows = [
+            to_relative(told[meant[here, row]], there[here]) for row, here in enumerate(inside.T)
+        ]
         yield np.concatenate(rows), rounding_of(action) + rounding_of(now)
 
 
