@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import steadyhand
+from steadyhand.data import write_episodes
 
 NEEDED = {
     "torch": ("load_policy", "save_policy", "Policy", "train", "build_policy", "Sampler"),
@@ -32,6 +33,20 @@ def test_what_is_missing_is_answered_with_what_to_install(package) -> None:
     for line in said:
         assert f"missing-extra {package} is not installed" in line
         assert line.endswith("pip install 'steadyhand[train]'")
+
+
+def test_a_data_set_is_inspected_without_what_draws_pages(tmp_path) -> None:
+    write_episodes(tmp_path / "a.npz", steadyhand.record_episodes("fork", 3))
+    code = (
+        "import sys\n"
+        "for name in ('jinja2', 'markupsafe', 'matplotlib'): sys.modules[name] = None\n"
+        "from steadyhand.cli.main import main\n"
+        f"print(main(['inspect', r'{tmp_path / 'a.npz'}']))\n"
+        f"print(main(['inspect', r'{tmp_path / 'a.npz'}', '--report', r'{tmp_path / 'a.html'}']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert [line for line in done.stdout.splitlines() if line in "02"] == ["0", "2"], done.stderr
+    assert "pip install 'steadyhand[data]'" in done.stderr
 
 
 @pytest.mark.parametrize("error", [ModuleNotFoundError("x", name="nowhere"), ImportError("torn")])

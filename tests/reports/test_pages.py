@@ -13,7 +13,7 @@ from markupsafe import escape
 from steadyhand.data import Episodes, Problem
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.evaluation.offline import judge
-from steadyhand.reports.data import data_page, feature_table
+from steadyhand.reports.data import data_page
 from steadyhand.reports.judgement import offline_page
 from steadyhand.reports.page import prose
 from steadyhand.studies.benchmark import Row
@@ -62,7 +62,7 @@ ROWS = [
 
 
 def test_the_page_of_a_data_set_is_legible_on_a_phone(arm) -> None:
-    text = data_page(arm, [], feature_table(arm))
+    text = data_page(arm, [])
     pictures = list(drawings(text))
     assert len(pictures) == 4
     for found in pictures:
@@ -87,15 +87,15 @@ def test_the_page_of_a_benchmark_is_legible_on_a_phone() -> None:
 
 
 def test_names_are_not_cut(arm, judged) -> None:
-    for text in (data_page(arm, [], feature_table(arm)), judged(arm)):
+    for text in (data_page(arm, []), judged(arm)):
         assert f'<figcaption class="name">{LONG}</figcaption>' in text
 
 
 def test_a_wide_table_is_a_list_on_a_phone(arm) -> None:
-    text = data_page(arm, [], feature_table(arm))
+    text = data_page(arm, [])
     assert '<table class="wide">' in text
     assert '<td data-label="type">float32</td>' in text
-    narrow = data_page(arm, [Problem("jump", "it jumps")], {})
+    narrow = data_page(arm, [Problem("jump", "it jumps")])
     assert "<table>" in narrow.partition("<h2>Features</h2>")[0]
     [style] = re.findall(r"@media \(max-width: 40rem\) \{(.*?)\n\}", text, re.S)
     assert ".wide th { display: none; }" in style
@@ -105,7 +105,7 @@ def test_a_wide_table_is_a_list_on_a_phone(arm) -> None:
 
 def test_what_is_to_be_typed_is_whole(arm) -> None:
     """Long words break rather than leave the page, commands wrap, and flags stay in one piece."""
-    text = data_page(arm, [], feature_table(arm))
+    text = data_page(arm, [])
     assert re.search(r"body \{[^}]*overflow-wrap: anywhere", text)
     assert re.search(r"pre \{[^}]*white-space: pre-wrap", text)
     assert prose("Try --skip-broken-episodes, or <b> a--b.") == (
@@ -115,7 +115,7 @@ def test_what_is_to_be_typed_is_whole(arm) -> None:
 
 
 def test_no_picture_makes_a_page_wider_than_a_phone(arm) -> None:
-    least = re.findall(r"minmax\((.*?), 1fr\)", data_page(arm, [], feature_table(arm)))
+    least = re.findall(r"minmax\((.*?), 1fr\)", data_page(arm, []))
     assert "min(19rem, 100%)" in least
     for found in least:
         rems = [float(number) for number in re.findall(r"([\d.]+)rem", found)]
@@ -126,11 +126,11 @@ def test_what_is_text_is_shown_as_text(arm, judged) -> None:
     """Whatever a data set says of itself steers no page."""
     evil = "</style><script>alert(1)</script>$\\frac\"'&"
     names = {"action": ("a", evil), "state": ("a", evil)}
-    bad = replace(arm, names=names, tasks=(evil,))
+    arrays = {**arm.arrays, evil: arm.arrays["state"]}
+    bad = replace(arm, arrays=arrays, names=names, tasks=(evil,), format=evil)
     problems = [Problem("jump", evil)]
-    features = {evil: {"shape": [1], "dtype": evil, "kind": evil}}
     pages = [
-        data_page(bad, problems, features),
+        data_page(bad, problems),
         judged(bad, title=evil, then=evil),
         benchmark_page(evil, [replace(row, method=evil) for row in ROWS], {"a": evil}),
     ]
@@ -144,7 +144,7 @@ def test_what_is_text_is_shown_as_text(arm, judged) -> None:
 
 def test_a_page_needs_nothing_but_itself(arm, judged) -> None:
     for text in (
-        data_page(arm, [], feature_table(arm)),
+        data_page(arm, []),
         judged(arm),
         benchmark_page("pusht", ROWS, {}),
     ):
@@ -166,7 +166,7 @@ def test_the_same_page_twice_is_the_same_page(arm, judged) -> None:
 
 def test_noise_does_not_look_like_motion(arm, judged) -> None:
     heights: dict[str | None, list[float]] = {}
-    for text, colour in ((judged(arm), "ink"), (data_page(arm, [], feature_table(arm)), "left")):
+    for text, colour in ((judged(arm), "ink"), (data_page(arm, []), "left")):
         for found in drawings(text):
             for line in lines_of(found, colour):
                 heights.setdefault(found.get("aria-label"), []).append(np.ptp(line[:, 1]))

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tyro
 
 from steadyhand.cli.options import parse
+from steadyhand.data import Episodes
 from steadyhand.disk import write_text
-from steadyhand.sizes import LARGEST
+from steadyhand.sizes import LARGEST, kind_of
 from steadyhand.values import whole
 
 
@@ -45,7 +47,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 def _data(options: Options) -> dict[str, Any]:
     from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
     from steadyhand.data import inspect_episodes, open_episodes
-    from steadyhand.reports.data import data_page, feature_table
 
     path, as_json = options.path, options.json
     episodes = open_episodes(path, skip_broken_episodes=options.skip_broken_episodes)
@@ -58,10 +59,12 @@ def _data(options: Options) -> dict[str, Any]:
             advance(1, key)
 
         problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
-    features = feature_table(episodes)
+    features = _features(episodes)
     if options.report is not None:
         with waiting("drawing"):
-            page = data_page(episodes, problems, features)
+            from steadyhand.reports.data import data_page
+
+            page = data_page(episodes, problems)
         options.report.parent.mkdir(parents=True, exist_ok=True)
         write_text(options.report, page)
     written = None if options.report is None else str(options.report)
@@ -91,6 +94,19 @@ def _data(options: Options) -> dict[str, Any]:
         "tasks": list(episodes.tasks),
         "problems": [vars(problem) for problem in problems],
         "report": written,
+    }
+
+
+def _features(episodes: Episodes) -> dict[str, dict[str, Any]]:
+    """What `--json` says of each feature."""
+    return {
+        key: {
+            "shape": list(array.shape[1:]),
+            "dtype": str(np.dtype(array.dtype)),
+            "kind": kind_of(tuple(array.shape[1:])),
+            **({"names": list(episodes.names[key])} if key in episodes.names else {}),
+        }
+        for key, array in episodes.arrays.items()
     }
 
 

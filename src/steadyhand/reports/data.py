@@ -2,8 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -29,12 +28,10 @@ THUMBNAIL = 112
 """Pixels of the shorter side."""
 
 
-def data_page(
-    episodes: Episodes, problems: Sequence[Problem], features: Mapping[str, Mapping[str, Any]]
-) -> str:
+def data_page(episodes: Episodes, problems: Sequence[Problem]) -> str:
     """The whole page, complete in itself."""
     told = {problem.message for problem in problems if problem.kind in ("video", "unreadable")}
-    cameras = [key for key, feature in features.items() if feature["kind"] == "image"]
+    kinds = {key: kind_of(shape) for key, shape in episodes.shapes.items()}
     return page(
         "data",
         title=episodes.path.name if episodes.path else "demonstrations",
@@ -43,25 +40,12 @@ def data_page(
         tasks=[task for task in episodes.tasks if task],
         problems=[(problem.kind, prose(problem.message)) for problem in problems],
         features=[
-            (key, str(tuple(feature["shape"])), feature["dtype"], feature["kind"])
-            for key, feature in features.items()
+            (key, str(episodes.shapes[key]), str(np.dtype(episodes.arrays[key].dtype)), kind)
+            for key, kind in kinds.items()
         ],
-        cameras=[_camera(episodes, key, told) for key in cameras],
+        cameras=[_camera(episodes, key, told) for key, kind in kinds.items() if kind == "image"],
         trajectories=[_trajectories(episodes, key) for key in _drawn(episodes)],
     )
-
-
-def feature_table(episodes: Episodes) -> dict[str, dict[str, Any]]:
-    """What `inspect --json` says of each feature."""
-    return {
-        key: {
-            "shape": list(array.shape[1:]),
-            "dtype": str(np.dtype(array.dtype)),
-            "kind": kind_of(tuple(array.shape[1:])),
-            **({"names": list(episodes.names[key])} if key in episodes.names else {}),
-        }
-        for key, array in episodes.arrays.items()
-    }
 
 
 def _drawn(episodes: Episodes) -> list[str]:
