@@ -7,6 +7,7 @@ then left out, or the set refused where it cannot do without.
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
 import numpy as np
 
@@ -62,6 +63,12 @@ def require_stored(needed: int, stored: int) -> None:
     """Refuse numbers that take far more bytes than what is stored of them could hold."""
     if needed > max(FREE, RATIO * stored):
         raise ValueError(f"it would take {needed} bytes, and {stored} are stored of it")
+
+
+def require_unlocked(info: ZipInfo) -> None:
+    """Refuse what lies in an archive otherwise than numpy and zarr write it."""
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or info.flag_bits & 1:
+        raise ValueError("it is packed or locked in a way that is not read here")
 
 
 def require_chunks(chunks: Sequence[int], shape: Sequence[int], dtype: np.dtype[Any]) -> None:

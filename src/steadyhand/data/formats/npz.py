@@ -19,7 +19,6 @@ from steadyhand.data.lazy import damage_told
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, plain
 
-PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What the libraries say of a damaged archive."""
 
@@ -123,8 +122,7 @@ class _Member:
         self, path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo
     ) -> None:
         self._path, self._name, self._info = path, name, info
-        if info.compress_type not in PLAIN or info.flag_bits & 1:
-            raise ValueError("it is packed or locked in a way that numpy does not use")
+        limits.require_unlocked(info)
         with archive.open(info) as file:
             old = np.lib.format.read_magic(file) == (1, 0)
             headers = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0

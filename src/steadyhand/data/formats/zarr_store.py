@@ -8,40 +8,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from steadyhand.data.files import stamp
+from steadyhand.data.formats import limits
 from steadyhand.disk import LARGEST_TEXT, inside, parse_json, regular
 
-PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
-
-class Store(Protocol):
-    """Keys with parts joined by slashes, as `data/action/0.0`."""
-
-    def children(self, key: str) -> list[str]:
-        """The names of the groups and arrays in a group."""
-        ...
-
-    def sizes(self, key: str) -> dict[str, int]:
-        """The stored bytes of everything below a key, by the rest of its key."""
-        ...
-
-    def fingerprint(self, key: str) -> list[Any]:
-        """Changes when what is below a key does."""
-        ...
-
-    def read(self, key: str, at_most: int) -> bytes:
-        """Raises `FileNotFoundError`, `OSError`, `ValueError`."""
-        ...
-
-
-def open_store(path: Path) -> Store:
-    """Raises `OSError`, `ValueError` where the archive is none."""
-    return _Folder(path) if path.is_dir() else _Archive(path)
-
-
-def read_description(store: Store, key: str) -> dict[str, Any]:
+def read_description(store: "Store", key: str) -> dict[str, Any]:
     """The object in a JSON file; empty where there is none."""
     try:
         found = parse_json(store.read(key, LARGEST_TEXT).decode())
@@ -54,17 +28,21 @@ def read_description(store: Store, key: str) -> dict[str, Any]:
     return found
 
 
-class _Folder:
+class Folder:
+    """Keys with parts joined by slashes, as `data/action/0.0`, are paths in it."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def children(self, key: str) -> list[str]:
+        """The names of the groups and arrays in a group."""
         top = inside(self._path, key)
         if "/" in key and top.is_symlink():  # such could lead back, and round for ever
             raise ValueError("it is a link to a group")
         return sorted(entry.name for entry in top.iterdir() if entry.is_dir())
 
     def sizes(self, key: str) -> dict[str, int]:
+        """The stored bytes of everything below a key, by the rest of its key."""
         top, found = inside(self._path, key), {}
         for folder, _, names in os.walk(top):
             within = os.path.relpath(folder, top).replace(os.sep, "/")
@@ -74,16 +52,20 @@ class _Folder:
         return found
 
     def fingerprint(self, key: str) -> list[Any]:
+        """Changes when what is below a key does."""
         top = inside(self._path, key)
         return [[str(file.relative_to(top)), *stamp(file)] for file in sorted(top.rglob("*"))]
 
     def read(self, key: str, at_most: int) -> bytes:
+        """Raises `FileNotFoundError`, `OSError`, `ValueError`."""
         file = inside(self._path, key)
         _require_size(regular(file), at_most)
         return file.read_bytes()
 
 
-class _Archive:
+class Archive:
+    """The same of a zip archive. Raises `OSError`, `ValueError` where it is none."""
+
     def __init__(self, path: Path) -> None:
         self._path, self._archive = path, zipfile.ZipFile(path)
 
@@ -111,13 +93,19 @@ class _Archive:
         except KeyError:
             raise FileNotFoundError(f"there is no '{key}'") from None
         _require_size(info.file_size, at_most)
-        if info.compress_type not in PLAIN or info.flag_bits & 1:
-            raise ValueError("it is packed or locked in a way that is not read here")
+        limits.require_unlocked(info)
         try:
             with self._archive.open(info) as member:
                 return member.read(at_most)
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise ValueError(f"its part of the archive is damaged ({error})") from error
+
+
+Store = Folder | Archive
+
+
+def open_store(path: Path) -> Store:
+    return Folder(path) if path.is_dir() else Archive(path)
 
 
 def _require_size(size: int, at_most: int) -> None:
