@@ -740,7 +740,7 @@ FAULTS = [
     Fault(
         "a run trained on other data than it was declared for",
         "studies/worker.py",
-        "if fingerprint(demonstrations(plan.config)) != plan.fingerprint:",
+        "if fingerprint(demonstrations(declared.config)) != declared.fingerprint:",
         "if False:",
         "studies/test_runs.py -k other_data",
     ),

@@ -296,6 +296,8 @@ def test_a_trial_names_what_it_is_tried_in(data, tmp_path) -> None:
     others = [replace(narrow, task=None), replace(narrow, device="cpu")]
     assert len({trial.key for trial in (narrow, *others)}) == 3
     found = do_runs([replace(run, trials=(narrow, *run.trials))], tmp_path)[0].trials
+    with pytest.raises(ConfigurationError, match="names its task"):
+        replace(run, config=replace(run.config, task=None))
     wide = found[run.trials[0].key]
     assert found[narrow.key]["seeds"] == wide["seeds"]
     for change, said in [

@@ -23,7 +23,7 @@ TRAINED = "trained.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Declared:
     """What a worker is to do."""
 
     config: TrainConfig
@@ -65,7 +65,7 @@ class RunFolder:
         if run.distilled_from is not None:
             teacher = RunFolder(self.path.parent / run.distilled_from.key)
             config = replace(config, teacher=teacher.policy.resolve())
-        plan = Plan(
+        declared = Declared(
             config=config,
             fingerprint=run.fingerprint,
             trials=run.trials,
@@ -73,15 +73,15 @@ class RunFolder:
         )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self.write(PLAN, encode(plan))
+            self.write(PLAN, encode(declared))
         except OSError as error:
             raise CheckpointError(
                 f"{self.path} cannot be made ({error}). Choose another --out."
             ) from error
 
-    def plan(self) -> Plan:
+    def declared(self) -> Declared:
         """What was declared. Raises `CheckpointError` where another version has declared it."""
-        return decode(Plan, self.read(PLAN), str(self.path / PLAN))
+        return decode(Declared, self.read(PLAN), str(self.path / PLAN))
 
     def read(self, name: str) -> Any:
         """What is in a file; None where there is none, or it is damaged: it is to be made again."""

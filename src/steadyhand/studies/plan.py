@@ -72,6 +72,10 @@ class PlannedRun:
     distilled_from: "PlannedRun | None" = None
     """The run whose policy it learns from; that is done first."""
 
+    def __post_init__(self) -> None:
+        if self.config.task is None and any(trial.task is None for trial in self.trials):
+            raise ConfigurationError("A planned run that is tried names its task.")
+
     @cached_property
     def key(self) -> str:
         """The name of its folder.

@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from steadyhand.disk import lock
-from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
+from steadyhand.errors import DataError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
-from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Plan, RunFolder
+from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Declared, RunFolder
 from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations, fingerprint
 from steadyhand.training.begin import begin
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
-from steadyhand.training.session import Checkpoint, Step
-from steadyhand.training.session import Plan as Planned
+from steadyhand.training.session import Checkpoint, Plan, Step
 
 TOLD_SECONDS = 1.0
 TRAINING = 0.9
@@ -80,24 +79,24 @@ class Signs:
 
 def work(folder: RunFolder, signs: Signs) -> None:
     """Do what is left of the plan. Raises `Stopped` where it is not finished."""
-    plan = folder.plan()
+    declared = folder.declared()
     if folder.read(TRAINED) is None:
-        _train(folder, plan, signs)
-    for number, trial in enumerate(plan.trials):
+        _train(folder, declared, signs)
+    for number, trial in enumerate(declared.trials):
         if folder.read(trial.file) is None:
             with signs.at_once():
-                found = _evaluate(folder.policy, plan.config, trial, signs)
+                found = _evaluate(folder.policy, declared.config, trial, signs)
             folder.write(trial.file, found)
-        signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(plan.trials))
+        signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(declared.trials))
 
 
-def _train(folder: RunFolder, plan: Plan, signs: Signs) -> None:
-    _check_declared(plan)
+def _train(folder: RunFolder, declared: Declared, signs: Signs) -> None:
+    _check_data(declared)
     before, done = float(folder.read(SPENT) or 0.0), 0
-    session = begin(plan.config, folder.policy, resume=Run(folder.policy).exists)
+    session = begin(declared.config, folder.policy, resume=Run(folder.policy).exists)
     with closing(session):
-        planned = cast(Planned, next(session))
-        begun, all_of_it = time.perf_counter(), planned.config.steps
+        plan = cast(Plan, next(session))
+        begun, all_of_it = time.perf_counter(), plan.config.steps
         for event in session:
             if isinstance(event, Checkpoint):
                 folder.write(SPENT, before + time.perf_counter() - begun)
@@ -110,24 +109,24 @@ def _train(folder: RunFolder, plan: Plan, signs: Signs) -> None:
     if 0 < done < all_of_it:
         folder.write(SPENT, seconds)
         raise Stopped
-    summary = {"steps": all_of_it, "minutes": seconds / 60, "parameters": planned.parameters}
+    summary = {"steps": all_of_it, "minutes": seconds / 60, "parameters": plan.parameters}
     folder.write(TRAINED, summary)
 
 
-def _check_declared(plan: Plan) -> None:
+def _check_data(declared: Declared) -> None:
     """Raise `DataError` where the demonstrations are not those that the run was declared for."""
-    if fingerprint(demonstrations(plan.config)) != plan.fingerprint:
+    data = declared.config.data
+    if fingerprint(demonstrations(declared.config)) != declared.fingerprint:
         raise DataError(
-            f"{plan.config.data} holds other demonstrations than when this run was declared. Put "
-            "those back, or give the command again: it declares a run on what is there now.",
-            file=plan.config.data,
+            f"{data} holds other demonstrations than when this run was declared. Put those back, "
+            "or give the command again: it declares a run on what is there now.",
+            file=data,
         )
 
 
 def _evaluate(run: Path, config: TrainConfig, trial: Trial, signs: Signs) -> dict[str, Any]:
     task = trial.task or config.task
-    if task is None:
-        raise ConfigurationError("A planned run that is tried names its task.")
+    assert task is not None, "a run that is tried names its task"
     device = choose_device(trial.device or config.device)
     found = evaluate(
         load_policy(run, sampler=trial.sampler, device=device),
