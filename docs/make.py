@@ -10,7 +10,6 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,13 +203,12 @@ def methods(_: Demo) -> Figure:
     between = np.mean([sliced_wasserstein(a, b) for a, b in pairs])
     drawn = {"truth": [pair[0] for pair in pairs]}
     trained: dict[str, Any] = {}
-    for name, (process, sampler) in METHODS.items():
-        teacher = trained.get("flow") if name == "consistency" else None
-        trained[name] = learn(process, replace(sampler, clip=2.0), mixture, teacher=teacher)
-    flow, sampler = METHODS["flow"]
-    once = build_sampler(
-        replace(sampler, steps=1, clip=2.0), flow, trained["flow"].denoiser, (1, 2)
-    )
+    bounded = SamplerConfig(clip=2.0)
+    for name, method in METHODS.items():
+        teacher = trained.get("flow") if isinstance(method, Consistency) else None
+        trained[name] = learn(method, mixture, sampler=bounded, teacher=teacher)
+    flow, in_one = METHODS["flow"], SamplerConfig(steps=1, clip=2.0)
+    once = build_sampler(in_one, flow, trained["flow"].denoiser, (1, 2))
     for name, module in {**trained, "flow, one call": once}.items():
         drawn[name] = [generate(module, (1, 2), 1000, seed=n) for n in range(len(pairs))]
     rows = -(-len(drawn) // 4)

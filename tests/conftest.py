@@ -16,7 +16,7 @@ install_import_hook(
 import torch  # noqa: E402
 
 from steadyhand.data import Episodes  # noqa: E402
-from steadyhand.diffusion.process import Flow  # noqa: E402
+from steadyhand.diffusion.flow import Flow  # noqa: E402
 from steadyhand.diffusion.sampling import SamplerConfig  # noqa: E402
 from steadyhand.nets.choices import MLPConfig  # noqa: E402
 from steadyhand.policy.config import PolicyConfig  # noqa: E402

@@ -109,11 +109,11 @@ def variants(kind: type[Any]) -> Iterator[Any]:
 def ways(*, every: bool) -> list[Way]:
     """All that fit together, or so many that every two parts meet, each part at its default."""
     denoisers = [small(kind) for kind in options("DenoiserConfig")]
-    processes = [p for kind in options("Process") for p in variants(kind)]
+    processes = [p for kind in options("Method") for p in variants(kind)]
     if every:
         denoisers = [d for kind in options("DenoiserConfig") for d in variants(kind)]
     else:
-        processes = [next(variants(kind)) for kind in options("Process")]
+        processes = [next(variants(kind)) for kind in options("Method")]
     pairs = [
         (p, s) for p in processes for s in map(partial(driving, p), options("SolverName")) if s
     ]
@@ -134,7 +134,7 @@ def driving(process: Any, solver: str) -> SamplerConfig | None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                policy_config.build_sampler(sampler, process, torch.nn.Identity(), (4, 2))
+                sampler.settled(process)
         except ConfigurationError:
             continue
         return sampler
@@ -181,7 +181,7 @@ def go(way: Way) -> None:
         with tempfile.TemporaryDirectory() as folder:
             save_policy(Path(folder) / "p", trained)
             loaded = load_policy(Path(folder) / "p")
-        assert loaded.config == config.policy
+        assert loaded.config == config.policy.settled()
         assert torch.equal(loaded(*inputs), sampled)
         exported = export_policy(loaded).module()(*inputs)
     assert float((exported - sampled).abs().max()) <= 1e-5 * float(sampled.abs().max())
@@ -216,9 +216,9 @@ def check_gradients(policy: Policy) -> None:
 
 
 def condition_shape(policy: Policy) -> tuple[int, int]:
-    shape: tuple[int, int] = policy.encoder.condition_shape  # type: ignore[assignment]
-    change = getattr(policy.config.process, "condition_shape", None) if policy.config else None
-    return shape if change is None else change(shape)
+    encoder: Any = policy.encoder
+    asks = getattr(policy.config.process, "asks", None) if policy.config else None
+    return encoder.condition_shape if asks is None else asks(1, encoder.condition_shape)[1]
 
 
 def main(denoiser: str, *, every: bool) -> None:

@@ -24,7 +24,7 @@ def test_whatever_can_be_configured_works(denoiser) -> None:
     ways = [way.name for way in every_way.ways(every=False)]
     mine = [name for name in ways if name.startswith(denoiser.removesuffix("Config") + "(")]
     assert [one["way"] for one in found] == mine
-    assert len(mine) >= len(every_way.options("Process"))
+    assert len(mine) >= len(every_way.options("Method"))
 
 
 def test_no_part_is_left_out() -> None:
@@ -32,7 +32,7 @@ def test_no_part_is_left_out() -> None:
     ways = every_way.ways(every=False)
     for name, parts in {
         "SolverName": {way.sampler.solver for way in ways},
-        "Process": {type(way.process) for way in ways},
+        "Method": {type(way.process) for way in ways},
         "DenoiserConfig": {type(way.denoiser) for way in ways},
     }.items():
         assert parts == set(every_way.options(name)), name

@@ -446,8 +446,8 @@ FAULTS = [
     Fault(
         "a temperature that the sampler ignores",
         "diffusion/sampler.py",
-        "x = noise if self.temperature == 1 else self.temperature * noise",
-        "x = noise",
+        "return self._scale * noise if self._scale",
+        "return noise if self._scale",
         "diffusion/test_solvers.py -k temperature",
     ),
     Fault(
@@ -792,6 +792,41 @@ FAULTS = [
         "wide = any(far(feature.name) for feature in both)",
         "wide = all(far(feature.name) for feature in both)",
         "policy/test_normaliser.py -k relative_to",
+    ),
+    Fault(
+        "a step of second order that begins with nothing before it",
+        "diffusion/sampler.py",
+        "before = x0 if x0_previous is None else x0_previous",
+        "before = x0_previous",
+        "nets/test_once_a_chunk.py -k middle",
+    ),
+    Fault(
+        "every step of a chunk at the time of the first",
+        "diffusion/sampler.py",
+        "timed = tuple(part[step] for part in context.timed)",
+        "timed = tuple(part[0] for part in context.timed)",
+        "nets/test_once_a_chunk.py -k step_by_step",
+    ),
+    Fault(
+        "observations at the place of the time",
+        "nets/transformer.py",
+        "seen = self.encode(self.tokens(self.condition(condition), 1))",
+        "seen = self.encode(self.tokens(self.condition(condition)))",
+        "nets/test_transformers.py -k layers_of_torch",
+    ),
+    Fault(
+        "a bias that is added for the time and for the condition",
+        "nets/unet.py",
+        "F.linear(time, film.weight[:, :split])",
+        "F.linear(time, film.weight[:, :split], film.bias)",
+        "nets/test_once_a_chunk.py -k layers_of_both",
+    ),
+    Fault(
+        "a method sampled in as many calls as another",
+        "diffusion/sampling.py",
+        "steps=own.steps if self.steps is None else self.steps,",
+        "steps=self.steps or 10,",
+        "diffusion/test_methods.py -k one_value",
     ),
 ]
 

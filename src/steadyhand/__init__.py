@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steadyhand.data.episodes import Episodes as Episodes
     from steadyhand.data.formats import open_episodes as open_episodes
-    from steadyhand.diffusion.process import DDPM as DDPM
-    from steadyhand.diffusion.process import Flow as Flow
+    from steadyhand.diffusion.ddpm import DDPM as DDPM
+    from steadyhand.diffusion.flow import Flow as Flow
     from steadyhand.diffusion.sampler import Sampler as Sampler
     from steadyhand.diffusion.sampling import SamplerConfig as SamplerConfig
     from steadyhand.errors import SteadyhandError as SteadyhandError
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "Chunking": "spec",
-    "DDPM": "diffusion.process",
+    "DDPM": "diffusion.ddpm",
     "Episodes": "data.episodes",
-    "Flow": "diffusion.process",
+    "Flow": "diffusion.flow",
     "MLPConfig": "nets.choices",
     "Policy": "policy.policy",
     "PolicyConfig": "policy.config",

@@ -66,6 +66,16 @@ def check_sizes(part: object, *names: str, least: int = 1) -> None:
             whole(name, value, least, most)
 
 
+def check_numbers(part: object, *names: str) -> None:
+    """Raise `ConfigurationError` where one of these fields is not above 0, or is enormous."""
+    for name in names:
+        value: float = getattr(part, name)
+        if not 0 < value <= LARGEST_NUMBER:
+            raise ConfigurationError(
+                f"{name} is {value}; it must be above 0, and at most {LARGEST_NUMBER:g}."
+            )
+
+
 def check_shape(name: str, shape: tuple[int, ...]) -> None:
     """Raise `ConfigurationError` for what is no shape of a feature at one time step."""
     if min(shape, default=1) < 1 or prod(shape) > LARGEST_FEATURE:

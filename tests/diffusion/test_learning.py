@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from steadyhand.diffusion import solvers
-from steadyhand.diffusion.process import DDPM, Flow
+from steadyhand.diffusion.ddpm import DDPM
+from steadyhand.diffusion.flow import Flow
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.methods.regression import Regression
 from steadyhand.nets.mlp import ResidualMLP

@@ -1,6 +1,9 @@
 """Heads, MIP, shortcut and consistency models: each against what it must be on paper."""
 
 import warnings
+from dataclasses import replace
+from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from steadyhand.diffusion.process import DDPM, Flow
+from steadyhand.diffusion.ddpm import DDPM
+from steadyhand.diffusion.flow import Flow
+from steadyhand.diffusion.loss import SamplerModule
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.diffusion.solvers import ddim, noiseless, renoise
@@ -22,7 +27,7 @@ from steadyhand.methods.mip import MIP
 from steadyhand.methods.mixture import MixtureHead
 from steadyhand.methods.regression import Regression
 from steadyhand.methods.shortcut import JumpSampler, _Jump
-from steadyhand.policy.config import build_sampler
+from steadyhand.policy.config import Method, PolicyConfig, build_sampler
 
 CONDITION = torch.zeros(1, 1, 1)
 
@@ -349,7 +354,7 @@ class TestConsistency:
         levels = 12
         process = Consistency(path_of=Flow(prediction="sample"), levels=levels)
         teacher = Sampler(ExactTeacher(), process.path_of, ddim, levels, clip=None)
-        times = trailing(process, levels)
+        times = trailing(process.path_of, levels)
 
         class Student(nn.Module):
             off = 0.0
@@ -366,17 +371,18 @@ class TestConsistency:
                 return ends + self.off * t.view(-1, 1, 1)
 
         student = Student()
-        sampler = Sampler(student, process, renoise, 1, clip=None, objective=consistency_loss)
+        objective = partial(consistency_loss, levels=levels)
+        path = process.path_of
+        sampler = Sampler(student, path, renoise, 1, clip=None, objective=objective)
         x0, eps = 0.3 + 0.5 * random(60, 2, 1), random(60, 2, 1, seed=1)
         uniform = (np.arange(60) + 0.5) / 60
         given = (x0, eps, uniform, conditions(60))
-        assert float(consistency_loss(sampler, *given, teacher=teacher)) < 1e-9
+        assert float(objective(sampler, *given, teacher=teacher)) < 1e-9
         assert float(sampler.loss(*given)) > 1e-3, "the demonstrations' own ends are others"
         student.off = 0.01
-        assert float(consistency_loss(sampler, *given, teacher=teacher)) > 1e-6
+        assert float(objective(sampler, *given, teacher=teacher)) > 1e-6
 
     def test_no_gradient_flows_through_what_is_agreed_with(self) -> None:
-        process = Consistency(levels=4)
         network = nn.Linear(1, 1)
 
         class Wrapped(nn.Module):
@@ -387,7 +393,7 @@ class TestConsistency:
             def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
                 return self.inner(x)
 
-        sampler = Sampler(Wrapped(), process, renoise, 1, objective=consistency_loss)
+        sampler = build_sampler(SamplerConfig(clip=None), Consistency(levels=4), Wrapped(), (2, 1))
         x0, eps = random(8, 2, 1), random(8, 2, 1, seed=1)
         # All at the last level, whose end is the demonstration itself.
         loss = sampler.loss(x0, eps, np.full(8, 0.99), conditions(8))
@@ -403,17 +409,17 @@ class TestConsistency:
 @pytest.mark.parametrize("head", [Gaussian(), Mixture(), Bins(), Shortcut()])
 def test_settings_that_a_head_has_no_use_for_are_refused(head) -> None:
     with pytest.raises(ConfigurationError, match=r"has no solver.*'ddpm'"):
-        build_sampler(SamplerConfig(solver="ddpm", steps=1), head, nn.Identity(), (4, 2))
+        PolicyConfig(process=head, sampler=SamplerConfig(solver="ddpm", steps=1))
     with pytest.raises(ConfigurationError, match="has no spacing"):
-        build_sampler(SamplerConfig(spacing="leading", steps=1), head, nn.Identity(), (4, 2))
+        PolicyConfig(process=head, sampler=SamplerConfig(spacing="leading", steps=1))
     if not isinstance(head, Shortcut):
         with pytest.raises(ConfigurationError, match="in one step, not 3"):
-            build_sampler(SamplerConfig(steps=3), head, nn.Identity(), (4, 2))
+            PolicyConfig(process=head, sampler=SamplerConfig(steps=3))
 
 
 def test_a_consistency_model_is_driven_by_renoise() -> None:
     with pytest.raises(ConfigurationError, match="solver 'renoise', not 'ddim'"):
-        build_sampler(SamplerConfig(steps=1), Consistency(), nn.Identity())
+        PolicyConfig(process=Consistency(), sampler=SamplerConfig(solver="ddim"))
 
 
 def test_a_mask_for_a_network_that_takes_none_is_refused() -> None:
@@ -457,3 +463,39 @@ def test_actions_beyond_all_bins_are_told() -> None:
     head = BinsHead(Says(random(2, 8)), (2, 1), bins=6, bound=1.5, width=8)
     with pytest.warns(UserWarning, match=r"50% of the actions lie beyond the bins.*±1.5"):
         head.loss(torch.tensor([[[3.0], [1.0]]]), random(1, 2, 1), np.zeros(1), conditions(1))
+
+
+@pytest.mark.parametrize("method", [*get_args(Method)])
+def test_a_method_is_one_value(method) -> None:
+    """Whatever is said of it, it builds; what it leaves open is as the method has it."""
+    config = PolicyConfig(process=method())
+    settled = config.settled()
+    assert settled.sampler.steps == method.sampling.steps
+    assert settled.sampler.solver == method.sampling.solver
+    assert settled.settled() == settled
+    made = build_sampler(config.sampler, config.process, nn.Identity(), (4, 2))
+    assert isinstance(made, SamplerModule)
+    assert replace(config, process=Flow()).settled().sampler.solver == "euler"
+
+
+def test_what_a_method_cannot_do_is_refused_before_anything_is_built() -> None:
+    wrong = [
+        (DDPM(), SamplerConfig(solver="euler"), "is curved"),
+        (DDPM(), SamplerConfig(steps=101), "more than the 100"),
+        (Flow(), SamplerConfig(spacing="leading"), "use 'trailing'"),
+        (Flow(), SamplerConfig(solver="noiseless"), "begins in noise"),
+        (Regression(), SamplerConfig(steps=2), "in one step, not 2"),
+        (MIP(), SamplerConfig(solver="ddim"), "no finite step"),
+        (MIP(), SamplerConfig(temperature=0.5), "no noise to scale"),
+        (Gaussian(), SamplerConfig(eta=0.5), "has no eta"),
+        (Shortcut(levels=2), SamplerConfig(steps=4), "1, 2 steps for a chunk, not 4"),
+    ]
+    for method, sampler, said in wrong:
+        with pytest.raises(ConfigurationError, match=said):
+            PolicyConfig(process=method, sampler=sampler)
+
+
+@pytest.mark.parametrize("head", [Gaussian(), Mixture(), Bins(), Shortcut()])
+def test_files_of_earlier_versions_name_a_solver_of_heads(head) -> None:
+    old = SamplerConfig(solver="ddim", steps=1, eta=0.0, spacing="trailing")
+    assert PolicyConfig(process=head, sampler=old).settled() == PolicyConfig(process=head).settled()

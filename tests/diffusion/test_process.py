@@ -5,14 +5,9 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from steadyhand.diffusion.process import (
-    DDPM,
-    PREDICTIONS,
-    Flow,
-    invert,
-    linear_betas,
-    squared_cosine_betas,
-)
+from steadyhand.diffusion.ddpm import DDPM, linear_betas, squared_cosine_betas
+from steadyhand.diffusion.flow import Flow
+from steadyhand.diffusion.process import PREDICTIONS, invert
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.solvers import euler
 from steadyhand.diffusion.spacing import leading, trailing

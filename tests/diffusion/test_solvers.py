@@ -15,7 +15,9 @@ from diffusers import (
 from torch import Tensor, nn
 
 from steadyhand.diffusion import solvers
-from steadyhand.diffusion.process import DDPM, Array, Flow, prediction_target
+from steadyhand.diffusion.ddpm import DDPM
+from steadyhand.diffusion.flow import Flow
+from steadyhand.diffusion.process import Array, prediction_target
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.spacing import leading, trailing
 from steadyhand.errors import ConfigurationError

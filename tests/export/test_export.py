@@ -10,7 +10,7 @@ import sys
 import torch
 from steadyhand.data import Episodes
 from steadyhand.export.graph import example_inputs, export_policy
-from steadyhand.diffusion.process import DDPM
+from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.nets.choices import MLPConfig, UNetConfig
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.policy.config import PolicyConfig

@@ -18,7 +18,7 @@ from steadyhand.training.train import build_policy
 
 SMALL = [name for name in NETWORKS if not name.endswith("-paper")]
 WAYS = {
-    **{f"{name}, flow": (NETWORKS[name], METHODS["flow"][0], 2) for name in SMALL},
+    **{f"{name}, flow": (NETWORKS[name], METHODS["flow"], 2) for name in SMALL},
     "mlp, mixture": (NETWORKS["mlp"], Mixture(), 1),
     "unet, bins": (NETWORKS["unet"], Bins(), 1),
 }

@@ -9,7 +9,7 @@ import torch
 
 from steadyhand.data import split_episodes, statistics, statistics_of
 from steadyhand.diffusion import solvers
-from steadyhand.diffusion.process import DDPM
+from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError

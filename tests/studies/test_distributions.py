@@ -1,11 +1,11 @@
 """Each method on data whose answer is known: in two dimensions, and on a curve through 28."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.methods.choices import Consistency
 from steadyhand.recipes.methods import METHODS
 from steadyhand.studies.distributions import curve, generate, learn, mixture, sliced_wasserstein
@@ -30,11 +30,11 @@ def between_true_samples(distribution: str) -> float:
 @lru_cache
 def trained(method: str, distribution: str, steps: int):
     """The method's sampler; consistency is distilled from flow."""
-    process, sampler = METHODS[method]
+    process = METHODS[method]
     teacher = trained("flow", distribution, steps) if isinstance(process, Consistency) else None
     draw = DISTRIBUTIONS[distribution]
     options = {"steps": steps, "teacher": teacher, "width": 64}
-    return learn(process, replace(sampler, clip=2.0), draw, **options)
+    return learn(process, draw, sampler=SamplerConfig(clip=2.0), **options)
 
 
 def distance(method: str, distribution: str, steps: int) -> float:

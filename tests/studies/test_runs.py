@@ -46,20 +46,17 @@ def data(tmp_path) -> Path:
 
 
 def planned(data: Path | None, method: str = "flow", **changes) -> PlannedRun:
-    process, sampler = METHODS[method]
     config = TrainConfig(
         task="fork",
         data=data,
-        policy=PolicyConfig(
-            denoiser=MLPConfig(width=8, blocks=1), process=process, sampler=sampler
-        ),
+        policy=PolicyConfig(denoiser=MLPConfig(width=8, blocks=1), process=METHODS[method]),
         steps=12,
         batch_size=8,
         checkpoint_every=4,
         precision="float32",
         device="cpu",
     )
-    trial = replace(TRIAL, sampler=sampler)
+    trial = replace(TRIAL, sampler=config.policy.settled().sampler)
     return plan.planned(method, replace(config, **changes), [trial])
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from steadyhand.data import Episodes
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.nets.choices import MLPConfig, UNetConfig
 from steadyhand.recipes.methods import METHODS
 from steadyhand.training.material import Material
@@ -59,8 +60,9 @@ def test_each_moment_has_its_own_decay(config, episodes) -> None:
 @pytest.mark.parametrize("method", ["flow", "bins"])
 def test_weight_decay_is_for_matrices(config, episodes, method) -> None:
     network = UNetConfig(widths=(16, 32), step_width=16)
-    process, sampler = METHODS[method]
-    parts = replace(config.policy, denoiser=network, process=process, sampler=sampler)
+    parts = replace(
+        config.policy, denoiser=network, process=METHODS[method], sampler=SamplerConfig()
+    )
     config = replace(config, policy=parts, weight_decay=0.5)
     trainer = Trainer(build_policy(config, episodes), episodes, config)
     before = {name: p.detach().clone() for name, p in trainer.policy.named_parameters()}

@@ -1,22 +1,66 @@
-"""What a denoiser is, asking one, and the mean of its errors: what all methods share."""
+"""What a denoiser and a sampler are, asking a denoiser, and the mean of its errors."""
 
 import inspect
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from steadyhand.diffusion.process import Array
 from steadyhand.errors import ConfigurationError
 
 
 class Denoiser(Protocol):
-    """`(x (B, H, A), t (B,), condition (B, N, D)[, mask (B, N)]) → (B, H, out_features)`."""
+    """`(x (B, H, A), t (B,), condition (B, N, D)[, mask (B, N)]) → (B, H, out_features)`.
+
+    One may also offer what a sampler then does once a chunk instead of once a step:
+    `prepare(t, condition[, mask]) → (timed, fixed)` and `denoise(x, timed, fixed)`, with
+    `forward(x, t, condition[, mask]) = denoise(x, *prepare(t, condition[, mask]))`. `timed` is a
+    tuple of tensors that begin with the axes of `t`, which are (S, 1) for the S steps of a chunk;
+    `fixed` is anything that depends on the condition alone.
+    """
 
     def __call__(
         self, x: Tensor, t: Tensor, condition: Tensor, mask: Tensor | None = None
     ) -> Tensor: ...
+
+
+@runtime_checkable
+class SamplerModule(Protocol):
+    """A module that draws chunks (B, H, A) from noise of that shape, and learns to."""
+
+    @property
+    def steps(self) -> int:
+        """Network calls for one chunk."""
+        ...
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether `step_noise` (B, steps, H, A) is needed."""
+        ...
+
+    def __call__(
+        self,
+        noise: Tensor,
+        condition: Tensor,
+        step_noise: Tensor | None = None,
+        previous: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor: ...
+
+    def loss(
+        self,
+        x0: Tensor,
+        eps: Tensor,
+        uniform: Array,
+        condition: Tensor,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """What training makes small; `uniform` (B,) is on the host, `weight` (B, H) counts rows."""
+        ...
 
 
 def ask(
@@ -33,11 +77,11 @@ def ask(
     Raises `ConfigurationError` for an answer of another shape, and where there is a mask and the
     denoiser takes none.
     """
-    if mask is None:
-        out = denoiser(x, t, condition)
-    else:
-        _require_mask(denoiser)
-        out = denoiser(x, t, condition, mask)
+    return answered(denoiser(x, t, condition, *masks(denoiser, mask)), x, features)
+
+
+def answered(out: Tensor, x: Tensor, features: int | None = None) -> Tensor:
+    """A denoiser's answer to `x`. Raises `ConfigurationError` for one of another shape."""
     # Not while it is being traced: a dynamic batch would be compared with itself.
     if not torch.compiler.is_compiling():
         wanted = (*x.shape[:2], x.shape[2] if features is None else features)
@@ -49,6 +93,24 @@ def ask(
                 f"action); {tuple(wanted)} is needed."
             )
     return out
+
+
+def masks(denoiser: Denoiser, mask: Tensor | None) -> tuple[Tensor, ...]:
+    """The mask as the last argument of a call; none where there is no mask.
+
+    Raises `ConfigurationError` where there is one and the denoiser takes none.
+    """
+    if mask is None:
+        return ()
+    if not torch.compiler.is_compiling():
+        given = inspect.signature(getattr(denoiser, "forward", denoiser)).parameters.values()
+        if len(given) < 4 and not any(p.kind is p.VAR_POSITIONAL for p in given):
+            raise ConfigurationError(
+                f"The encoder masks some of its tokens, and {type(denoiser).__name__} takes no "
+                "mask: it would see what is not there. Use TransformerConfig() or DiTConfig(), or "
+                "an encoder without a mask."
+            )
+    return (mask,)
 
 
 def mean_of_rows(error: Tensor, weight: Tensor | None) -> Tensor:
@@ -68,15 +130,3 @@ def at_rest(denoiser: nn.Module) -> Generator[None]:
             yield
     finally:
         denoiser.train(training)
-
-
-def _require_mask(denoiser: Denoiser) -> None:
-    if torch.compiler.is_compiling():
-        return
-    given = inspect.signature(getattr(denoiser, "forward", denoiser)).parameters.values()
-    if len(given) < 4 and not any(p.kind is p.VAR_POSITIONAL for p in given):
-        raise ConfigurationError(
-            f"The encoder masks some of its tokens, and {type(denoiser).__name__} takes no mask: "
-            "it would see what is not there. Use TransformerConfig() or DiTConfig(), or an encoder "
-            "without a mask."
-        )

@@ -4,19 +4,20 @@ It is pure: no state, no random numbers drawn inside, no host synchronisation. T
 step are computed once, when it is built, and enter the graph as constants.
 """
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.loss import ask, mean_of_rows
-from steadyhand.diffusion.process import Array, Process, invert, warn_if_signal_remains
-from steadyhand.diffusion.solvers import Solver, ddim
-from steadyhand.diffusion.spacing import Spacing, trailing
+from steadyhand.diffusion.loss import answered, ask, masks, mean_of_rows
+from steadyhand.diffusion.process import Array, Process, first_scale, warn_if_signal_remains
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.diffusion.solvers import Solver, ddim, step_numbers
+from steadyhand.diffusion.spacing import SPACINGS, Spacing, trailing
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import named
 
@@ -24,6 +25,15 @@ LARGEST_GAIN = 100.0
 """Errors that become larger by more than this have to be bounded."""
 Objective = Callable[..., Tensor]
 """`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
+
+
+class Context(NamedTuple):
+    """What the steps of one chunk share; without `timed` the network prepares nothing."""
+
+    condition: Tensor
+    mask: Tensor | None
+    timed: tuple[Tensor, ...] | None = None
+    fixed: Any = None
 
 
 @named
@@ -69,8 +79,12 @@ class Sampler(nn.Module):
         self.temperature = temperature
         self.objective = objective
         times = spacing(process, steps)
-        self._inversion: Sequence[Sequence[float]] = invert(process, times).tolist()
+        table, inversion = step_numbers(process, solver, times)
+        self._rows: Sequence[Sequence[float]] = table.tolist()
+        self._inversion: Sequence[Sequence[float]] = inversion.tolist()
+        self._levels: Sequence[Sequence[float]] = np.stack(process.path(times), -1).tolist()
         self._embedded: Sequence[float] = process.embedded(times).tolist()
+        self._scale = first_scale(process, times, temperature)
         warn_if_signal_remains(process, float(times[0]))
         gain = abs(self._inversion[0][1])
         if clip is None and gain > LARGEST_GAIN:
@@ -80,26 +94,6 @@ class Sampler(nn.Module):
                 "'sample' or 'v'.",
                 stacklevel=2,
             )
-        self._starts_at_zeros = float(process.path(times[:1])[1][0]) == 0.0
-        if self._starts_at_zeros and temperature != 1:
-            raise ConfigurationError(
-                f"temperature is {temperature:g}, and {type(process).__name__} starts from zeros: "
-                "there is no noise to scale. Leave it at 1."
-            )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            table = np.asarray(solver(process, times))
-        if table.shape != (len(times), 5):
-            raise ConfigurationError(
-                f"The solver's table has shape {table.shape}; {len(times)} steps need "
-                f"({len(times)}, 5): x' = a·x + b·x0 + c·x0_previous + d·eps + e·z."
-            )
-        self._rows: Sequence[Sequence[float]] = table.tolist()
-        for row, (*_, eps_x, _) in zip(self._rows, self._inversion, strict=True):
-            if not math.isfinite(sum(row)) or (row[3] and not math.isfinite(eps_x)):
-                raise ConfigurationError(
-                    f"This solver has no finite step on {process}: 'noiseless' is for "
-                    "processes that begin at zeros, 'ddim' for the others and Regression()."
-                )
 
     @property
     def steps(self) -> int:
@@ -125,28 +119,86 @@ class Sampler(nn.Module):
         """
         if previous is not None:
             raise ConfigurationError("This sampler does not continue a previous chunk.")
+        return self.path(noise, condition, step_noise, mask)[-1]
+
+    def path(
+        self,
+        noise: Float[Tensor, "batch horizon action"],
+        condition: Float[Tensor, "batch tokens features"],
+        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+        *,
+        first: int = 0,
+    ) -> list[Float[Tensor, "batch horizon action"]]:
+        """Every chunk on the way: before each step, and after the last one.
+
+        From `first` on, 0…S - 1, where `noise` is then a chunk as `noised` makes it.
+        """
+        if not 0 <= first < self.steps:
+            raise ConfigurationError(f"first is {first}; the steps are 0…{self.steps - 1}.")
         if self.stochastic and step_noise is None:
             raise ConfigurationError(
                 f"This solver adds noise in each step: pass step_noise, "
                 f"{self.steps} draws of the shape of a chunk, (B, {self.steps}, H, A)."
             )
-        if self._starts_at_zeros:
-            x = torch.zeros_like(noise)
-        else:
-            x = noise if self.temperature == 1 else self.temperature * noise
+        context = self.prepare(condition, mask)
+        passed = [noise if first else self._begun(noise)]
         x0_previous: Tensor | None = None
-        for step, (a, b, c, d, e) in enumerate(self._rows):
-            t = noise.new_full((noise.shape[0],), self._embedded[step])
-            out = ask(self.denoiser, x, t, condition, mask)
-            x0_x, x0_out, eps_x, eps_out = self._inversion[step]
-            x0 = _sum((x0_x, x), (x0_out, out))
-            eps = _sum((eps_x, x), (eps_out, out)) if d else None
-            if self.clip is not None:
-                x0 = x0.clamp(-self.clip, self.clip)
-            z = step_noise[:, step] if e and step_noise is not None else None
-            x = _sum((a, x), (b, x0), (c, x0_previous), (d, eps), (e, z))
+        for step in range(first, self.steps):
+            x0, eps = self.predict(step, passed[-1], context)
+            z = None if step_noise is None else step_noise[:, step]
+            passed.append(self.advance(step, passed[-1], x0, eps, x0_previous, z))
             x0_previous = x0
-        return x
+        return passed
+
+    def prepare(self, condition: Tensor, mask: Tensor | None = None) -> Context:
+        """What all steps of a chunk share: once, whatever of the network knows no chunk."""
+        denoiser: Any = self.denoiser
+        if not hasattr(denoiser, "prepare") or not hasattr(denoiser, "denoise"):
+            return Context(condition, mask)
+        kind = torch.promote_types(condition.dtype, torch.float32)
+        times = [condition.new_full((1,), t, dtype=kind) for t in self._embedded]
+        given = (torch.stack(times), condition, *masks(denoiser, mask))
+        return Context(condition, mask, *denoiser.prepare(*given))
+
+    def predict(self, step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
+        """(x0, eps) as the network sees them in `x` at that step; eps where the solver needs it."""
+        denoiser: Any = self.denoiser
+        if context.timed is None:
+            t = x.new_full((x.shape[0],), self._embedded[step])
+            out = ask(denoiser, x, t, context.condition, context.mask)
+        else:
+            timed = tuple(part[step] for part in context.timed)
+            out = answered(denoiser.denoise(x, timed, context.fixed), x)
+        x0_x, x0_out, eps_x, eps_out = self._inversion[step]
+        x0 = _sum((x0_x, x), (x0_out, out))
+        eps = _sum((eps_x, x), (eps_out, out)) if self._rows[step][3] else None
+        return x0 if self.clip is None else x0.clamp(-self.clip, self.clip), eps
+
+    def advance(
+        self,
+        step: int,
+        x: Tensor,
+        x0: Tensor,
+        eps: Tensor | None,
+        x0_previous: Tensor | None = None,
+        z: Tensor | None = None,
+    ) -> Tensor:
+        """The chunk after that step, by the solver's row; `z` is its fresh noise."""
+        a, b, c, d, e = self._rows[step]
+        # Begun in the middle, a step has no x0 before it: it is then of first order.
+        before = x0 if x0_previous is None else x0_previous
+        return _sum((a, x), (b, x0), (c, before), (d, eps), (e, z))
+
+    def noised(self, x0: Tensor, noise: Tensor, step: int) -> Tensor:
+        """`x0` as noisy as chunks are before that step: where `path` may begin."""
+        alpha, sigma = self._levels[step]
+        return alpha * x0 + sigma * noise
+
+    def _begun(self, noise: Tensor) -> Tensor:
+        if self._scale == 1:
+            return noise
+        return self._scale * noise if self._scale else torch.zeros_like(noise)
 
     def loss(
         self,
@@ -176,6 +228,27 @@ class Sampler(nn.Module):
         error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
         error = w.view(-1, 1) * error
         return mean_of_rows(error, weight)
+
+
+def configured(
+    denoiser: nn.Module,
+    process: Process,
+    sampling: SamplerConfig,
+    clip: float | None,
+    objective: Objective | None = None,
+) -> Sampler:
+    """The sampler that drives `denoiser` down `process` as `sampling`, all settled, says."""
+    assert sampling.steps is not None
+    return Sampler(
+        denoiser,
+        process,
+        sampling.solve,
+        sampling.steps,
+        spacing=SPACINGS[sampling.spacing],
+        clip=clip,
+        temperature=sampling.temperature,
+        objective=objective,
+    )
 
 
 def _sum(*terms: tuple[float, Tensor | None]) -> Tensor:

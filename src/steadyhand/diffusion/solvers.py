@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from steadyhand.diffusion.process import Array, Process
+from steadyhand.diffusion.process import Array, Process, invert
 from steadyhand.errors import ConfigurationError
 
 Coefficients = Array
@@ -130,6 +130,28 @@ def _logarithmic_steps(
     inner = np.isfinite(h[1:])
     back[1:][inner] = h[1:][inner] / (2 * h[:-1][inner])
     return alpha, sigma, alpha1, sigma1, h, back
+
+
+def step_numbers(process: Process, solver: Solver, times: Array) -> tuple[Coefficients, Array]:
+    """(the solver's table, `invert` at its times). Raises `ConfigurationError` where it has none.
+
+    Also for a table of another shape, and for steps that are not finite.
+    """
+    inversion = invert(process, times)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table = np.asarray(solver(process, times))
+    if table.shape != (len(times), 5):
+        raise ConfigurationError(
+            f"The solver's table has shape {table.shape}; {len(times)} steps need "
+            f"({len(times)}, 5): x' = a·x + b·x0 + c·x0_previous + d·eps + e·z."
+        )
+    unknown_eps = (table[:, 3] != 0) & ~np.isfinite(inversion[:, 2])
+    if unknown_eps.any() or not np.isfinite(table).all():
+        raise ConfigurationError(
+            f"This solver has no finite step on {process}: 'noiseless' is for "
+            "processes that begin at zeros, 'ddim' for the others and Regression()."
+        )
+    return table, inversion
 
 
 SOLVERS: dict[str, Solver] = {

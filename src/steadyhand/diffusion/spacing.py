@@ -48,3 +48,13 @@ def _check(process: Process, steps: int) -> None:
             f"{steps} sampling steps are more than the {process.train_steps} noise levels "
             f"that {type(process).__name__} was trained on. Choose 1…{process.train_steps}."
         )
+
+
+def check_halving(steps: int, levels: int) -> None:
+    """Raise `ConfigurationError` unless so many jumps are of a length that halving comes to."""
+    lengths = [2**level for level in range(levels)]
+    if steps not in lengths:
+        raise ConfigurationError(
+            f"A shortcut policy knows jumps that halve: {', '.join(map(str, lengths))} steps "
+            f"for a chunk, not {steps}."
+        )

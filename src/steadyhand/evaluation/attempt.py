@@ -87,7 +87,7 @@ def attempt(
     seeds = seeds_of(world, episodes, seed_start)
     heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
     label = (
-        f"{world.name}-step{origin.step}-{sampler.solver}{sampler.steps}{heat}"
+        f"{world.name}-step{origin.step}-{sampler.solver or 'calls'}{sampler.steps}{heat}"
         f"-execute{execute or policy.spec.chunking.execute}-seed{seeds[0]}-{episodes}"
     )
     run = run_of(path).resolve()

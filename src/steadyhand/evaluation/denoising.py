@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from steadyhand.actions import to_absolute
+from steadyhand.diffusion.sampler import Sampler
 from steadyhand.policy.policy import Policy
 
 
@@ -19,23 +19,18 @@ def denoising(
     """The chunk before each network call and after the last one, (S + 1, B, H, A), robot units.
 
     `observation` holds what was recorded, each (B, obs_steps, …), and `noise` is (B, H, A). For
-    samplers without noise of their own in each step, and with a `denoiser` whose first argument is
-    the chunk.
+    policies with a `Sampler`, whose solver adds no noise in each step.
     """
     device = next(policy.parameters()).device
     seen = {
         key: torch.from_numpy(np.asarray(value)).to(device) for key, value in observation.items()
     }
-    passed: list[Tensor] = []
-    denoiser = policy.sampler.denoiser
-    assert isinstance(denoiser, nn.Module)
-    hook = denoiser.register_forward_pre_hook(lambda _, arguments: passed.append(arguments[0]))
-    try:
-        chunk = policy(seen, torch.from_numpy(noise).to(device))
-    finally:
-        hook.remove()
+    sampler = policy.sampler
+    assert isinstance(sampler, Sampler)
+    condition, *mask = policy.condition(policy.normalise(seen))
+    path = sampler.path(torch.from_numpy(noise).to(device), condition, None, *mask)
     reference = policy.reference(seen)
-    frames = [policy.normaliser.inverse(policy.spec.action.name, x) for x in passed]
+    frames = [policy.normaliser.inverse(policy.spec.action.name, x) for x in path]
     if reference is not None:
         frames = [to_absolute(frame, reference) for frame in frames]
-    return torch.stack([*frames, chunk]).cpu().numpy()
+    return torch.stack(frames).cpu().numpy()

@@ -7,47 +7,41 @@ what is learned and how it is drawn from is in the file of each method.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from functools import partial
+from typing import TYPE_CHECKING
 
-from steadyhand.diffusion.process import DDPM, Array, Flow
+from steadyhand.diffusion.ddpm import DDPM
+from steadyhand.diffusion.flow import Flow
+from steadyhand.diffusion.sampling import Head, SamplerConfig
+from steadyhand.diffusion.spacing import check_halving
 from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import LARGEST_NUMBER, check_sizes
+from steadyhand.sizes import check_numbers, check_sizes
 from steadyhand.values import checked
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from steadyhand.diffusion.loss import SamplerModule
 
-@runtime_checkable
-class Head(Protocol):
-    """A method that brings its own sampler, and asks its denoiser for more than actions."""
-
-    def outputs(self, action_size: int) -> int:
-        """Numbers that the denoiser answers with for each row of a chunk."""
-        ...
-
-    def condition_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """Shape (N, D) of what the denoiser is given, where the encoder's condition has `shape`."""
-        ...
-
-    def build(
-        self,
-        denoiser: nn.Module,
-        chunk_shape: tuple[int, int],
-        *,
-        steps: int,
-        clip: float | None,
-        temperature: float,
-    ) -> nn.Module:
-        """The module `(noise, condition, step_noise, previous, mask) → actions`, with a `loss`."""
-        ...
+Shape = tuple[int, int]
 
 
-def one_call(head: Head, steps: int) -> None:
-    """Raise `ConfigurationError` where a head that answers at once is asked for more steps."""
-    if steps != 1:
+def _no_solver(head: Head, sampling: SamplerConfig) -> None:
+    own = {"solver": None, "spacing": "trailing", "eta": 0.0}
+    for name, value in own.items():
+        found = getattr(sampling, name)
+        if found != value:
+            raise ConfigurationError(
+                f"{type(head).__name__} has no {name}, and it is set to '{found}'. Leave it out."
+            )
+
+
+def _one_call(head: Head, sampling: SamplerConfig) -> None:
+    _no_solver(head, sampling)
+    if sampling.steps != 1:
         raise ConfigurationError(
-            f"{type(head).__name__} answers in one step, not {steps}. Leave its steps at 1."
+            f"{type(head).__name__} answers in one step, not {sampling.steps}. Leave its steps at "
+            "1."
         )
 
 
@@ -56,36 +50,24 @@ def one_call(head: Head, steps: int) -> None:
 class Gaussian:
     """One normal distribution over the chunk: a mean and a deviation for each of its numbers."""
 
+    sampling = SamplerConfig(steps=1)
+    check = _one_call
+
     smallest_deviation: float = 0.01
     """The least deviation it may answer with, in normalised actions."""
 
     def __post_init__(self) -> None:
-        _require_positive(self.smallest_deviation, "smallest_deviation")
+        check_numbers(self, "smallest_deviation")
 
-    def outputs(self, action_size: int) -> int:
-        return 2 * action_size
-
-    def condition_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
-        return shape
+    def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
+        return 2 * action_size, condition_shape
 
     def build(
-        self,
-        denoiser: nn.Module,
-        chunk_shape: tuple[int, int],
-        *,
-        steps: int,
-        clip: float | None,
-        temperature: float,
-    ) -> nn.Module:
+        self, denoiser: nn.Module, chunk_shape: Shape, sampling: SamplerConfig, clip: float | None
+    ) -> SamplerModule:
         from steadyhand.methods.gaussian import GaussianHead
 
-        one_call(self, steps)
-        return GaussianHead(
-            denoiser,
-            smallest_deviation=self.smallest_deviation,
-            clip=clip,
-            temperature=temperature,
-        )
+        return GaussianHead(denoiser, **vars(self), clip=clip, temperature=sampling.temperature)
 
 
 @checked
@@ -93,41 +75,28 @@ class Gaussian:
 class Mixture:
     """A mixture of normal distributions over the whole chunk, so that a way is kept to its end."""
 
+    sampling = SamplerConfig(steps=1)
+    check = _one_call
+
     components: int = 8
     """Normal distributions that are mixed."""
     smallest_deviation: float = 0.01
     """The least deviation of each, in normalised actions."""
 
     def __post_init__(self) -> None:
-        _require_positive(self.smallest_deviation, "smallest_deviation")
+        check_numbers(self, "smallest_deviation")
         check_sizes(self, "components")
 
-    def outputs(self, action_size: int) -> int:
-        return self.components * (2 * action_size + 1)
-
-    def condition_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
-        return shape
+    def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
+        return self.components * (2 * action_size + 1), condition_shape
 
     def build(
-        self,
-        denoiser: nn.Module,
-        chunk_shape: tuple[int, int],
-        *,
-        steps: int,
-        clip: float | None,
-        temperature: float,
-    ) -> nn.Module:
+        self, denoiser: nn.Module, chunk_shape: Shape, sampling: SamplerConfig, clip: float | None
+    ) -> SamplerModule:
         from steadyhand.methods.mixture import MixtureHead
 
-        one_call(self, steps)
-        return MixtureHead(
-            denoiser,
-            chunk_shape,
-            components=self.components,
-            smallest_deviation=self.smallest_deviation,
-            clip=clip,
-            temperature=temperature,
-        )
+        heat = sampling.temperature
+        return MixtureHead(denoiser, chunk_shape, **vars(self), clip=clip, temperature=heat)
 
 
 @checked
@@ -139,6 +108,9 @@ class Bins:
     depend on the numbers before it, as the tokens of an autoregressive policy do.
     """
 
+    sampling = SamplerConfig(steps=1)
+    check = _one_call
+
     bins: int = 128
     """Bins between `-bound` and `bound`."""
     bound: float = 2.0
@@ -147,37 +119,20 @@ class Bins:
     """Features of the head."""
 
     def __post_init__(self) -> None:
-        _require_positive(self.bound, "bound")
+        check_numbers(self, "bound")
         check_sizes(self, "bins", least=2)
         check_sizes(self, "width")
 
-    def outputs(self, action_size: int) -> int:
-        return self.width
-
-    def condition_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
-        return shape
+    def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
+        return self.width, condition_shape
 
     def build(
-        self,
-        denoiser: nn.Module,
-        chunk_shape: tuple[int, int],
-        *,
-        steps: int,
-        clip: float | None,
-        temperature: float,
-    ) -> nn.Module:
+        self, denoiser: nn.Module, chunk_shape: Shape, sampling: SamplerConfig, clip: float | None
+    ) -> SamplerModule:
         from steadyhand.methods.bins import BinsHead
 
-        one_call(self, steps)
-        return BinsHead(
-            denoiser,
-            chunk_shape,
-            bins=self.bins,
-            bound=self.bound,
-            width=self.width,
-            clip=clip,
-            temperature=temperature,
-        )
+        heat = sampling.temperature
+        return BinsHead(denoiser, chunk_shape, **vars(self), clip=clip, temperature=heat)
 
 
 @checked
@@ -190,6 +145,8 @@ class Shortcut:
     a quarter of a batch to jumps; here a half did better on `fork` (BENCHMARKS.md).
     """
 
+    sampling = SamplerConfig(steps=1)
+
     share: float = 0.5
     """Share of each batch that learns to jump; the others learn the flow."""
     levels: int = 5
@@ -200,33 +157,24 @@ class Shortcut:
             raise ConfigurationError(f"share is {self.share}; it must be between 0 and 1.")
         check_sizes(self, "levels")
 
-    def outputs(self, action_size: int) -> int:
-        return action_size
+    def check(self, sampling: SamplerConfig) -> None:
+        _no_solver(self, sampling)
+        assert sampling.steps is not None
+        check_halving(sampling.steps, self.levels)
 
-    def condition_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+    def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
         from steadyhand.methods.shortcut import JUMP_FEATURES
 
-        return shape[0], shape[1] + JUMP_FEATURES
+        return action_size, (condition_shape[0], condition_shape[1] + JUMP_FEATURES)
 
     def build(
-        self,
-        denoiser: nn.Module,
-        chunk_shape: tuple[int, int],
-        *,
-        steps: int,
-        clip: float | None,
-        temperature: float,
-    ) -> nn.Module:
+        self, denoiser: nn.Module, chunk_shape: Shape, sampling: SamplerConfig, clip: float | None
+    ) -> SamplerModule:
         from steadyhand.methods.shortcut import JumpSampler
 
-        return JumpSampler(
-            denoiser,
-            steps,
-            share=self.share,
-            levels=self.levels,
-            clip=clip,
-            temperature=temperature,
-        )
+        assert sampling.steps is not None
+        heat = sampling.temperature
+        return JumpSampler(denoiser, sampling.steps, **vars(self), clip=clip, temperature=heat)
 
 
 def plain(process: Flow | DDPM) -> Flow | DDPM:
@@ -239,19 +187,19 @@ def plain(process: Flow | DDPM) -> Flow | DDPM:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Consistency:
-    """A process whose network answers with the end of the path that the noise lies on.
+    """A network that answers with the end of the path that the noise lies on (Song et al. 2023).
 
     With a teacher (`steadyhand distill`) the paths are the teacher's; without one they are those of
     the demonstrations (consistency training), which is cheaper to begin with and less exact. It
-    is a process as `path` is, sampled in one call, or in a few that go back with fresh noise.
+    is sampled in one call, or in a few that go back along `path_of` with fresh noise.
     """
+
+    sampling = SamplerConfig(solver="renoise", steps=1)
 
     path_of: Flow | DDPM = field(default_factory=lambda: Flow(prediction="sample"))
     """The process it is learned on: the teacher's."""
     levels: int = 10
     """Times between noise and the clean end at which neighbours are made to agree."""
-
-    solvers = ("renoise",)
 
     def __post_init__(self) -> None:
         if self.path_of.prediction == "epsilon":
@@ -272,36 +220,22 @@ class Consistency:
                 "weighting and time sampling of its path at 'uniform'."
             )
 
-    @property
-    def train_steps(self) -> int | None:
-        return self.path_of.train_steps
+    def check(self, sampling: SamplerConfig) -> None:
+        if sampling.solver != "renoise":
+            raise ConfigurationError(
+                f"A consistency model jumps to the clean end in each call: solver 'renoise', not "
+                f"'{sampling.solver}'."
+            )
+        sampling.check(self.path_of)
 
-    @property
-    def start(self) -> float:
-        return self.path_of.start
+    def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
+        return action_size, condition_shape
 
-    @property
-    def end(self) -> float:
-        return self.path_of.end
+    def build(
+        self, denoiser: nn.Module, chunk_shape: Shape, sampling: SamplerConfig, clip: float | None
+    ) -> SamplerModule:
+        from steadyhand.diffusion.sampler import configured
+        from steadyhand.methods.consistency import consistency_loss
 
-    def path(self, t: Array) -> tuple[Array, Array]:
-        return self.path_of.path(t)
-
-    def target(self, t: Array) -> tuple[Array, Array]:
-        return self.path_of.target(t)
-
-    def embedded(self, t: Array) -> Array:
-        return self.path_of.embedded(t)
-
-    def draw(self, uniform: Array) -> Array:
-        return self.path_of.draw(uniform)
-
-    def weight(self, t: Array) -> Array:
-        return self.path_of.weight(t)
-
-
-def _require_positive(value: float, name: str) -> None:
-    if not 0 < value <= LARGEST_NUMBER:
-        raise ConfigurationError(
-            f"{name} is {value}; it must be above 0, and at most {LARGEST_NUMBER:g}."
-        )
+        objective = partial(consistency_loss, levels=self.levels)
+        return configured(denoiser, self.path_of, sampling, clip, objective)

@@ -8,7 +8,6 @@ from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows
 from steadyhand.diffusion.process import Array, invert, loss_weight
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.spacing import trailing
-from steadyhand.methods.choices import Consistency
 
 
 def consistency_loss(
@@ -20,6 +19,7 @@ def consistency_loss(
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     *,
+    levels: int,
     teacher: Sampler | None = None,
 ) -> Tensor:
     """Consistency distillation, or without `teacher` consistency training (Song et al. 2023).
@@ -31,9 +31,8 @@ def consistency_loss(
     as errors in velocity: what is off near the clean end is passed on to all levels before it.
     """
     process = sampler.process
-    assert isinstance(process, Consistency)
-    times = np.append(trailing(process, process.levels), process.end)
-    here = np.floor(uniform * process.levels).astype(np.int64)
+    times = np.append(trailing(process, levels), process.end)
+    here = np.floor(uniform * levels).astype(np.int64)
     alpha, sigma = process.path(times)
     # The clean end has no time at which the network could be asked; it is not asked there.
     inversion = np.append(invert(process, times[:-1]), np.zeros((1, 4)), 0)
@@ -49,7 +48,7 @@ def consistency_loss(
             clean, noise = _ends(teacher, x, now, condition, mask)
         nearer = _column(after, 0) * clean + _column(after, 1) * noise
         end, _ = _ends(sampler, nearer, after, condition, mask)
-        arrived = torch.as_tensor(here == process.levels - 1, device=x0.device).view(-1, 1, 1)
+        arrived = torch.as_tensor(here == levels - 1, device=x0.device).view(-1, 1, 1)
         target = torch.where(arrived, nearer, end)
     answer, _ = _ends(sampler, x, now, condition, mask, clip=False)
     error = (answer - target).square().mean(-1)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from steadyhand.diffusion.process import Array, prediction_target
-from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import LARGEST_NUMBER
+from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.sizes import check_numbers
 from steadyhand.values import checked
 
 
@@ -24,30 +24,18 @@ class MIP:
     `x_t = x0 + noise·eps`, and the first answer comes back as it is.
     """
 
+    sampling = SamplerConfig(solver="noiseless", steps=2)
+    train_steps = 2
+    start = 1.0
+    end = -1.0
+
     noise: float = 0.1
     """Deviation of the noise that the second call learns to remove (1 - t* in the paper)."""
     correction_weight: float = 1.0
     """What errors of the second call count, beside those of the first."""
 
     def __post_init__(self) -> None:
-        for name in ("noise", "correction_weight"):
-            value = getattr(self, name)
-            if not 0 < value <= LARGEST_NUMBER:
-                raise ConfigurationError(
-                    f"{name} is {value}; it must be above 0, and at most {LARGEST_NUMBER:g}."
-                )
-
-    @property
-    def train_steps(self) -> int:
-        return 2
-
-    @property
-    def start(self) -> float:
-        return 1.0
-
-    @property
-    def end(self) -> float:
-        return -1.0
+        check_numbers(self, "noise", "correction_weight")
 
     def path(self, t: Array) -> tuple[Array, Array]:
         alpha = (np.asarray(t) < 1).astype(np.float64)

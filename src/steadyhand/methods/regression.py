@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steadyhand.diffusion.process import Array
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.values import checked
 
 
@@ -16,17 +17,10 @@ class Regression:
     The same networks, training and evaluation serve it; its sampler takes exactly one step.
     """
 
-    @property
-    def train_steps(self) -> int:
-        return 1
-
-    @property
-    def start(self) -> float:
-        return 0.0
-
-    @property
-    def end(self) -> float:
-        return -1.0
+    sampling = SamplerConfig(solver="ddim", steps=1)
+    train_steps = 1
+    start = 0.0
+    end = -1.0
 
     def path(self, t: Array) -> tuple[Array, Array]:
         clean = (np.asarray(t) < 0).astype(np.float64)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows
 from steadyhand.diffusion.process import Array
-from steadyhand.errors import ConfigurationError
+from steadyhand.diffusion.spacing import check_halving
 from steadyhand.methods.answer import clipped, require_no_previous
 
 JUMP_FEATURES = 20
@@ -48,12 +48,7 @@ class JumpSampler(nn.Module):
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        lengths = [2**level for level in range(levels)]
-        if steps not in lengths:
-            raise ConfigurationError(
-                f"A shortcut policy knows jumps that halve: {', '.join(map(str, lengths))} steps "
-                f"for a chunk, not {steps}."
-            )
+        check_halving(steps, levels)
         self.denoiser, self.steps = denoiser, steps
         self.share, self.levels = share, levels
         self.clip, self.temperature = clip, temperature

@@ -8,7 +8,9 @@ from steadyhand.errors import ConfigurationError
 
 
 class Attention(nn.Module):
-    """Each of `x` (B, H, W) looks at `memory` (B, N, W), through `scaled_dot_product_attention`.
+    """Each of `x` (B, H, W) looks at a memory (B, N, W), through `scaled_dot_product_attention`.
+
+    The memory is given as what `key_value` makes of it, so that it may be made once for many `x`.
 
     `mask`, True where it may look, is anything that broadcasts to (B, heads, H, N).
     """
@@ -27,11 +29,11 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch rows width"],
-        memory: Float[Tensor, "batch tokens width"],
+        memory: Float[Tensor, "batch tokens keys_and_values"],
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch rows width"]:
         query = self._split(self.query(x))
-        key, value = (self._split(part) for part in self.key_value(memory).chunk(2, dim=-1))
+        key, value = (self._split(part) for part in memory.chunk(2, dim=-1))
         dropout = self.dropout if self.training else 0.0
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         return self.leave(seen.transpose(1, 2).flatten(2))
@@ -41,7 +43,9 @@ class Attention(nn.Module):
 
 
 class Positions(nn.Module):
-    """A learned vector for each place of a sequence, added to it; shorter sequences use the first.
+    """A learned vector for each place of a sequence (…, places, width), added to it.
+
+    A sequence has the places from `first` on.
 
     Raises `ConfigurationError` for a sequence that is longer than it was built for.
     """
@@ -53,12 +57,12 @@ class Positions(nn.Module):
         nn.init.normal_(self.places.weight, std=0.02)
 
     def forward(
-        self, x: Float[Tensor, "batch places width"]
-    ) -> Float[Tensor, "batch places width"]:
-        count, most = x.shape[1], self.places.num_embeddings
+        self, x: Float[Tensor, "*batch places width"], first: int = 0
+    ) -> Float[Tensor, "*batch places width"]:
+        count, most = first + x.shape[-2], self.places.num_embeddings
         if count > most:
             raise ConfigurationError(f"This network was built for {most} {self.what}, not {count}.")
-        return x + self.places.weight[:count]
+        return x + self.places.weight[first:count]
 
 
 def initialise(module: nn.Module) -> None:

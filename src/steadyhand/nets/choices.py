@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+def _sizes(
+    spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None
+) -> dict[str, Any]:
+    """What every denoiser is told: of the chunk, of the condition (N, D), and what it answers.
+
+    It answers with `out_features` numbers a row, those of an action unless given.
+    """
+    return {
+        "horizon": spec.chunking.horizon,
+        "action_size": spec.action_size,
+        "condition_shape": condition_shape,
+        "out_features": out_features,
+    }
+
+
 def _check(config: Any, *positive: str) -> None:
     check_sizes(config, *positive)
     if "heads" in positive and (config.width < 4 or config.width % 2):
@@ -43,27 +58,12 @@ class MLPConfig:
         _check(self, "width", "blocks", "expansion")
 
     def build(
-        self,
-        spec: PolicySpec,
-        condition_shape: tuple[int, int],
-        out_features: int | None = None,
+        self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
     ) -> nn.Module:
-        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
-
-        It answers with `out_features` numbers a row, those of an action unless given.
-        """
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D)."""
         from steadyhand.nets.mlp import ResidualMLP
 
-        return ResidualMLP(
-            horizon=spec.chunking.horizon,
-            action_size=spec.action_size,
-            condition_shape=condition_shape,
-            width=self.width,
-            blocks=self.blocks,
-            expansion=self.expansion,
-            dropout=self.dropout,
-            out_features=out_features,
-        )
+        return ResidualMLP(**_sizes(spec, condition_shape, out_features), **vars(self))
 
 
 @checked
@@ -84,27 +84,12 @@ class UNetConfig:
         check_sizes(self, "widths", "kernel", "groups", "step_width")
 
     def build(
-        self,
-        spec: PolicySpec,
-        condition_shape: tuple[int, int],
-        out_features: int | None = None,
+        self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
     ) -> nn.Module:
-        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
-
-        It answers with `out_features` numbers a row, those of an action unless given.
-        """
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D)."""
         from steadyhand.nets.unet import UNet1d
 
-        return UNet1d(
-            horizon=spec.chunking.horizon,
-            action_size=spec.action_size,
-            condition_shape=condition_shape,
-            widths=self.widths,
-            kernel=self.kernel,
-            groups=self.groups,
-            step_width=self.step_width,
-            out_features=out_features,
-        )
+        return UNet1d(**_sizes(spec, condition_shape, out_features), **vars(self))
 
 
 @checked
@@ -127,32 +112,20 @@ class TransformerConfig:
         _check(self, "width", "layers", "heads")
 
     def build(
-        self,
-        spec: PolicySpec,
-        condition_shape: tuple[int, int],
-        out_features: int | None = None,
+        self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
     ) -> nn.Module:
         """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
 
-        It answers with `out_features` numbers a row, those of an action unless given. Where N is
-        not the number of observation steps, tokens have no time, and all of them are seen.
+        Where N is not the number of observation steps, tokens have no time, and all are seen.
         """
         from steadyhand.nets.transformer import Transformer
 
-        chunking = spec.chunking
-        steps = condition_shape[0] == chunking.obs_steps
-        return Transformer(
-            horizon=chunking.horizon,
-            action_size=spec.action_size,
-            condition_shape=condition_shape,
-            width=self.width,
-            layers=self.layers,
-            heads=self.heads,
-            dropout=self.dropout,
-            row_times=chunking.action_offsets.tolist() if self.causal else None,
-            token_times=chunking.observation_offsets.tolist() if self.causal and steps else None,
-            out_features=out_features,
-        )
+        chunking, options = spec.chunking, {**vars(self)}
+        if options.pop("causal"):
+            options["row_times"] = chunking.action_offsets.tolist()
+            if condition_shape[0] == chunking.obs_steps:
+                options["token_times"] = chunking.observation_offsets.tolist()
+        return Transformer(**_sizes(spec, condition_shape, out_features), **options)
 
 
 @checked
@@ -177,29 +150,12 @@ class DiTConfig:
         _check(self, "width", "layers", "heads", "expansion")
 
     def build(
-        self,
-        spec: PolicySpec,
-        condition_shape: tuple[int, int],
-        out_features: int | None = None,
+        self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
     ) -> nn.Module:
-        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D).
-
-        It answers with `out_features` numbers a row, those of an action unless given.
-        """
+        """The denoiser for chunks of `spec`, driven by a condition of shape (N, D)."""
         from steadyhand.nets.dit import DiffusionTransformer
 
-        return DiffusionTransformer(
-            horizon=spec.chunking.horizon,
-            action_size=spec.action_size,
-            condition_shape=condition_shape,
-            width=self.width,
-            layers=self.layers,
-            heads=self.heads,
-            expansion=self.expansion,
-            dropout=self.dropout,
-            positions=self.positions,
-            out_features=out_features,
-        )
+        return DiffusionTransformer(**_sizes(spec, condition_shape, out_features), **vars(self))
 
 
 PAPER_UNET = UNetConfig(widths=(256, 512, 1024), step_width=256)

@@ -3,12 +3,22 @@
 Its condition may be a few observation steps or hundreds of tokens of a vision-language model.
 """
 
+from typing import Any, NamedTuple
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from steadyhand.nets.attention import Attention, Positions
 from steadyhand.nets.embedding import TimeEmbedding
+
+
+class _Seen(NamedTuple):
+    """What a chunk sees: the mean of the tokens, each block's keys and values, who sees which."""
+
+    mean: Tensor
+    memory: tuple[Tensor, ...]
+    mask: Tensor | None
 
 
 class DiffusionTransformer(nn.Module):
@@ -61,6 +71,15 @@ class DiffusionTransformer(nn.Module):
         condition: Float[Tensor, "batch tokens features"],
         mask: Bool[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, "batch horizon out"]:
+        return self.denoise(x, *self.prepare(t, condition, mask))
+
+    def prepare(
+        self,
+        t: Float[Tensor, "*times"],
+        condition: Float[Tensor, "batch tokens features"],
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> tuple[tuple[Tensor], _Seen]:
+        """The embedded time, and of the condition what drives and what each block looks at."""
         tokens = self.tokens(self.condition(condition))
         if mask is None:
             mean = tokens.mean(1)
@@ -69,12 +88,20 @@ class DiffusionTransformer(nn.Module):
             mean = (tokens * counts).sum(1) / counts.sum(1).clamp(min=1)
             always = torch.ones_like(mask[:, :1])
             mask = torch.cat([always, mask], dim=1)[:, None, None]
-        drive = self.drive(self.time(t) + mean)
-        nothing = self.nothing.weight.expand(x.shape[0], 1, -1).to(tokens.dtype)
+        nothing = self.nothing.weight.expand(tokens.shape[0], 1, -1).to(tokens.dtype)
         memory = torch.cat([nothing, tokens], dim=1)
+        blocks: Any = self.blocks
+        memories = tuple(block.across.key_value(memory) for block in blocks)
+        return (self.time(t),), _Seen(mean, memories, mask)
+
+    def denoise(
+        self, x: Float[Tensor, "batch horizon action"], timed: tuple[Tensor], fixed: _Seen
+    ) -> Float[Tensor, "batch horizon out"]:
+        """The answer to `x`, of what `prepare` gave."""
+        drive = self.drive(timed[0] + fixed.mean)
         h = self.rows(self.enter(x))
-        for block in self.blocks:
-            h = block(h, memory, drive, mask)
+        for block, memory in zip(self.blocks, fixed.memory, strict=True):
+            h = block(h, memory, drive, fixed.mask)
         scale, shift = self.modulation(drive)[:, None].chunk(2, dim=-1)
         return self.leave(self.norm(h) * (1 + scale) + shift)
 
@@ -98,7 +125,7 @@ class _Block(nn.Module):
     def forward(self, h: Tensor, memory: Tensor, drive: Tensor, mask: Tensor | None) -> Tensor:
         first, second, third = self.modulation(drive)[:, None].chunk(3, dim=-1)
         normed, gate = self._modulated(h, first)
-        h = h + gate * self.itself(normed, normed)
+        h = h + gate * self.itself(normed, self.itself.key_value(normed))
         normed, gate = self._modulated(h, second)
         h = h + gate * self.across(normed, memory, mask)
         normed, gate = self._modulated(h, third)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Sinusoids(nn.Module):
-    """`t (B,)` in units of steps (about 0…100) → `(B, width)`, of an even width; learns nothing.
+    """`t` in units of steps (about 0…100) → its shape and `width`, even; learns nothing.
 
     Those of Vaswani et al. (2017), as in the Diffusion Policy code.
     """
@@ -20,13 +20,13 @@ class Sinusoids(nn.Module):
         self.frequencies: Tensor
         self.register_buffer("frequencies", frequencies, persistent=False)
 
-    def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
-        angles = t[:, None].to(self.frequencies.dtype) * self.frequencies
+    def forward(self, t: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch width"]:
+        angles = t[..., None].to(self.frequencies.dtype) * self.frequencies
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 class TimeEmbedding(nn.Module):
-    """`t (B,)` in units of steps (about 0…100) → `(B, width)`: sinusoids, linear, Mish, linear."""
+    """`t` in units of steps (about 0…100) → its shape and `width`: sinusoids, then a perceptron."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -35,5 +35,5 @@ class TimeEmbedding(nn.Module):
             nn.Linear(2 * (width // 2), 4 * width), nn.Mish(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
+    def forward(self, t: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch width"]:
         return self.perceptron(self.sinusoids(t))

@@ -16,6 +16,8 @@ from steadyhand.values import checked
 if TYPE_CHECKING:
     from torch import nn
 
+    from steadyhand.nets.encoder import ImageEncoder, StateEncoder
+
 
 @checked
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class StateEncoderConfig:
         """As it is: nothing has to be read from elsewhere."""
         return self
 
-    def build(self, spec: PolicySpec) -> nn.Module:
+    def build(self, spec: PolicySpec) -> StateEncoder:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
         from steadyhand.nets.encoder import StateEncoder
 
@@ -129,7 +131,7 @@ class ImageEncoderConfig:
             return replace(self, network=self.network.settled())
         return self
 
-    def build(self, spec: PolicySpec) -> nn.Module:
+    def build(self, spec: PolicySpec) -> ImageEncoder:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
         from steadyhand.nets.encoder import ImageEncoder
 

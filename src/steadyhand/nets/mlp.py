@@ -1,6 +1,8 @@
 """A residual perceptron over the flattened chunk: the small fast denoiser for states."""
 
-import torch
+from typing import Any
+
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -47,9 +49,29 @@ class ResidualMLP(nn.Module):
         t: Float[Tensor, " batch"],
         condition: Float[Tensor, "batch tokens features"],
     ) -> Float[Tensor, "batch horizon out"]:
+        return self.denoise(x, *self.prepare(t, condition))
+
+    def prepare(
+        self, t: Float[Tensor, "*times"], condition: Float[Tensor, "batch tokens features"]
+    ) -> tuple[tuple[Tensor], tuple[Tensor, Tensor]]:
+        """What the first layers make of the time, and of the condition: they are sums of both."""
         condition = condition.flatten(1)
-        drive = self.condition(torch.cat([condition, self.time(t)], dim=-1))
-        h = self.enter(torch.cat([x.flatten(1), condition], dim=-1))
+        first: Any = self.condition[0]
+        seen, known = first.weight[:, : condition.shape[1]], first.weight[:, condition.shape[1] :]
+        beside = self.enter.weight[:, -condition.shape[1] :]
+        fixed = F.linear(condition, seen, first.bias), F.linear(condition, beside, self.enter.bias)
+        return (F.linear(self.time(t), known),), fixed
+
+    def denoise(
+        self,
+        x: Float[Tensor, "batch horizon action"],
+        timed: tuple[Tensor],
+        fixed: tuple[Tensor, Tensor],
+    ) -> Float[Tensor, "batch horizon out"]:
+        """The answer to `x`, of what `prepare` gave."""
+        drive = self.condition[1:](timed[0] + fixed[0])
+        x = x.flatten(1)
+        h = F.linear(x, self.enter.weight[:, : x.shape[1]]) + fixed[1]
         for block in self.blocks:
             h = block(h, drive)
         return self.leave(self.norm(h)).unflatten(1, (self.horizon, self.out_features))

@@ -1,6 +1,7 @@
 """The Transformer of the Diffusion Policy paper (Chi et al. 2023), over the rows of a chunk."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,6 +9,13 @@ from torch import Tensor, nn
 
 from steadyhand.nets.attention import Attention, Positions, initialise
 from steadyhand.nets.embedding import Sinusoids
+
+
+class _Seen(NamedTuple):
+    """What a chunk sees: of each block, keys and values of the condition; and who sees which."""
+
+    memory: tuple[Tensor, ...]
+    visible: Tensor | None
 
 
 class Transformer(nn.Module):
@@ -68,17 +76,41 @@ class Transformer(nn.Module):
         condition: Float[Tensor, "batch tokens features"],
         mask: Bool[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, "batch horizon out"]:
-        rows, tokens = x.shape[1], condition.shape[1]
-        memory = torch.cat([self.time(t)[:, None], self.condition(condition)], dim=1)
-        memory = self.encode(self.tokens(memory))
-        causal = None if self.causal is None else self.causal[:rows, :rows]
-        visible = None if self.visible is None else self.visible[:rows, : 1 + tokens]
+        return self.denoise(x, *self.prepare(t, condition, mask))
+
+    def prepare(
+        self,
+        t: Float[Tensor, "*times"],
+        condition: Float[Tensor, "batch tokens features"],
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> tuple[tuple[Tensor, ...], _Seen]:
+        """What each block looks at: the keys and values of the time, and of the condition."""
+        time = self.encode(self.tokens(self.time(t)[..., None, :]))
+        seen = self.encode(self.tokens(self.condition(condition), 1))
+        visible = None if self.visible is None else self.visible[:, : 1 + seen.shape[1]]
         if mask is not None:
             always = torch.ones_like(mask[:, :1])
             given = torch.cat([always, mask], dim=1)[:, None, None]
             visible = given if visible is None else given & visible
+        blocks: Any = self.blocks
+        timed, fixed = (
+            tuple(block.across.key_value(tokens) for block in blocks) for tokens in (time, seen)
+        )
+        return timed, _Seen(fixed, visible)
+
+    def denoise(
+        self,
+        x: Float[Tensor, "batch horizon action"],
+        timed: tuple[Tensor, ...],
+        fixed: _Seen,
+    ) -> Float[Tensor, "batch horizon out"]:
+        """The answer to `x`, of what `prepare` gave."""
+        rows = x.shape[1]
+        causal = None if self.causal is None else self.causal[:rows, :rows]
+        visible = None if fixed.visible is None else fixed.visible[..., :rows, :]
         h = self.rows(self.enter(x))
-        for block in self.blocks:
+        for block, time, seen in zip(self.blocks, timed, fixed.memory, strict=True):
+            memory = torch.cat([time.expand(seen.shape[0], -1, -1), seen], dim=1)
             h = block(h, memory, causal, visible)
         return self.leave(self.norm(h))
 
@@ -101,6 +133,6 @@ class _Block(nn.Module):
     ) -> Tensor:
         first, second, third = self.norms
         normed = first(h)
-        h = h + self.dropout(self.itself(normed, normed, causal))
+        h = h + self.dropout(self.itself(normed, self.itself.key_value(normed), causal))
         h = h + self.dropout(self.across(second(h), memory, visible))
         return h + self.dropout(self.inner(third(h)))

@@ -1,8 +1,10 @@
 """The conditional 1-D U-Net of the Diffusion Policy paper (Chi et al. 2023)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -60,20 +62,39 @@ class UNet1d(nn.Module):
         t: Float[Tensor, " batch"],
         condition: Float[Tensor, "batch tokens features"],
     ) -> Float[Tensor, "batch horizon out"]:
-        drive = torch.cat([self.time(t), condition.flatten(1)], dim=-1)
+        return self.denoise(x, *self.prepare(t, condition))
+
+    def prepare(
+        self, t: Float[Tensor, "*times"], condition: Float[Tensor, "batch tokens features"]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What the time adds to the scale and bias of each block, and what the condition does."""
+        time, seen = F.mish(self.time(t)), F.mish(condition.flatten(1))
+        split = time.shape[-1]
+        films: list[Any] = [m.film[1] for m in self.modules() if isinstance(m, _ResidualBlock)]
+        timed = tuple(F.linear(time, film.weight[:, :split]) for film in films)
+        return timed, tuple(F.linear(seen, f.weight[:, split:], f.bias) for f in films)
+
+    def denoise(
+        self,
+        x: Float[Tensor, "batch horizon action"],
+        timed: tuple[Tensor, ...],
+        fixed: tuple[Tensor, ...],
+    ) -> Float[Tensor, "batch horizon out"]:
+        """The answer to `x`, of what `prepare` gave."""
+        drives = (time + seen for time, seen in zip(timed, fixed, strict=True))
         h = x.transpose(1, 2)
         skips: list[Tensor] = []
         for level in self.down:
             first, second, shrink = level.children()
-            h = second(first(h, drive), drive)
+            h = second(first(h, next(drives)), next(drives))
             skips.append(h)
             h = shrink(h)
         for block in self.middle:
-            h = block(h, drive)
+            h = block(h, next(drives))
         for level in self.up:
             first, second, grow = level.children()
             h = torch.cat([h, skips.pop()], dim=1)
-            h = grow(second(first(h, drive), drive))
+            h = grow(second(first(h, next(drives)), next(drives)))
         return self.leave(h).transpose(1, 2)
 
 
@@ -93,11 +114,12 @@ class _ResidualBlock(nn.Module):
         super().__init__()
         self.first = _ConvBlock(inside, outside, kernel, groups)
         self.second = _ConvBlock(outside, outside, kernel, groups)
+        # Its linear layer is a sum over the time and the condition: `prepare` asks for each.
         self.film = nn.Sequential(nn.Mish(), nn.Linear(drive, 2 * outside))
         self.skip = nn.Conv1d(inside, outside, 1) if inside != outside else nn.Identity()
 
     def forward(self, h: Tensor, drive: Tensor) -> Tensor:
-        scale, bias = self.film(drive).unsqueeze(-1).chunk(2, dim=1)
+        scale, bias = drive.unsqueeze(-1).chunk(2, dim=1)
         return self.second(scale * self.first(h) + bias) + self.skip(h)
 
 

@@ -6,7 +6,7 @@ numbers, and everything in it can be a user's own object.
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -19,9 +19,6 @@ from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
 from steadyhand.values import named
 
-if TYPE_CHECKING:
-    from steadyhand.policy.config import PolicyConfig
-
 
 @named
 class Policy(nn.Module):
@@ -29,18 +26,18 @@ class Policy(nn.Module):
 
     `encoder` takes a dict of normalised tensors (B, T_o, …) and gives a condition (B, N, D), or a
     pair of it and a mask (B, N). `sampler` is `(noise, condition, step_noise, previous) → actions`
-    and has a `loss`; `diffusion.Sampler` is one, few-step heads are others. `config` is what all of
-    it was built from, for the file; None for a policy of a user's own parts.
+    and has a `loss` (`diffusion.loss.SamplerModule`). `config` is what all of it was built from, a
+    `PolicyConfig` for the file; None for a policy of a user's own parts.
     """
 
     def __init__(
         self,
         spec: PolicySpec,
         encoder: nn.Module,
-        sampler: nn.Module,
+        sampler: Any,
         normaliser: Normaliser,
         *,
-        config: "PolicyConfig | None" = None,
+        config: Any = None,
     ) -> None:
         super().__init__()
         if not hasattr(sampler, "loss"):

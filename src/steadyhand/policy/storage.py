@@ -17,11 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from steadyhand.diffusion.sampler import Sampler
+from steadyhand.diffusion.sampler import Sampler, configured
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.card import read_config
-from steadyhand.policy.config import build_sampler
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy, require_policy
@@ -202,14 +201,15 @@ def load_policy(
     return policy.to(device).eval()
 
 
-def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> nn.Module:
+def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> Sampler:
     """A user's own sampler, driven as `sampler` says."""
     if not isinstance(module, Sampler):
         raise ConfigurationError(
             f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as you want "
             "it, and leave sampler= out."
         )
-    return build_sampler(sampler, module.process, module.denoiser, reach=reach)  # type: ignore[arg-type]
+    how = sampler.settled(module.process)
+    return configured(module.denoiser, module.process, how, how.bound(reach))
 
 
 def _sync(path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.recipes.methods import method_parts, network_config
+from steadyhand.recipes.methods import named_method, named_network
 from steadyhand.spec import Chunking
 from steadyhand.training.config import TrainConfig
 
 
 def lerobot(method: str = "flow", network: str = "mlp") -> TrainConfig:
     """Your own robot, as LeRobot recorded it: every camera, its state, its rate, its action."""
-    process, sampler = method_parts(method)
     return TrainConfig(
         # What the robot was told last: chunks begin where the one before left off.
         observations=("last_action", "observation.*"),
@@ -18,9 +17,8 @@ def lerobot(method: str = "flow", network: str = "mlp") -> TrainConfig:
         chunking=Chunking(obs_steps=2, horizon=16, execute=8),
         policy=PolicyConfig(
             encoder=ImageEncoderConfig(network=ResNetConfig(width=32)),
-            denoiser=network_config(network),
-            process=process,
-            sampler=sampler,
+            denoiser=named_network(network),
+            process=named_method(method),
         ),
         batch_size=64,
         noises=8,

@@ -1,7 +1,7 @@
-"""Named methods: a process and the sampler that suits it. A recipe takes one by name."""
+"""Named methods and networks: a recipe takes one of each by name."""
 
-from steadyhand.diffusion.process import DDPM, Flow
-from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.diffusion.ddpm import DDPM
+from steadyhand.diffusion.flow import Flow
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.methods.choices import Bins, Consistency, Gaussian, Mixture, Shortcut
 from steadyhand.methods.mip import MIP
@@ -14,29 +14,20 @@ from steadyhand.nets.choices import (
     TransformerConfig,
     UNetConfig,
 )
-from steadyhand.policy.config import DenoiserConfig, Process
+from steadyhand.policy.config import DenoiserConfig, Method
 
 # Networks answer with clean actions, weighed as errors in velocity: on Push-T this learns many
 # times faster than epsilon or velocity themselves (BENCHMARKS.md).
-METHODS: dict[str, tuple[Process, SamplerConfig]] = {
-    "flow": (
-        Flow(prediction="sample", weighting="velocity"),
-        SamplerConfig(solver="euler", steps=5),
-    ),
-    "ddpm": (
-        DDPM(prediction="sample", weighting="velocity"),
-        SamplerConfig(solver="ddim", steps=10),
-    ),
-    "regression": (Regression(), SamplerConfig(solver="ddim", steps=1)),
-    "gaussian": (Gaussian(), SamplerConfig(steps=1)),
-    "mixture": (Mixture(), SamplerConfig(steps=1)),
-    "bins": (Bins(), SamplerConfig(steps=1)),
-    "mip": (MIP(), SamplerConfig(solver="noiseless", steps=2)),
-    "consistency": (
-        Consistency(path_of=Flow(prediction="sample")),
-        SamplerConfig(solver="renoise", steps=1),
-    ),
-    "shortcut": (Shortcut(), SamplerConfig(steps=1)),
+METHODS: dict[str, Method] = {
+    "flow": Flow(prediction="sample", weighting="velocity"),
+    "ddpm": DDPM(prediction="sample", weighting="velocity"),
+    "regression": Regression(),
+    "gaussian": Gaussian(),
+    "mixture": Mixture(),
+    "bins": Bins(),
+    "mip": MIP(),
+    "consistency": Consistency(path_of=Flow(prediction="sample")),
+    "shortcut": Shortcut(),
 }
 
 NETWORKS: dict[str, DenoiserConfig] = {
@@ -49,8 +40,8 @@ NETWORKS: dict[str, DenoiserConfig] = {
 }
 
 
-def method_parts(name: str) -> tuple[Process, SamplerConfig]:
-    """The process and sampler of a named method."""
+def named_method(name: str) -> Method:
+    """The method of that name."""
     if name not in METHODS:
         raise ConfigurationError(
             f"{unknown('method', name, METHODS)} ddpm and flow are the diffusion policies."
@@ -58,8 +49,8 @@ def method_parts(name: str) -> tuple[Process, SamplerConfig]:
     return METHODS[name]
 
 
-def network_config(name: str) -> DenoiserConfig:
-    """The configuration of a named network."""
+def named_network(name: str) -> DenoiserConfig:
+    """The configuration of the network of that name."""
     if name not in NETWORKS:
         raise ConfigurationError(unknown("network", name, NETWORKS))
     return NETWORKS[name]

@@ -1,20 +1,17 @@
 """Push-T: from the block's nine keypoints, or from pictures; and the finger's position."""
 
-from dataclasses import replace
-
-from steadyhand.diffusion.process import DDPM
+from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.recipes.methods import method_parts, network_config
+from steadyhand.recipes.methods import named_method, named_network
 from steadyhand.spec import Chunking
 from steadyhand.training.config import TrainConfig
 
 
 def pusht_state(method: str = "flow", network: str = "mlp") -> TrainConfig:
     """Small and fast: what BENCHMARKS.md found to succeed most after minutes of training."""
-    process, sampler = method_parts(method)
     return TrainConfig(
         task="pusht",
         prepare=("align", "mirror"),
@@ -22,11 +19,11 @@ def pusht_state(method: str = "flow", network: str = "mlp") -> TrainConfig:
         action_relative_to="state[:2]",
         chunking=Chunking(obs_steps=2, horizon=16, execute=8),
         policy=PolicyConfig(
-            denoiser=network_config(network),
-            process=process,
+            denoiser=named_network(network),
+            process=named_method(method),
             # Relative actions have long tails: the quantiles keep them at size one, and clipping
             # at 2 then holds nearly all of them.
-            sampler=replace(sampler, clip=2.0),
+            sampler=SamplerConfig(clip=2.0),
             normalisation="quantile",
         ),
         # What looks at each action by itself takes several times as long for a chunk: in minutes on
@@ -38,7 +35,6 @@ def pusht_state(method: str = "flow", network: str = "mlp") -> TrainConfig:
 
 def pusht_image(method: str = "flow", network: str = "mlp") -> TrainConfig:
     """What a camera sees, 96×96, and where the finger is: a small ResNet, for a CPU or a GPU."""
-    process, sampler = method_parts(method)
     return TrainConfig(
         task="pusht:view=96",
         prepare=("mirror",),
@@ -47,9 +43,9 @@ def pusht_image(method: str = "flow", network: str = "mlp") -> TrainConfig:
         chunking=Chunking(obs_steps=2, horizon=16, execute=8),
         policy=PolicyConfig(
             encoder=ImageEncoderConfig(network=ResNetConfig(width=32)),
-            denoiser=network_config(network),
-            process=process,
-            sampler=replace(sampler, clip=2.0),
+            denoiser=named_network(network),
+            process=named_method(method),
+            sampler=SamplerConfig(clip=2.0),
             normalisation="quantile",
         ),
         batch_size=64,
@@ -74,7 +70,7 @@ def pusht_state_paper(method: str = "ddpm", network: str = "unet-paper") -> Trai
         observations=("keypoint", "state[:2]"),
         chunking=Chunking(obs_steps=2, horizon=16, execute=8, past_rows=1),
         policy=PolicyConfig(
-            denoiser=network_config(network),
+            denoiser=named_network(network),
             process=DDPM(schedule="squared_cosine", train_steps=100, prediction="epsilon"),
             sampler=SamplerConfig(solver="ddpm", steps=100, clip=1.0),
             normalisation="min_max",

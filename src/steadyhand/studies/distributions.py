@@ -5,6 +5,7 @@ No robot: chunks are drawn from the distribution itself, and the condition says 
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,6 @@ from numpy.typing import NDArray
 
 from steadyhand.data import statistics_of
 from steadyhand.diffusion.sampling import SamplerConfig
-from steadyhand.methods.choices import Consistency
-from steadyhand.methods.consistency import consistency_loss
 from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.spec import Chunking, PolicySpec
@@ -51,9 +50,9 @@ def sliced_wasserstein(a: Chunks, b: Chunks, directions: int = 200) -> float:
 
 def learn(
     process: Any,
-    sampler: SamplerConfig,
     draw: Distribution,
     *,
+    sampler: SamplerConfig | None = None,
     steps: int = 1500,
     width: int = 128,
     teacher: Any = None,
@@ -61,7 +60,8 @@ def learn(
 ) -> Any:
     """A sampler trained on fresh draws for so many steps of 256, its weights averaged at the end.
 
-    `teacher` is a trained sampler that a `Consistency` process is distilled from.
+    It is sampled as the method is by itself unless `sampler` says otherwise. `teacher` is a trained
+    sampler that a `Consistency` is distilled from.
     """
     random = np.random.default_rng(seed)
     _, horizon, size = draw(1, random).shape
@@ -72,6 +72,7 @@ def learn(
     )
     ends = {f.name: np.array([[-1.0] * f.size, [1.0] * f.size]) for f in spec.features}
     unit = {name: statistics_of(values) for name, values in ends.items()}
+    sampler = SamplerConfig() if sampler is None else sampler
     config = PolicyConfig(denoiser=MLPConfig(width=width), process=process, sampler=sampler)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -81,15 +82,15 @@ def learn(
         average = torch.optim.swa_utils.AveragedModel(
             module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
         )
+        loss_of = module.loss
+        if teacher is not None:
+            loss_of = partial(module.objective, module, teacher=teacher)
         peak = 2e-3 if teacher is None else 2e-3 / 5
         optimiser = torch.optim.AdamW(module.parameters(), betas=(0.95, 0.999), fused=True)
         for step in range(steps):
             chunks = torch.from_numpy(draw(256, random))
             given = (chunks, torch.randn(chunks.shape), random.random(256), torch.zeros(256, 1, 1))
-            if isinstance(process, Consistency):
-                loss = consistency_loss(module, *given, teacher=teacher)
-            else:
-                loss = module.loss(*given)
+            loss = loss_of(*given)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)

@@ -5,15 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from steadyhand.data import Episodes, write_episodes
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError, UsageError, unknown
 from steadyhand.evaluation.evaluate import seeds_of
 from steadyhand.methods.choices import Consistency
-from steadyhand.policy.config import build_sampler
 from steadyhand.recipes import recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.studies.folder import RunFolder
@@ -130,12 +127,11 @@ def _task(asked: str, config: TrainConfig) -> str:
 
 
 def _sampler(config: TrainConfig, method: Method) -> SamplerConfig:
+    """All of it said, and refused where the method cannot do it, before anything is trained."""
     sampler = config.policy.sampler
     if method.calls is not None:
         sampler = replace(sampler, steps=method.calls)
-    # Refuses what the method cannot do, before anything is trained.
-    build_sampler(sampler, config.policy.process, nn.Identity(), (1, 1))
-    return sampler
+    return sampler.settled(config.policy.process)
 
 
 def _name_of(config: TrainConfig) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from steadyhand.diffusion.ddpm import DDPM
+from steadyhand.diffusion.flow import Flow
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError
 from steadyhand.methods.choices import Consistency, plain
@@ -12,8 +14,6 @@ from steadyhand.policy.storage import load_policy
 from steadyhand.runtime.folders import find_policy
 from steadyhand.training.config import TrainConfig
 
-DISTILLED = ("DDPM", "Flow")
-
 
 def student_config(teacher: PolicyConfig) -> PolicyConfig:
     """What a policy is made of that is distilled from `teacher`: one call, all else the same.
@@ -21,13 +21,13 @@ def student_config(teacher: PolicyConfig) -> PolicyConfig:
     Raises `ConfigurationError` for a teacher that has no path to noise to be distilled.
     """
     process = teacher.process
-    if type(process).__name__ not in DISTILLED:
+    if not isinstance(process, DDPM | Flow):
         raise ConfigurationError(
             f"A {type(process).__name__} policy has no path to noise that could be shortened. "
             "Distil one that was trained with --method flow or ddpm."
         )
-    sampler = SamplerConfig(solver="renoise", steps=1, clip=teacher.sampler.clip, temperature=1.0)
-    return replace(teacher, process=Consistency(path_of=plain(process)), sampler=sampler)  # type: ignore[arg-type]
+    sampler = SamplerConfig(clip=teacher.sampler.clip)
+    return replace(teacher, process=Consistency(path_of=plain(process)), sampler=sampler)
 
 
 def student_training(teacher: TrainConfig, policy: PolicyConfig) -> TrainConfig:

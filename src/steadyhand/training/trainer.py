@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from steadyhand.data import Episodes
-from steadyhand.diffusion.sampler import Sampler
 from steadyhand.errors import ConfigurationError
-from steadyhand.methods.consistency import consistency_loss
 from steadyhand.policy.device import choose_device, choose_precision, compute_repeatably
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.weights import load_weights
@@ -56,15 +54,15 @@ class Trainer:
         if config.compile:
             # In place, so that names in checkpoints stay; the average is asked too rarely for it.
             for part in (self.policy.encoder, self.policy.sampler.denoiser):
-                cast(nn.Module, part).compile()
+                part.compile()
 
-    def _learn_from(self, run: Path) -> Sampler:
+    def _learn_from(self, run: Path) -> nn.Module:
         """Begin where the policy in `run` ended; its sampler, which is from now on the teacher."""
         teacher = teacher_of(run, self.policy).to(self.device)
         load_weights(self.policy, teacher.state_dict(), run)
         # What is seen stays as the teacher saw it.
         self.policy.encoder.requires_grad_(False)
-        return cast(Sampler, teacher.sampler.requires_grad_(False))
+        return teacher.sampler.requires_grad_(False)
 
     def step(self, number: int) -> Tensor:
         """Optimiser step `number`, counting from 0; its loss, still on the device."""
@@ -118,13 +116,13 @@ class Trainer:
         eps = torch.randn(shape, generator=self.generator, device=self.device)
         loss = policy.sampler.loss
         if self.teacher is not None:
-            loss = partial(consistency_loss, cast(Sampler, policy.sampler), teacher=self.teacher)
+            loss = partial(policy.sampler.objective, policy.sampler, teacher=self.teacher)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             action, weight, condition, *mask = (
                 part if part is None or noises == 1 else part.repeat(noises, *[1] * (part.ndim - 1))
                 for part in (action, weight, *policy.condition(observation))
             )
-            return loss(action, eps, uniform, condition, weight, *mask)  # type: ignore[operator]
+            return loss(action, eps, uniform, condition, weight, *mask)
 
     @property
     def finite(self) -> bool:
