@@ -116,6 +116,10 @@ def test_more_is_further_up_and_slower_further_right() -> None:
     (fast, good) = [tuple(map(float, place)) for place in places]
     assert good[0] > fast[0]
     assert good[1] < fast[1]
+    placed = text_of(picture)
+    for name, point in (("good", good), ("fast", fast)):
+        assert abs(placed[name][1] - point[1]) < LABEL_HEIGHT, "a name stands beside its point"
+        assert 0 < abs(placed[name][0] - point[0]) < 50
     same = Point(1.0, Interval(1.0, 1.0, 1.0, 9), "alone")
     assert "alone" in text_of(scatter([same], "t", x_label="x", y_label="y"))
 
