@@ -199,6 +199,18 @@ def test_an_episode_does_not_depend_on_the_others(pusht_policy) -> None:
     assert len({tuple(action) for action in first}) == 50, "episodes do not share their noise"
 
 
+def test_a_policy_is_evaluated_in_the_precision_asked_for(pusht_policy) -> None:
+    task = replace(PushT(), max_steps=3)
+    one, same, half = (
+        evaluate(pusht_policy, task, episodes=2, precision=precision).episodes[1].actions
+        for precision in ("float32", "float32", "bfloat16")
+    )
+    np.testing.assert_array_equal(one, same)
+    assert 0 < np.abs(half - one).max() < 0.1 * np.ptp(one)
+    with pytest.raises(ConfigurationError, match="no precision 'half'"):
+        evaluate(pusht_policy, task, precision="half")  # type: ignore[arg-type]
+
+
 def made_up(scores, seeds=range(4)) -> Evaluation:
     episodes = [
         SimpleNamespace(seed=seed, initial_state=[0.0], scores={"success": value > 0.5, "s": value})

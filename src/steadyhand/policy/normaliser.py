@@ -42,12 +42,12 @@ class Normaliser(nn.Module):
         for number, feature in enumerate(features):
             scale, centre = _scale_and_centre(feature, self.statistics, normalisation)
             self._index[feature.name] = number
-            found = self.statistics.get(feature.name)
-            if feature.kind == "state" and found is not None and found.rare_low is not None:
-                self._bounds[feature.name] = BOUNDS.get(normalisation, float("inf"))
             wide = False
-            if feature.kind == "state" and found is not None:
+            if feature.kind == "state":
+                found = self.statistics[feature.name]
                 wide = bool(far(centre, np.where(found.constant, 0, 1 / scale)).any())
+                if found.rare_low is not None and normalisation in BOUNDS:
+                    self._bounds[feature.name] = BOUNDS[normalisation]
             kind = np.float64 if wide else np.float32
             pair = (scale, centre if wide else -scale * centre)
             for name, values in zip(("scale", "shift"), pair, strict=True):
@@ -60,8 +60,8 @@ class Normaliser(nn.Module):
         wide = values.to(scale.dtype)
         # Far from zero the offset is taken first, in float64; elsewhere one product does.
         normal = ((wide - shift) * scale).float() if self.far(name) else wide * scale + shift
-        bound = self._bounds.get(name, float("inf"))
-        return normal if bound == float("inf") else normal.clamp(-bound, bound)
+        bound = self._bounds.get(name)
+        return normal if bound is None else normal.clamp(-bound, bound)
 
     def inverse(self, name: str, values: Tensor) -> Tensor:
         """Back to robot units, the exact inverse up to rounding; float64 where they are `far`."""
@@ -71,11 +71,11 @@ class Normaliser(nn.Module):
 
     def far(self, name: str) -> bool:
         """Whether the feature lies so far from zero that it is read and given in float64."""
-        return self._numbers(name)[0].dtype == torch.float64
+        return self.dtype(name) == torch.float64
 
     def dtype(self, name: str) -> torch.dtype:
         """What the feature's numbers are in robot units: float64 where they are far from zero."""
-        return torch.float64 if self.far(name) else torch.float32
+        return self._numbers(name)[0].dtype
 
     def reach(self, name: str) -> float:
         """The largest size that a recorded number has when it is normalised; 1 for `min_max`."""
@@ -96,9 +96,7 @@ class Normaliser(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Normaliser":
         """Moves to another device, never to another precision."""
-        for name, buffer in self._buffers.items():
-            if buffer is None:
-                continue
+        for name, buffer in self.named_buffers():
             device = fn(torch.zeros(0, device=buffer.device)).device
             if device.type == "mps" and buffer.dtype == torch.float64:
                 raise DeviceError(

@@ -123,10 +123,7 @@ def built_for(header: Header, where: Path) -> Iterator[None]:
 
 def check_fits(module: nn.Module, header: Header, where: Path) -> None:
     """Raise `CheckpointError` where a file has other tensors than the module."""
-    needed = {
-        name: ("numbers" if v.is_floating_point() else str(v.dtype)[6:], tuple(v.shape))
-        for name, v in module.state_dict().items()
-    }
+    needed = _described(module.state_dict())
     wrong = [name for name in (*needed, *header) if needed.get(name) != header.get(name)]
     if wrong:
         wanted, found = (_said(content.get(wrong[0])) for content in (needed, header))
@@ -136,17 +133,18 @@ def check_fits(module: nn.Module, header: Header, where: Path) -> None:
         )
 
 
+def _described(tensors: Mapping[str, Tensor]) -> Header:
+    return {
+        name: ("numbers" if v.is_floating_point() else str(v.dtype)[6:], tuple(v.shape))
+        for name, v in tensors.items()
+    }
+
+
 def _said(entry: tuple[str, tuple[int, ...]] | None) -> str:
     return "missing" if entry is None else f"{entry[0]} of shape {entry[1]}"
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     """Load a state dict strictly: other names or shapes are an error, never ignored."""
-    try:
-        module.load_state_dict(dict(tensors), strict=True)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1:2] or [str(error)]
-        raise CheckpointError(
-            f"The weights in {where} do not fit the policy described beside them: "
-            f"{first[0].strip()} Use another checkpoint."
-        ) from error
+    check_fits(module, _described(tensors), where)
+    module.load_state_dict(dict(tensors))

@@ -18,6 +18,8 @@ LARGEST = 1e150
 WIDEST = 1e37
 """Ranges above this, or below one part of it, are beyond what float32 holds at all."""
 
+SUMMED = ("mean", "deviation")
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -43,16 +45,12 @@ class Statistics:
 
         What one of them, of before, does not know is left aside.
         """
-        summed = {"mean", "deviation"}
-        for name, mine in vars(self).items():
-            theirs = getattr(other, name)
-            if mine is None or theirs is None:
-                continue
-            if mine.shape != theirs.shape or not np.allclose(
-                mine, theirs, rtol=1e-9 * (name in summed), atol=0
-            ):
-                return False
-        return True
+        known = {k: v for k, v in vars(other).items() if v is not None}
+        pairs = {k: (v, known[k]) for k, v in vars(self).items() if v is not None and k in known}
+        return all(
+            a.shape == b.shape and np.allclose(a, b, rtol=1e-9 * (k in SUMMED), atol=0)
+            for k, (a, b) in pairs.items()
+        )
 
     @property
     def constant(self) -> NDArray[np.bool_]:
