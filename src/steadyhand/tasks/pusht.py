@@ -47,9 +47,13 @@ KEYPOINTS = np.array(
 def keypoints(pose: NDArray[Any]) -> NDArray[np.float64]:
     """The nine keypoints (…, 9, 2) of a block at pose (…, 3): x, y in pixels, angle in radians."""
     pose = np.asarray(pose, dtype=np.float64)
-    cos, sin = np.cos(pose[..., 2]), np.sin(pose[..., 2])
-    turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
-    return np.einsum("...ij,kj->...ki", turn, KEYPOINTS) + pose[..., None, :2]
+    return np.einsum("...ij,kj->...ki", rotation(pose[..., 2]), KEYPOINTS) + pose[..., None, :2]
+
+
+def rotation(angle: NDArray[Any]) -> NDArray[np.float64]:
+    """The matrices (…, 2, 2) that turn by angles (…) in radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
 
 
 def paper_state(seed: int) -> NDArray[np.float64]:

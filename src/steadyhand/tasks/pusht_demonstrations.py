@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from steadyhand.data import Episodes
 from steadyhand.data.lazy import LazyArray, Mapped, Parts
 from steadyhand.errors import DataError
-from steadyhand.tasks.pusht import GOAL_POSE, keypoints
+from steadyhand.tasks.pusht import GOAL_POSE, keypoints, rotation
 
 Array = NDArray[np.float64]
 Motion = Callable[[Array, Array], tuple[Array, Array]]
@@ -33,11 +33,9 @@ def align(episodes: Episodes) -> Episodes:
     def motion(state: Array, action: Array) -> tuple[Array, Array]:
         end = state[-1]
         turn = (GOAL_POSE[2] - end[4] + np.pi) % (2 * np.pi) - np.pi
-        cos, sin = np.cos(turn), np.sin(turn)
-        rotation = np.array([[cos, -sin], [sin, cos]])
 
         def move(points: Array) -> Array:
-            return (points - end[2:4]) @ rotation.T + GOAL_POSE[:2]
+            return (points - end[2:4]) @ rotation(turn).T + GOAL_POSE[:2]
 
         angle = (state[:, 4:] + turn) % (2 * np.pi)
         return np.concatenate([move(state[:, :2]), move(state[:, 2:4]), angle], 1), move(action)
