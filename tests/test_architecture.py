@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import numpy as np
 import pytest
 
@@ -21,6 +22,13 @@ def test_imports_go_downwards_only() -> None:
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=SOURCE.parents[1])
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_two_files_import_each_other() -> None:
+    """Also not inside of a function, or for the sake of types alone."""
+    graph = grimp.build_graph("steadyhand", cache_dir=None)
+    of = {file: graph.find_modules_directly_imported_by(file) for file in graph.modules}
+    assert not [(file, other) for file in of for other in of[file] if file in of[other]]
 
 
 def test_no_room_without_a_name_of_its_own() -> None:
