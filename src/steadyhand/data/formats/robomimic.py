@@ -20,7 +20,7 @@ from steadyhand.data.files import stamp
 from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.hdf5 import Found, arrays_in, attribute, child
 from steadyhand.data.formats.limits import require_stored
-from steadyhand.data.lazy import Parts, damage_told
+from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.disk import parse_json, regular
 from steadyhand.errors import DataError, SteadyhandError, library, plain
 
@@ -227,42 +227,39 @@ def _rate(env_args: Any) -> float | None:
     return float(rate) if known else None
 
 
-class _Dataset:
-    """One dataset of the file, read when asked for."""
-
-    def __init__(self, path: Path, name: str, place: str, found: Found) -> None:
-        self._path, self._place = path, f"data/{name}/{place}"
-        self._episode = _index(name)
-        self.shape, self.dtype = found.shape, found.dtype
-
-    def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        with (
-            damage_told(self._path, self._place, self._episode),
-            library("h5py").File(self._path, "r") as file,
-        ):
-            dataset = file[self._place]
-            if isinstance(key, np.ndarray):
-                return dataset[int(key.min()) : int(key.max()) + 1][key - int(key.min())]
-            return dataset[key]
-
-
 class _Feature:
     """The datasets of all episodes as one; flat numbers are kept once they were read."""
 
     def __init__(self, path: Path, key: str, found: dict[str, dict[str, Placed]]) -> None:
         self._path, self._key = path, key
-        self._parts = Parts([_Dataset(path, name, *inside[key]) for name, inside in found.items()])
-        self.shape, self.dtype, self.blocks = self._parts.shape, self._parts.dtype, self._parts.ends
-
-    @cached_property
-    def _values(self) -> NDArray[Any]:
-        return self._parts[:]
+        placed = {name: inside[key] for name, inside in found.items()}
+        self._places = [(name, f"data/{name}/{place}") for name, (place, _) in placed.items()]
+        arrays = [array for _, array in placed.values()]
+        self.blocks = np.cumsum([array.shape[0] for array in arrays])
+        self.shape = (int(self.blocks[-1]), *arrays[0].shape[1:])
+        self.dtype = np.result_type(*{array.dtype for array in arrays})
 
     def fingerprint(self) -> list[Any]:
         return [stamp(self._path), self._key]
 
     def __getitem__(self, key: Any, /) -> Any:
-        return (self._parts if len(self.shape) > 3 else self._values)[key]
+        return gathered(self, key, self._read) if len(self.shape) > 3 else self._values[key]
+
+    @cached_property
+    def _values(self) -> NDArray[Any]:
+        return gathered(self, slice(None), self._read)
+
+    def _read(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
+        blocks = np.searchsorted(self.blocks, rows, side="right")
+        with damage_told(self._path, self._key), library("h5py").File(self._path, "r") as file:
+            for block in np.unique(blocks):
+                name, place = self._places[block]
+                here = blocks == block
+                steps = rows[here] - (self.blocks[block - 1] if block else 0)
+                first, last = int(steps.min()), int(steps.max())
+                with damage_told(self._path, place, _index(name)):
+                    found = file[place][first : last + 1]
+                yield here, found[steps - first]
 
 
 FORMAT = Format(
