@@ -169,12 +169,8 @@ def paths(_: Demo) -> Figure:
     with drawing(WIDTH, 190) as figure:
         for axis, steps in zip(_panels(figure, 2), (100, 5), strict=True):
             sampler = sh.Sampler(TwoWays(), sh.Flow(prediction="sample"), steps=steps)
-            passed: list[Tensor] = []
-            sampler.denoiser.register_forward_pre_hook(
-                lambda _, given, to=passed: to.append(given[0])
-            )
-            end = sampler(noise, torch.zeros(40, 1, 1))
-            lines = torch.stack([*passed, end])[:, :, 0, 0].numpy()
+            passed = sampler.path(noise, torch.zeros(40, 1, 1))
+            lines = torch.stack(list(passed))[:, :, 0, 0].numpy()
             for line in lines.T:
                 colour = LEFT if line[-1] < 0 else RIGHT
                 axis.plot(np.linspace(0, 1, steps + 1), line, lw=0.8, color=colour)

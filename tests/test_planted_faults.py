@@ -598,6 +598,13 @@ FAULTS = [
         "reports/test_pages.py -k noise",
     ),
     Fault(
+        "who would wait for a lock is sent away",
+        "disk.py",
+        "timeout=-1 if wait else 0",
+        "timeout=0",
+        "test_disk.py -k waits",
+    ),
+    Fault(
         "what a data set says of itself taken for HTML",
         "reports/page.py",
         "autoescape=True",

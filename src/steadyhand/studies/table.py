@@ -42,22 +42,11 @@ def _interval(found: Interval, digits: int = 3) -> str:
 
 def as_json(task: str, rows: Sequence[Row]) -> dict[str, Any]:
     """What `steadyhand benchmark --json` prints."""
-    return {
-        "task": task,
-        "rows": [
-            {
-                "method": row.method,
-                "denoiser": row.denoiser,
-                "calls": row.calls,
-                **{name: score.as_json() for name, score in row.scores.items()},
-                "parameters": row.parameters,
-                "chunk_ms": row.chunk_ms,
-                "train_minutes": row.train_minutes,
-                "seeds": row.seeds,
-            }
-            for row in rows
-        ],
-    }
+    found = []
+    for row in rows:
+        plain = {name: value for name, value in vars(row).items() if name != "scores"}
+        found.append(plain | {name: score.as_json() for name, score in row.scores.items()})
+    return {"task": task, "rows": found}
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
