@@ -110,10 +110,10 @@ def _predictors(given: Policy | Predictor, precision: Precision) -> tuple[Predic
     """What answers many environments together, always as many at a time, and what answers one."""
     if not isinstance(given, Policy):
         return given, given
-    alone = TorchPredictor(given, precision=precision)
-    compute_repeatably(alone.device)
+    compute_repeatably(given.device)
     batch = evaluation_batch(given.spec)
-    return TorchPredictor(given, batch=batch, precision=precision), alone
+    together = TorchPredictor(given, batch=batch, precision=precision)
+    return together, TorchPredictor(given, precision=precision)
 
 
 def seeds_of(task: Task, episodes: int, seed_start: int | None = None) -> range:

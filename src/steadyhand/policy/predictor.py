@@ -41,8 +41,7 @@ class TorchEngine:
         self.spec, self.noise_rows = policy.spec, policy.noise_rows
         observed = self.spec.observations
         self.exact = {f.key for f in observed if policy.normaliser.far(f.name)}
-        tensors = (*policy.parameters(), *policy.buffers())
-        self.device = tensors[0].device if tensors else torch.device("cpu")
+        self._device = policy.device
         self._half = precision == "bfloat16"
         self._answer: Any = torch.compile(self.policy) if compiled else self.policy
 
@@ -55,14 +54,14 @@ class TorchEngine:
     ) -> NDArray[np.floating]:
         seen = {key: self._there(values) for key, values in observation.items()}
         given = [self._there(drawn) for drawn in (noise, step_noise) if drawn is not None]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             return self._answer(seen, *given).cpu().numpy()
 
     def _there(self, values: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(values)
-        if self.device.type == "cuda":  # from pinned memory, the host need not wait for the copy
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
+        if self._device.type == "cuda":  # from pinned memory, the host need not wait for the copy
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor.to(self._device)
 
 
 @named
@@ -83,8 +82,8 @@ class TorchPredictor:
         compile: bool = False,
     ) -> None:
         require_policy("A predictor", policy)
+        self.policy = policy
         engine = TorchEngine(policy, precision, compiled=compile)
-        self.policy, self.device = policy, engine.device
         self._by_engine = EnginePredictor(engine, batch=batch)
 
     @property
