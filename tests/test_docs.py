@@ -13,7 +13,7 @@ import pytest
 from steadyhand.cli.main import VERBS, main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/idea.md", "docs/methods.md", "docs/robot.md"]
+DOCUMENTS = ["README.md", "docs/idea.md", "docs/methods.md", "docs/robot.md", "docs/tensors.md"]
 PAGES = [*DOCUMENTS, "docs/README.md", "docs/mistakes.md", "CONTRIBUTING.md", "BENCHMARKS.md"]
 
 # What is shortened for the test, and to what. Each has to occur, so that none goes stale.
@@ -74,6 +74,12 @@ def run_commands(block: str) -> list[str]:
         # The demo has its own tests.
         assert words[1] == "demo" or main(words[1:]) == 0, words
     return [words[1] for words in commands]
+
+
+def test_a_loop_on_plain_tensors_is_short() -> None:
+    lines = blocks("docs/tensors.md", "python")[1].splitlines()
+    assert "sampler.loss" in "".join(lines)
+    assert len([line for line in lines if line.strip()]) <= 15
 
 
 def test_the_first_program_is_short() -> None:

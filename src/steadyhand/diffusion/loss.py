@@ -113,6 +113,13 @@ def masks(denoiser: Denoiser, mask: Tensor | None) -> tuple[Tensor, ...]:
     return (mask,)
 
 
+def draws(x0: Tensor, generator: torch.Generator) -> tuple[Tensor, Array]:
+    """(eps, uniform) for the loss of chunks `x0` (B, H, A), from a generator of the CPU's."""
+    eps = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
+    uniform = torch.rand(len(x0), generator=generator, dtype=torch.float64)
+    return eps.to(x0.device, non_blocking=True), uniform.numpy()
+
+
 def mean_of_rows(error: Tensor, weight: Tensor | None) -> Tensor:
     """The mean of errors (B, H) over the rows that count: `weight` is 0 for padding."""
     if weight is None:
