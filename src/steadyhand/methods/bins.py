@@ -93,7 +93,7 @@ class BinsHead(nn.Module):
 
         Warns, at its first call, where many actions lie beyond the outermost bins.
         """
-        if not self._looked:
+        if not (self._looked or x0.is_meta):
             self._looked, beyond = True, float((x0.abs() > self.bound).float().mean())
             if beyond > MANY:
                 warnings.warn(
