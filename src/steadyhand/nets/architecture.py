@@ -14,86 +14,29 @@ from typing import Any
 from steadyhand.disk import parse_json
 from steadyhand.errors import ConfigurationError, library, unknown
 
-TOKENS = frozenset(
-    [
-        "beit",
-        "clip_vision_model",
-        "data2vec-vision",
-        "deit",
-        "dinov2",
-        "dinov2_with_registers",
-        "dinov3_vit",
-        "ijepa",
-        "siglip_vision_model",
-        "vit",
-        "vit_msn",
-    ]
-)
+TOKENS = frozenset([
+    "beit", "clip_vision_model", "data2vec-vision", "deit", "dinov2", "dinov2_with_registers",
+    "dinov3_vit", "ijepa", "siglip_vision_model", "vit", "vit_msn",
+])  # fmt: skip
 """Models that answer with a token for each patch, behind those for the whole picture."""
-MAPS = frozenset(
-    [
-        "bit",
-        "convnext",
-        "convnextv2",
-        "efficientnet",
-        "mobilenet_v1",
-        "mobilenet_v2",
-        "mobilevit",
-        "poolformer",
-        "pvt_v2",
-        "regnet",
-        "resnet",
-        "segformer",
-    ]
-)
+MAPS = frozenset([
+    "bit", "convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2",
+    "mobilevit", "poolformer", "pvt_v2", "regnet", "resnet", "segformer",
+])  # fmt: skip
 """Models that answer with a map."""
-WORDS = frozenset(
-    [
-        "gelu",
-        "gelu_fast",
-        "gelu_new",
-        "gelu_pytorch_tanh",
-        "hardswish",
-        "leaky_relu",
-        "linear",
-        "mish",
-        "quick_gelu",
-        "relu",
-        "relu6",
-        "sigmoid",
-        "silu",
-        "swish",
-        "tanh",
-        "basic",
-        "bottleneck",
-        "preactivation",
-        "x",
-        "y",
-        "same",
-        "valid",
-        "mean",
-        "max",
-    ]
-)
+WORDS = frozenset([
+    "gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "hardswish", "leaky_relu", "linear",
+    "mish", "quick_gelu", "relu", "relu6", "sigmoid", "silu", "swish", "tanh", "basic",
+    "bottleneck", "preactivation", "x", "y", "same", "valid", "mean", "max",
+])  # fmt: skip
 """All that may stand in a configuration in words: activations and kinds of layers."""
 LARGEST = 1 << 16
 MOST_LEVELS = 64
-OF_THE_LIBRARY = frozenset(
-    [
-        "_attn_implementation_autoset",
-        "_name_or_path",
-        "architectures",
-        "dtype",
-        "id2label",
-        "label2id",
-        "model_type",
-        "out_features",
-        "out_indices",
-        "stage_names",
-        "torch_dtype",
-        "transformers_version",
-    ]
-)
+OF_THE_LIBRARY = frozenset([
+    "_attn_implementation_autoset", "_name_or_path", "architectures", "dtype", "id2label",
+    "label2id", "model_type", "out_features", "out_indices", "stage_names", "torch_dtype",
+    "transformers_version",
+])  # fmt: skip
 """What it notes beside a model's own settings; nothing is built of it."""
 
 

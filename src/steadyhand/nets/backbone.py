@@ -28,6 +28,7 @@ class Backbone(nn.Module):
         deviation: tuple[float, ...],
         frozen: bool,
         size: tuple[int, int],
+        source: str = "",
     ) -> None:
         super().__init__()
         transformers = library("transformers")
@@ -52,7 +53,7 @@ class Backbone(nn.Module):
         takes = inspect.signature(self.network.forward).parameters
         flag = "interpolate_pos_encoding"
         self._options = {flag: True} if flag in takes else {}
-        self.frozen = frozen
+        self.frozen, self.source = frozen, source
         for parameter in self.network.parameters():
             parameter.requires_grad_(not frozen)
         # Pictures are in ±1 here, in 0…1 less the mean over the deviation where it was trained.
@@ -78,16 +79,19 @@ class Backbone(nn.Module):
         meta = {name: values.detach().to("meta") for name, values in held}
         return functional_call(self, meta, torch.empty(shape, device="meta")).shape
 
-    def load_pretrained(self, source: str) -> None:
-        """Take the weights of a model in a folder or on the hub; safetensors only."""
+    def load_pretrained(self) -> None:
+        """Take the weights of the model at `source`, a folder or on the hub; safetensors only."""
         kind: Any = type(self.network)
         try:
             found = kind.from_pretrained(
-                source, config=self.network.config, use_safetensors=True, trust_remote_code=False
+                self.source,
+                config=self.network.config,
+                use_safetensors=True,
+                trust_remote_code=False,
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigurationError(
-                f"The weights of '{source}' cannot be read ({str(error).splitlines()[0]}). It "
+                f"The weights of '{self.source}' cannot be read ({str(error).splitlines()[0]}). It "
                 "needs a model.safetensors."
             ) from error
         self.network.load_state_dict(found.state_dict())

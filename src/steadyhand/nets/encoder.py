@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.nets.backbone import Backbone
 from steadyhand.nets.vision import SpatialSoftmax
 from steadyhand.spec import Feature, PolicySpec
 
@@ -85,6 +86,12 @@ class ImageEncoder(nn.Module):
         parts = [self._see(number, observation[name]) for number, name in enumerate(self.cameras)]
         parts += [_flat(observation[name]) for name in self.states]
         return torch.cat(parts, dim=-1)
+
+    def load_pretrained(self) -> None:
+        """Fetch the weights of what was trained elsewhere; networks begun from scratch stay."""
+        for trunk in (next(network.children()) for network in self.networks):
+            if isinstance(trunk, Backbone):
+                trunk.load_pretrained()
 
     def _see(self, number: int, pictures: Tensor) -> Tensor:
         """Pictures (B, T_o, h, w, C) of one camera in ±1 → features (B, T_o, F)."""

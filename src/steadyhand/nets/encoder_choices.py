@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.sizes import check_sizes
@@ -52,7 +52,7 @@ class ResNetConfig:
         """The network for pictures of `channels`, any size."""
         from steadyhand.nets.vision import ResNet
 
-        return ResNet(channels, width=self.width, blocks=self.blocks)
+        return ResNet(channels, **vars(self))
 
 
 @checked
@@ -91,13 +91,7 @@ class BackboneConfig:
             )
         if channels != 3:
             raise ConfigurationError(f"A backbone sees 3 channels, and a camera has {channels}.")
-        return Backbone(
-            self.architecture,
-            mean=self.mean,
-            deviation=self.deviation,
-            frozen=self.frozen,
-            size=size,
-        )
+        return Backbone(**vars(self), size=size)
 
 
 @checked
@@ -135,12 +129,5 @@ class ImageEncoderConfig:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
         from steadyhand.nets.encoder import ImageEncoder
 
-        return ImageEncoder(
-            spec,
-            self.network.build,
-            keypoints=self.keypoints,
-            features=self.features,
-            shared=self.shared,
-            crop=self.crop,
-            jitter=self.jitter,
-        )
+        options: dict[str, Any] = {**vars(self), "network": self.network.build}
+        return ImageEncoder(spec, **options)

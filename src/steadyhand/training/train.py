@@ -4,12 +4,13 @@ from collections.abc import Generator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from steadyhand.data import Episodes
 from steadyhand.nets.architecture import offline
-from steadyhand.nets.backbone import Backbone
+from steadyhand.nets.encoder import ImageEncoder
 from steadyhand.nets.encoder_choices import BackboneConfig
 from steadyhand.policy.card import read_config
 from steadyhand.policy.policy import Policy
@@ -51,9 +52,7 @@ def _built(config: TrainConfig, episodes: Episodes | Material, *, fetch: bool) -
             parts = replace(config.policy, encoder=config.policy.encoder.settled())
             policy = parts.build(material.spec, material.statistics)
         if backbone and config.teacher is None and (fetch or not backbone.architecture):
-            for module in policy.encoder.modules():
-                if isinstance(module, Backbone):
-                    module.load_pretrained(backbone.source)
+            cast(ImageEncoder, policy.encoder).load_pretrained()
     return policy
 
 
