@@ -47,3 +47,11 @@ def test_the_papers_transformer_is_trained_as_it_was(demonstrations) -> None:
 def test_recipes_say_what_they_are() -> None:
     for make in RECIPES.values():
         assert make.__doc__
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_recipe_says_how_it_is_sampled(method) -> None:
+    """So that help shows it, and a later default changes no run that was begun."""
+    sampler = recipe("state", method=method).policy.sampler
+    assert sampler.steps == {"flow": 5, "ddpm": 10, "mip": 2}.get(method, 1)
+    assert (sampler.solver is None) == (method in ("gaussian", "mixture", "bins", "shortcut"))

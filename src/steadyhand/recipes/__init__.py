@@ -1,6 +1,7 @@
 """Functions that return a `TrainConfig`, one file a task: what was found to work."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.recipes.fork import fork
@@ -29,7 +30,8 @@ def recipe(name: str, *, method: str | None = None, network: str | None = None) 
     if name not in RECIPES:
         raise ConfigurationError(unknown("recipe", name, RECIPES))
     chosen = {"method": method, "network": network}
-    return RECIPES[name](**{key: value for key, value in chosen.items() if value is not None})
+    config = RECIPES[name](**{key: value for key, value in chosen.items() if value is not None})
+    return replace(config, policy=config.policy.settled())
 
 
 __all__ = ["RECIPES", "recipe"]

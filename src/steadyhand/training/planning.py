@@ -28,6 +28,7 @@ def plan(policy: Policy, episodes: Episodes | Material, config: TrainConfig) -> 
         threads = 1
     precision = choose_precision(config.precision, device)
     config = replace(config, device=str(device), precision=precision, threads=threads)
+    config = replace(config, policy=config.policy.settled())
     unsettled = threads is None and device.type == "cpu"
     if config.minutes is None and not unsettled:
         return config

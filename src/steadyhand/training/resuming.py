@@ -23,7 +23,10 @@ def as_begun(config: TrainConfig, run: Run) -> TrainConfig:
 
     Raises `UsageError` where anything else differs.
     """
-    begun = run.read_config()
+    # What earlier versions stored says the same in other words.
+    begun, config = (
+        replace(each, policy=each.policy.settled()) for each in (run.read_config(), config)
+    )
     if config.minutes is not None:
         config = replace(config, steps=begun.steps, minutes=None)
     if config.threads is None:
