@@ -20,7 +20,7 @@ from steadyhand.cli.screen import console, results, show, stage, table, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.disk import write_text
-from steadyhand.tasks import Fork
+from steadyhand.tasks import make_task
 from steadyhand.training.demonstrations import record
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _demo(options: Options, out: Path) -> dict[str, Any] | None:
         if not planned.data.exists():
             with times.of("recording"):
                 count, tell = planned.configs["diffusion"].demonstrations, partial(show, screen)
-                recorded, _ = record(Fork(), count, stage=stage, tell=tell)
+                recorded, _ = record(make_task("fork"), count, stage=stage, tell=tell)
                 write_episodes(planned.data, recorded)
         if not all(_trained(Run(out / name), c, times) for name, c in planned.configs.items()):
             return None

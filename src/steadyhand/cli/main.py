@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from steadyhand.cli.interrupts import heard
 from steadyhand.errors import (
     ConfigurationError,
     SteadyhandError,
@@ -64,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
-        result = _run(arguments)
+        with heard():
+            result = _run(arguments)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,7 +18,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from steadyhand.cli.interrupts import check
 from steadyhand.data import Episodes
+from steadyhand.data.stages import Advance
 from steadyhand.errors import plain
 from steadyhand.evaluation.metrics import Interval
 
@@ -51,12 +53,6 @@ def results(*, as_json: bool) -> Screen:
     return Screen(stderr=as_json)
 
 
-class Advance(Protocol):
-    """Called as work gets done: how much more, and a word on how it goes."""
-
-    def __call__(self, done: int, note: str = "") -> None: ...
-
-
 @contextmanager
 def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
     """A bar with the time left on a terminal, a line every few seconds elsewhere."""
@@ -78,6 +74,7 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         task = bar.add_task(in_a_line(title), total=total, completed=start, note="")
 
         def advance(done: int, note: str = "") -> None:
+            check()
             bar.advance(task, done)
             if note:
                 bar.update(task, note=in_a_line(note))
@@ -118,6 +115,7 @@ class _Lines:
         self._note = ""
 
     def __call__(self, done: int, note: str = "") -> None:
+        check()
         self._done += done
         self._note = note or self._note
         now = time.monotonic()

@@ -1,10 +1,8 @@
 """`steadyhand train RECIPE`: a policy from demonstrations."""
 
-import signal
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
+from steadyhand.cli.interrupts import after_this_step
 from steadyhand.cli.options import parse
 from steadyhand.cli.screen import console, notes, progress, rate_of, show, stage, waiting
 from steadyhand.errors import UsageError
@@ -236,7 +235,7 @@ def _follow(
 
     begun, done = time.perf_counter(), start
     losses: dict[str, float | None] = {"loss": None, "validation_loss": None}
-    with progress("training", config.steps, start=start) as advance, stop_on_signal() as stopped:
+    with progress("training", config.steps, start=start) as advance, after_this_step() as stopped:
         for event in session:
             if isinstance(event, Validation):
                 losses["validation_loss"] = event.loss
@@ -262,22 +261,3 @@ def _last_figures(run: Any) -> dict[str, Any]:
         if "validation_loss" in record or "loss" in record:
             return {key: record.get(key) for key in ("loss", "validation_loss")}
     return {}
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[Any]:
-    """Let Ctrl-C and a polite kill end the current step first; a second Ctrl-C ends at once."""
-    asked: list[int] = []
-
-    def ask(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        print("\nStopping after this step; the run is being saved …", file=sys.stderr)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

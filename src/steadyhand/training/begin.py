@@ -13,6 +13,7 @@ from steadyhand.data.frames import with_stores
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import ConfigurationError, MissingExtraError
 from steadyhand.policy.device import choose_device
+from steadyhand.policy.policy import Policy
 from steadyhand.runtime.folders import find_policy
 from steadyhand.spec import LAST_ACTION, PolicySpec
 from steadyhand.tasks import Task, make_task
@@ -70,12 +71,8 @@ def begin(
     if len(sound) < len(episodes):
         material = Material.of(config, sound)
     policy = build(config, material)
-    normalisation = policy.normaliser.normalisation
     if tell is not untold:
-        found = inspect_episodes(sound, spec=policy.spec, normalisation=normalisation)
-        for problem in found:
-            if problem.kind in TOLD:
-                tell(f"Problem: {problem.message}")
+        _tell_problems(sound, policy, tell)
     if task is not None:
         config = replace(config, task=task.name)
         if episodes.format != "memory":
@@ -91,6 +88,14 @@ def begin(
             begun.close()
             raise
     return begun
+
+
+def _tell_problems(episodes: Episodes, policy: Policy, tell: Tell) -> None:
+    """Say what `inspect` would find in the numbers that are trained on."""
+    normalisation = policy.normaliser.normalisation
+    for problem in inspect_episodes(episodes, spec=policy.spec, normalisation=normalisation):
+        if problem.kind in TOLD:
+            tell(f"Problem: {problem.message}")
 
 
 def check_task(task: Task, spec: PolicySpec, tell: Tell = untold) -> None:
