@@ -3,6 +3,8 @@
 And what the validation loss is of.
 """
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -253,3 +255,49 @@ def test_of_many_held_out_windows_some_are_taken_evenly(config, episodes, monkey
     windows = np.concatenate(taken)
     assert (windows[0], windows[-1]) == (0, len(trainer.validation) - 1)
     assert np.ptp(np.diff(windows)) <= 1
+
+
+COMPILED = """
+from dataclasses import replace
+
+import torch
+
+import steadyhand as sh
+from steadyhand.training.trainer import Trainer
+
+torch.set_num_threads(1)
+episodes = sh.record_episodes("fork", 8)
+config = replace(sh.recipe("fork"), precision="float32", device="cpu", batch_size=16)
+policy = sh.build_policy(config, episodes)
+plain, compiled = torch.nn.Module.compile, []
+
+
+def eagerly(module):  # all but the compiler of C++, which takes most of a minute
+    compiled.append(module)
+    plain(module, backend="aot_eager")
+
+
+torch.nn.Module.compile = eagerly
+slow, fast = (Trainer(policy, episodes, replace(config, compile=c)) for c in (False, True))
+print(compiled == [fast.policy.encoder, fast.policy.sampler.denoiser])
+pairs = [(float(slow.step(n)), float(fast.step(n))) for n in range(3)]
+print(all(abs(a - b) < 1e-5 * a for a, b in pairs))
+print(slow.policy.state_dict().keys() == fast.policy.state_dict().keys())
+
+torch.nn.Module.compile = plain
+import torch._inductor.config
+
+torch._inductor.config.cpp.cxx = (None, "/nowhere/g++")
+torch._dynamo.reset()
+try:
+    Trainer(policy, episodes, replace(config, compile=True)).step(0)
+except sh.SteadyhandError as error:
+    print("Go on without compile" in str(error))
+"""
+
+
+@pytest.mark.slow
+def test_compiled_networks_learn_the_same() -> None:
+    """In its own process: checking shapes at run time cannot be compiled."""
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True)
+    assert done.stdout == 4 * "True\n", done.stderr[-3000:]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from steadyhand.errors import DeviceError, unknown
+from steadyhand.errors import ConfigurationError, DeviceError, unknown
 
 Precision = Literal["auto", "float32", "bfloat16"]
 SHORT_SECONDS = 0.05
@@ -78,6 +78,23 @@ def compute_repeatably(device: torch.device) -> None:
 
 def _processor_has(test: str) -> bool:
     return bool(getattr(torch.cpu, test, lambda: False)())
+
+
+@contextmanager
+def compiling() -> Generator[None]:
+    """Compute with what was handed to `torch.compile`, which begins its work when it is used.
+
+    Raises `ConfigurationError` where it cannot do it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        raise ConfigurationError(
+            f"torch.compile cannot do this here ({str(error).strip().splitlines()[0]}). Go on "
+            "without compile, or install what it asks for: on a CPU a C++ compiler."
+        ) from error
 
 
 @contextmanager

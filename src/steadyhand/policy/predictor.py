@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.runtime.predictor import ChunkRequest
@@ -54,7 +55,7 @@ class TorchEngine:
     ) -> NDArray[np.floating]:
         seen = {key: self._there(values) for key, values in observation.items()}
         given = [self._there(drawn) for drawn in (noise, step_noise) if drawn is not None]
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half), compiling():
             return self._answer(seen, *given).cpu().numpy()
 
     def _there(self, values: NDArray[Any]) -> Tensor:

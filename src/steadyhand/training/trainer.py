@@ -13,7 +13,12 @@ from torch import Tensor, nn
 
 from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
-from steadyhand.policy.device import choose_device, choose_precision, compute_repeatably
+from steadyhand.policy.device import (
+    choose_device,
+    choose_precision,
+    compiling,
+    compute_repeatably,
+)
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.weights import load_weights
 from steadyhand.policy.windows import PolicyWindows, Steps
@@ -72,9 +77,12 @@ class Trainer:
         )
         self.policy.train()
         key = (config.seed, number)
-        loss = self._loss(self.policy, self.windows, steps, key, noises=config.noises, ahead=ahead)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        with compiling():
+            loss = self._loss(
+                self.policy, self.windows, steps, key, noises=config.noises, ahead=ahead
+            )
+            loss.backward()
         self._clip()
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate_at(number)
