@@ -30,6 +30,7 @@ from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
 from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
 from steadyhand.studies.worker import Signs, Stopped, work
 from steadyhand.tasks import record_episodes
+from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.teacher import student_config
 from steadyhand.training.train import build_policy, train
@@ -58,6 +59,16 @@ def planned(data: Path | None, method: str = "flow", **changes) -> PlannedRun:
     )
     trial = replace(TRIAL, sampler=config.policy.settled().sampler)
     return plan.planned(method, replace(config, **changes), [trial])
+
+
+class AfterFive(Signs):
+    """Somebody asks after five steps."""
+
+    steps = 0
+
+    def tell(self, share: float) -> None:
+        self.steps += 1
+        self.asked = self.steps >= 5
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -112,13 +123,6 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_weights(data, tmp_path) -> No
     folder.path.mkdir()
     (folder.path / "plan.json").write_text((whole.folder / "plan.json").read_text())
 
-    class AfterFive(Signs):
-        steps = 0
-
-        def tell(self, share: float) -> None:
-            self.steps += 1
-            self.asked = self.steps >= 5
-
     with pytest.raises(Stopped):
         work(folder, AfterFive(folder, None))
     assert folder.read("trained.json") is None
@@ -127,6 +131,16 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_weights(data, tmp_path) -> No
     assert folder.read("trained.json")["minutes"] * 60 > spent
     for name, value in weights(whole.folder).items():
         assert torch.equal(value, weights(folder.path)[name]), name
+
+
+def test_a_run_of_some_minutes_that_is_stopped_keeps_its_number_of_steps(data, tmp_path) -> None:
+    folder = RunFolder(tmp_path / "stopped")
+    folder.declare(planned(data, minutes=0.005))
+    with pytest.raises(Stopped):
+        work(folder, AfterFive(folder, None))
+    steps = Run(folder.policy).read_config().steps
+    work(folder, Signs(folder, None))
+    assert folder.read("trained.json")["steps"] == steps
 
 
 def test_a_teacher_is_trained_before_its_student(data, tmp_path) -> None:

@@ -77,7 +77,7 @@ def begin(
         config = replace(config, task=task.name)
         if episodes.format != "memory":
             check_task(task, policy.spec, tell)
-    if config.minutes is not None:
+    if config.minutes is not None and not run.exists:  # one that goes on keeps its steps
         with stage("measuring the speed for a few seconds", 0):
             config = plan(policy, material, config)
     begun = session(policy, material, config, out=out, resume=resume, stacklevel=2)
