@@ -14,12 +14,17 @@ from torch import Tensor
 
 import every_way
 from steadyhand.data import Episodes
+from steadyhand.diffusion.flow import Flow
+from steadyhand.methods.choices import Consistency, Shortcut
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.policy import Policy
+from steadyhand.policy.predictor import TorchPredictor
+from steadyhand.runtime import ChunkRequest
 from steadyhand.spec import Chunking
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy
+from steadyhand.training.trainer import Trainer
 
 WAYS = every_way.ways(every=False)
 META = torch.device("meta")
@@ -100,3 +105,26 @@ def test_what_is_made_elsewhere_would_be_found() -> None:
     policy.sampler.denoiser.time.forward = lambda t: honest(t) + torch.ones(t.shape[0], 128)
     with pytest.raises(RuntimeError, match="device"):
         elsewhere(policy)
+
+
+def test_only_cuda_copies_while_the_host_goes_on(monkeypatch) -> None:
+    """MPS would find what was freed meanwhile; of a CPU nobody sees the difference."""
+    copy = Tensor.to
+
+    def watched(values: Tensor, *where: Any, **how: Any) -> Tensor:
+        assert not how.get("non_blocking"), "only from pinned memory, to CUDA"
+        return copy(values, *where, **how)
+
+    monkeypatch.setattr(Tensor, "to", watched)
+    for process in (Flow(), Shortcut(), Consistency(levels=2)):
+        config = TrainConfig(
+            policy=PolicyConfig(process=process),
+            chunking=Chunking(obs_steps=2, horizon=4, execute=2),
+            batch_size=4,
+            device="cpu",
+            validation_share=0.5,
+        )
+        policy = build_policy(config, recorded())
+        Trainer(policy, recorded(), config).validation_loss()
+    seen = {"state": recorded().read("state", 0, 2)}
+    TorchPredictor(policy).predict([ChunkRequest(observation=seen)])

@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from steadyhand.diffusion.process import Array
@@ -113,11 +114,22 @@ def masks(denoiser: Denoiser, mask: Tensor | None) -> tuple[Tensor, ...]:
     return (mask,)
 
 
+def sent(values: NDArray[Any] | Tensor, device: torch.device) -> Tensor:
+    """What is on the host, on `device`; only CUDA takes its copy, from pinned memory, later.
+
+    MPS would, too, and then find what has been freed meanwhile.
+    """
+    tensor = torch.as_tensor(values)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def draws(x0: Tensor, generator: torch.Generator) -> tuple[Tensor, Array]:
     """(eps, uniform) for the loss of chunks `x0` (B, H, A), from a generator of the CPU's."""
     eps = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
     uniform = torch.rand(len(x0), generator=generator, dtype=torch.float64)
-    return eps.to(x0.device, non_blocking=True), uniform.numpy()
+    return sent(eps, x0.device), uniform.numpy()
 
 
 def mean_of_rows(error: Tensor, weight: Tensor | None) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.loss import answered, ask, masks, mean_of_rows
+from steadyhand.diffusion.loss import answered, ask, masks, mean_of_rows, sent
 from steadyhand.diffusion.process import Array, Process, first_scale, warn_if_signal_remains
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.diffusion.solvers import Solver, ddim, step_numbers
@@ -221,7 +221,7 @@ class Sampler(nn.Module):
         process = self.process
         numbers = (*process.path(time), *process.target(time), process.embedded(time))
         table = np.stack([*numbers, process.weight(time)]).astype(np.float32)
-        alpha, sigma, p, q, t, w = torch.as_tensor(table).to(x0.device, non_blocking=True)
+        alpha, sigma, p, q, t, w = sent(table, x0.device)
         rows = (-1, 1, 1)
         x = alpha.view(rows) * x0 + sigma.view(rows) * eps
         target = p.view(rows) * x0 + q.view(rows) * eps

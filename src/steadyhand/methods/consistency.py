@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows
+from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows, sent
 from steadyhand.diffusion.process import Array, invert, loss_weight
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.spacing import trailing
@@ -40,7 +40,7 @@ def consistency_loss(
     weight_at = loss_weight("velocity", sigma)[:, None]
     table = np.concatenate([np.stack([alpha, sigma, embedded], -1), inversion, weight_at], -1)
     both = np.stack([table[here], table[here + 1]]).astype(np.float32)
-    now, after = torch.as_tensor(both).to(x0.device, non_blocking=True).unbind(0)
+    now, after = sent(both, x0.device).unbind(0)
     x = _column(now, 0) * x0 + _column(now, 1) * eps
     with at_rest(sampler.denoiser):
         clean, noise = x0, eps

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows
+from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows, sent
 from steadyhand.diffusion.process import Array
 from steadyhand.diffusion.spacing import check_halving
 from steadyhand.methods.answer import clipped, require_no_previous
@@ -87,7 +87,7 @@ class JumpSampler(nn.Module):
         jumping = max(1, round(self.share * len(x0)))
         starts, ends = self._draw(uniform, jumping)
         times = np.stack([starts, ends]).astype(np.float32)
-        start, end = torch.as_tensor(times).to(x0.device, non_blocking=True)
+        start, end = sent(times, x0.device)
         x = _rows(1 - start) * x0 + _rows(start) * eps
         jump = _Jump(x, start, end, condition, mask)
         with at_rest(self.denoiser):

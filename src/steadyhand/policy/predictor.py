@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from steadyhand.diffusion.loss import sent
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
@@ -53,16 +53,10 @@ class TorchEngine:
         noise: NDArray[np.float32],
         step_noise: NDArray[np.float32] | None,
     ) -> NDArray[np.floating]:
-        seen = {key: self._there(values) for key, values in observation.items()}
-        given = [self._there(drawn) for drawn in (noise, step_noise) if drawn is not None]
+        seen = {key: sent(values, self._device) for key, values in observation.items()}
+        given = [sent(drawn, self._device) for drawn in (noise, step_noise) if drawn is not None]
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half), compiling():
             return self._answer(seen, *given).cpu().numpy()
-
-    def _there(self, values: NDArray[Any]) -> Tensor:
-        tensor = torch.from_numpy(values)
-        if self._device.type == "cuda":  # from pinned memory, the host need not wait for the copy
-            return tensor.pin_memory().to(self._device, non_blocking=True)
-        return tensor.to(self._device)
 
 
 @named

@@ -6,7 +6,6 @@ thread gathers those of the next windows meanwhile. Training and the offline jud
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows
 from steadyhand.data.frames import with_frames
 from steadyhand.data.lazy import take
+from steadyhand.diffusion.loss import sent
 from steadyhand.policy.policy import Policy
 from steadyhand.spec import LAST_ACTION, Feature
 
@@ -68,21 +68,23 @@ class PolicyWindows:
         """
         observation = self.states(steps)
         for name, pictures in self._gathered(steps, ahead).items():
-            observation[name] = self._normaliser(name, self._there(pictures))
+            observation[name] = self._normaliser(name, sent(pictures, self._device))
         return observation
 
     def states(self, steps: Steps) -> dict[str, Tensor]:
         """The same without the pictures."""
-        seen = self._there(self.places.observation(steps))
+        seen = sent(self.places.observation(steps), self._device)
         return {name: values[seen] for name, values in self._states.items()}
 
     def reference(self, steps: Steps) -> Tensor | None:
         """What chunks are relative to, (windows, 1, action_size) in robot units, if to anything."""
-        return None if self._reference is None else self._reference[self._there(steps)][:, None]
+        if self._reference is None:
+            return None
+        return self._reference[sent(steps, self._device)][:, None]
 
     def actions(self, steps: Steps) -> Tensor:
         """(windows, horizon, action_size), normalised; past the end of an episode, its last."""
-        told = self._told[self._there(self.places.action(steps))]
+        told = self._told[sent(self.places.action(steps), self._device)]
         return self._normaliser(self._action, to_relative(told, self.reference(steps)))
 
     def counts(self, steps: Steps) -> NDArray[np.bool_]:
@@ -91,7 +93,7 @@ class PolicyWindows:
 
     def weight(self, steps: Steps) -> Tensor:
         """The same as numbers, on the device: 0 for padded actions."""
-        return self._there(self.counts(steps).astype(np.float32))
+        return sent(self.counts(steps).astype(np.float32), self._device)
 
     def pictures(self, steps: Steps) -> Pictures:
         """What the cameras saw, at the size that the policy sees."""
@@ -117,9 +119,3 @@ class PolicyWindows:
         """What was recorded, in float64 where float32 would round how it moves."""
         kind = np.float64 if wide else np.float32
         return torch.from_numpy(self.episodes.read(feature).astype(kind)).to(self._device)
-
-    def _there(self, values: NDArray[Any]) -> Tensor:
-        tensor = torch.from_numpy(values)
-        if self._device.type == "cuda":  # only from pinned memory does the copy not wait
-            tensor = tensor.pin_memory()
-        return tensor.to(self._device, non_blocking=True)
