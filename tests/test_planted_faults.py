@@ -194,8 +194,8 @@ FAULTS = [
     Fault(
         "demonstrations sorted by name",
         "data/formats/robomimic.py",
-        "return sorted(names, key=_index)",
-        "return sorted(names)",
+        "return group, sorted(names, key=_index)",
+        "return group, sorted(names)",
         "data/test_formats.py -k order",
     ),
     Fault(

@@ -69,12 +69,11 @@ def _without_broken(path: Path, format: Format) -> Episodes:
     faults = {i: why for i in range(len(episodes)) if (why := _fault(episodes, i, doubtful))}
     if len(faults) == len(episodes):
         raise DataError(f"{path} has no episode that could be read: {faults[0]}")
-    sound = episodes
-    if faults:
-        sound = episodes.subset([i for i in range(len(episodes)) if i not in faults])
     broken |= {episodes.number(i): why for i, why in faults.items()}
     named = {f"episode {number}": broken[number] for number in sorted(broken)}
-    return replace(sound, left_out={**sound.left_out, **named})
+    if faults:
+        episodes = episodes.subset([i for i in range(len(episodes)) if i not in faults])
+    return replace(episodes, left_out={**episodes.left_out, **named})
 
 
 def _is_doubtful(episodes: Episodes, key: str) -> bool:
@@ -145,12 +144,10 @@ def write_episodes(
     path = Path(path)
     chosen = require_free(path, format)
     for key in episodes.arrays:
-        if key in chosen.reserved or ("/" in key and not chosen.paths) or not is_name(key):
-            what = "a path" if "/" in key else "no name"
-            what = "a name of the format itself" if key in chosen.reserved else what
-            way = (
-                "Write .npz or .zarr, or rename it" if is_name(key) and "/" in key else "Rename it"
-            )
+        own, path_like, sound = key in chosen.reserved, "/" in key, is_name(key)
+        if own or not sound or (path_like and not chosen.paths):
+            what = "a name of the format itself" if own else "a path" if path_like else "no name"
+            way = "Write .npz or .zarr, or rename it" if sound and path_like else "Rename it"
             raise DataError(
                 f"A feature cannot be named '{key}' in {chosen.name}: that is {what}. {way}."
             )
@@ -167,9 +164,5 @@ def write_episodes(
             "the disk or name another place."
         ) from error
     finally:
-        _remove(partial)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with contextlib.suppress(OSError):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()

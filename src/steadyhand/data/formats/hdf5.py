@@ -64,8 +64,7 @@ def child(parent: Any, name: str) -> Any:
 def arrays_in(group: Any, size: int) -> dict[str, Found | str]:
     """By path below a group: each array in it, or why it is not read. `size` is the file's."""
     h5py, found = library("h5py"), dict[str, Found | str]()
-    seen: set[int] = set()
-    waiting = [(group, "")]
+    seen, waiting = set[int](), [(group, "")]
     while waiting:
         parent, prefix = waiting.pop(0)
         limits.require_few(len(found) + len(parent))
@@ -98,21 +97,18 @@ def _array(dataset: Any, size: int) -> Found:
     if not shape:
         raise ValueError("it is a single value, not a series with time first")
     codes = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
-    for code in codes:
-        if code not in FILTERS:
-            named = PLUGINS.get(code, "of another package")
-            raise ValueError(
-                f"it is packed by the filter {code} ({named}), which is not read here; "
-                "h5repack -f GZIP=4 packs it anew"
-            )
+    if strange := [code for code in codes if code not in FILTERS]:
+        named = PLUGINS.get(strange[0], "of another package")
+        raise ValueError(
+            f"it is packed by the filter {strange[0]} ({named}), which is not read here; "
+            "h5repack -f GZIP=4 packs it anew"
+        )
     if len(set(codes)) < len(codes):
         raise ValueError("it is packed more than once")
     chunks = dataset.chunks or shape
     limits.require_chunks(chunks, shape, dtype)
     needed, stored = limits.bytes_of(shape, dtype), min(dataset.id.get_storage_size(), size)
-    count = (
-        math.prod(-(-whole // n) for n, whole in zip(chunks, shape, strict=True)) if needed else 1
-    )
+    count = math.prod(-(-whole // max(n, 1)) for n, whole in zip(chunks, shape, strict=True)) or 1
     if stored > count * limits.most_stored(limits.bytes_of(chunks, dtype)):
         raise ValueError(f"{stored} bytes are stored of it, more than its chunks can be")
     if needed and not stored:

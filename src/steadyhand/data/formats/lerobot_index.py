@@ -22,6 +22,11 @@ MOST_TASKS = 10**6
 PLACEHOLDER = re.compile(r"\{(chunk_index|file_index|episode_index|video_key)(?::0([1-9])d)?\}")
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+WANTED = ("episode_index", "length", "dataset_from_index", "dataset_to_index")
+WANTED += ("data/chunk_index", "data/file_index")
+"""The columns of an index that are used; its statistics are as large as all the rest."""
+FILM = ("chunk_index", "file_index", "from_timestamp")
+"""What it says of each camera's film."""
 AGAIN = "Copy it again."
 
 
@@ -88,14 +93,8 @@ def index_v3(
     found = []
     for file in files:
         table = Table(within(path, file.relative_to(path)), again=AGAIN)
-        # Of its many columns, those that are used; the statistics are as large as the rest.
-        wanted = ["episode_index", "length", "dataset_from_index", "dataset_to_index"]
-        wanted += ["data/chunk_index", "data/file_index"]
-        for key in cameras:
-            place = [f"videos/{key}/{what}" for what in ("chunk_index", "file_index")]
-            place.append(f"videos/{key}/from_timestamp")
-            wanted += [name for name in place if name in table.columns]
-        lines = table.records(wanted)
+        films = [f"videos/{key}/{what}" for key in cameras for what in FILM]
+        lines = table.records([*WANTED, *(name for name in films if name in table.columns)])
         found += [_episode_v3(path, table.file, line, templates, cameras) for line in lines]
     # Rows are counted over the whole set; within a file they begin with its first episode.
     shared: dict[Path, list[IndexedEpisode]] = {}

@@ -21,15 +21,12 @@ class EpisodeStatistics:
     def of_episode(self, columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
         line = {}
         for key, values in columns.items():
-            if values.dtype == np.uint8 and values.ndim == 4:
+            if _is_picture(values):
                 values = values[spread(len(values))]
                 stride = max(values.shape[1] * values.shape[2] // PIXELS, 1)
-                kept = values.reshape(len(values), -1, values.shape[3])[:, ::stride, None]
-            else:
-                kept = values
-            self._seen.setdefault(key, []).append(kept)
-            for name, figure in _figures(kept).items():
-                line[f"stats/{key}/{name}"] = figure
+                values = values.reshape(len(values), -1, values.shape[3])[:, ::stride, None]
+            self._seen.setdefault(key, []).append(values)
+            line |= {f"stats/{key}/{name}": figure for name, figure in _figures(values).items()}
         return line
 
     def of_all(self) -> dict[str, dict[str, Any]]:
@@ -38,22 +35,19 @@ class EpisodeStatistics:
 
 def _figures(values: NDArray[Any]) -> dict[str, Any]:
     """min, max, mean … of each number; of pictures, in 0…1, of each channel as (C, 1, 1)."""
-    count = len(values)
-    picture = values.dtype == np.uint8 and values.ndim == 4
-    if picture:
-        values = values.reshape(-1, values.shape[-1]) / np.float32(255)
-    elif values.ndim == 1:
-        values = values[:, None]
+    count, shape = len(values), values.shape[1:] or (1,)
+    if _is_picture(values):
+        values, shape = values.reshape(-1, values.shape[-1]) / np.float32(255), (-1, 1, 1)
     values = values.astype(np.float64)
     named = {
-        "min": values.min(0),
-        "max": values.max(0),
-        "mean": values.mean(0),
-        "std": values.std(0),
+        **{name: getattr(values, name)(0) for name in ("min", "max", "mean", "std")},
         **{f"q{q:02d}": np.quantile(values, q / 100, axis=0) for q in QUANTILES},
     }
-    shape = (-1, 1, 1) if picture else values.shape[1:]
-    return {**{name: v.reshape(shape).tolist() for name, v in named.items()}, "count": [count]}
+    return {name: v.reshape(shape).tolist() for name, v in named.items()} | {"count": [count]}
+
+
+def _is_picture(values: NDArray[Any]) -> bool:
+    return values.dtype == np.uint8 and values.ndim == 4
 
 
 def spread(steps: int) -> NDArray[np.int64]:

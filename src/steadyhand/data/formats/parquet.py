@@ -40,7 +40,6 @@ class Table:
     def _described(self) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
         """(type of each column, metadata, (path, kind) of each leaf, bytes it may unfold to)."""
         size = require_whole(str(self.file), self.file, self._expected, None, self._again)
-
         with self._told() as parquet, parquet.ParquetFile(self.file) as file:
             names, count = file.schema_arrow.names, file.metadata.num_columns
             rows, most = file.metadata.num_rows, ALWAYS + UNFOLDED * size
@@ -82,7 +81,7 @@ class Table:
         """The numbers of what lies under some columns, which may be read of those row groups."""
         _, metadata, leaves, most = self._described
         if missing := [name for name in names if name not in self.columns]:
-            raise self.damaged(f"it has no column '{missing[0]}'", way=LEAVE)
+            raise self.damaged(f"it has no column '{missing[0]}'", way="")
         prefixes = tuple(f"{name}." for name in names)
         wanted = [i for i, (path, _) in enumerate(leaves) if f"{path}.".startswith(prefixes)]
         pieces = [metadata.row_group(group).column(i) for group in groups for i in wanted]
@@ -109,11 +108,9 @@ class Table:
 
     def records(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Some columns of numbers or words of an index, as a list of rows."""
-        size = self._described[3]
-        if self.length > min(LARGEST_INDEX, (size - ALWAYS) // UNFOLDED):
+        size = (self._described[3] - ALWAYS) // UNFOLDED
+        if self.length > min(LARGEST_INDEX, size):
             raise self.damaged(f"{self.length} rows are too many for its size", way="")
-        if missing := [name for name in names if name not in self.columns]:
-            raise self.damaged(f"it has no column '{missing[0]}'", way="")
         found = self._read(names)
         with self._told():
             columns = [self._listed(name, found.column(name)) for name in names]
@@ -151,16 +148,14 @@ class Table:
         values = self._read([name]).column(name).combine_chunks()
         shape = [len(values)]
         while True:
-            if hasattr(values, "storage"):
-                values = values.storage
+            values = getattr(values, "storage", values)
             if values.null_count:
                 raise self.damaged(f"'{name}' has {values.null_count} empty cells", way=LEAVE)
             if not hasattr(values, "flatten") or not hasattr(values.type, "value_type"):
                 break
             inner = values.flatten()
-            width, rest = divmod(len(inner), len(values)) if len(values) else (0, 0)
-            lengths = np.asarray(values.value_lengths()) if len(values) else np.zeros(0)
-            if rest or np.any(lengths != width):
+            width, rest = divmod(len(inner), max(len(values), 1))
+            if rest or np.any(np.asarray(values.value_lengths()) != width):
                 raise self.damaged(f"'{name}' has rows of different lengths", way=LEAVE)
             shape.append(width)
             values = inner

@@ -20,7 +20,7 @@ from steadyhand.data.formats import limits
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.stream import piece_steps, pieces
 from steadyhand.data.formats.zarr_layout import Layout, read_layout
-from steadyhand.data.formats.zarr_store import Store, open_store, read_description
+from steadyhand.data.formats.zarr_store import Archive, Folder, Store, read_description
 from steadyhand.data.lazy import LazyArray, damage_told
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, library, plain
@@ -46,7 +46,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     """
     left_out: dict[str, str] = {}
     try:
-        store = open_store(path)
+        store = Folder(path) if path.is_dir() else Archive(path)
         root = read_description(store, "zarr.json")
         described = root.get("attributes", {}) if root else read_description(store, ".zattrs")
         arrays = _arrays(store, path, left_out)
@@ -216,22 +216,18 @@ class _WholeArray:
 
     def _rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """The rows of those numbers, in their order; each chunk is unpacked once."""
-        layout, size = self._layout, self._layout.chunks[0]
-        limits.require_stored(
-            limits.bytes_of((len(rows), *self.shape[1:]), self.dtype), self.stored
-        )
-        values = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        layout, (size, *sizes) = self._layout, self._layout.chunks
+        shape = (len(rows), *self.shape[1:])
+        limits.require_stored(limits.bytes_of(shape, self.dtype), self.stored)
+        values = np.empty(shape, self.dtype)
         for first in np.unique(rows // size):
             here = np.flatnonzero(rows // size == first)
             inside = _span(rows[here] - first * size)
             for rest in np.ndindex(*layout.grid[1:]):
                 chunk = self._chunk((int(first), *rest))
-                spans = [
-                    slice(i * n, min((i + 1) * n, end))
-                    for i, n, end in zip(rest, layout.chunks[1:], self.shape[1:], strict=True)
-                ]
-                within = tuple(slice(0, span.stop - span.start) for span in spans)
-                values[(_span(here), *spans)] = chunk[(inside, *within)]
+                spans = [slice(i * n, (i + 1) * n) for i, n in zip(rest, sizes, strict=True)]
+                window = values[(slice(None), *spans)]
+                window[_span(here)] = chunk[(inside, *map(slice, window.shape[1:]))]
         return values
 
     def _chunk(self, place: tuple[int, ...]) -> NDArray[Any]:

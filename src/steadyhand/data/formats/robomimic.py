@@ -45,8 +45,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     hold.
     """
     with _opened(path) as (file, size):
-        group = _data(path, file)
-        demos = [name for name in _demos(path, file, group) if _index(name) not in skip]
+        group, names = _demos(path, file)
+        demos = [name for name in names if _index(name) not in skip]
         held = {name: _held(path, group, name, size) for name in demos}
         counted = {name: attribute(group[name], "num_samples") for name in demos}
         total, said = attribute(group, "total"), attribute(group, "env_args")
@@ -121,29 +121,20 @@ def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
             raise _broken(path, name, f"{what} and {most} in most others")
 
 
-def _data(path: Path, file: Any) -> Any:
-    """The group of the demonstrations."""
+def _demos(path: Path, file: Any) -> tuple[Any, list[str]]:
+    """(the group of the demonstrations, their names by number)."""
     try:
         group = child(file, "data") if "data" in list(file) else None
     except ValueError as error:
         raise DataError(f"{path}: 'data' cannot be read: {error}.") from error
-    if not isinstance(group, library("h5py").Group):
-        raise _unlike(path, file)
-    return group
-
-
-def _demos(path: Path, file: Any, group: Any) -> list[str]:
-    names = [name for name in group if name.startswith("demo_")]
+    inside = group if isinstance(group, library("h5py").Group) else ()
+    names = [name for name in inside if name.startswith("demo_")]
     if not names or not all(_NUMBERED.fullmatch(name) for name in names):
-        raise _unlike(path, file)
-    return sorted(names, key=_index)
-
-
-def _unlike(path: Path, file: Any) -> DataError:
-    return DataError(
-        f"{path} has no groups data/demo_<i>, as robomimic's files do; it holds: "
-        f"{', '.join(file) or 'nothing'}."
-    )
+        raise DataError(
+            f"{path} has no groups data/demo_<i>, as robomimic's files do; it holds: "
+            f"{', '.join(file) or 'nothing'}."
+        )
+    return group, sorted(names, key=_index)
 
 
 def _index(name: str) -> int:

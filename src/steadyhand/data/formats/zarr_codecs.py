@@ -34,19 +34,11 @@ FILTERS: dict[str, frozenset[str]] = {
     "jenkins_lookup3": frozenset({"initval"}),
 }
 """Codecs of numcodecs that give about what they are given, and the settings of each."""
-LARGEST_DICTIONARY = 1 << 27
+MEMORY = 1 << 27
 """Bytes that lzma may need for itself."""
 PICTURES = {"imagecodecs_jpeg2k": "jpeg2k_decode", "imagecodecs_jpegxl": "jpegxl_decode"}
 """Pictures, one a chunk, that another package unpacks."""
 Unpack = Callable[[Any, int], Any]
-
-
-def _deflated(data: Any, limit: int) -> bytes:
-    return zlib.decompressobj().decompress(data, limit)
-
-
-def _lzma(data: Any, limit: int) -> bytes:
-    return lzma.LZMADecompressor(memlimit=LARGEST_DICTIONARY).decompress(data, limit)
 
 
 def _zstd(data: Any, limit: int) -> bytes:
@@ -71,10 +63,10 @@ PACKED: dict[str, Unpack] = {
     "blosc": _told(4, "blosc"),
     "lz4": _told(0, "lz4"),
     "zstd": _zstd,
-    "zlib": _deflated,
+    "zlib": lambda data, limit: zlib.decompressobj().decompress(data, limit),
     "gzip": lambda data, limit: gzip.GzipFile(fileobj=io.BytesIO(data)).read(limit),
     "bz2": lambda data, limit: bz2.BZ2File(io.BytesIO(data)).read(limit),
-    "lzma": _lzma,
+    "lzma": lambda data, limit: lzma.LZMADecompressor(memlimit=MEMORY).decompress(data, limit),
 }
 """Codecs that make much of little."""
 
@@ -95,7 +87,6 @@ def _unpacker(codec: Any, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpac
     name = codec.get("id") if isinstance(codec, Mapping) else None
     if not isinstance(name, str):
         raise ValueError("it does not say how it is packed")
-    settings = {key: value for key, value in codec.items() if key != "id"}
     if name in PICTURES:
         return _picture(name, chunk, dtype)
     if name in PACKED:
@@ -103,6 +94,7 @@ def _unpacker(codec: Any, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpac
     if name not in FILTERS:
         known = ", ".join(sorted([*PACKED, *FILTERS, *PICTURES]))
         raise ValueError(f"it is packed by {name[:40]!a}, which is not read here; read are {known}")
+    settings = {key: value for key, value in codec.items() if key != "id"}
     for key, value in settings.items():
         kind = key in ("dtype", "astype", "encode_dtype", "decode_dtype")
         right = isinstance(value, str) and KIND.fullmatch(value) if kind else _plain(value)

@@ -69,10 +69,8 @@ def read_layout(store: Store, key: str) -> Layout | None:
 
 
 def _version_2(found: dict[str, Any], attributes: dict[str, Any]) -> Layout:
-    kind, order, separator = (
-        found.get(key, default)
-        for key, default in (("dtype", None), ("order", "C"), ("dimension_separator", "."))
-    )
+    kind, order = found.get("dtype"), found.get("order", "C")
+    separator = found.get("dimension_separator", ".")
     if not isinstance(kind, str) or not KIND.fullmatch(kind):
         raise ValueError(
             "it holds objects, which are never unpickled; store numbers"
@@ -82,7 +80,6 @@ def _version_2(found: dict[str, Any], attributes: dict[str, Any]) -> Layout:
     if order not in ("C", "F") or separator not in (".", "/"):
         raise ValueError(f"its order is {str(order)[:9]!a}, its separator {str(separator)[:9]!a}")
     dtype = np.dtype(kind)
-    limits.require_numbers(dtype)
     shape, chunks = _sizes(found.get("shape"), found.get("chunks"))
     filters, packed = found.get("filters") or [], found.get("compressor")
     if not isinstance(filters, list) or len(filters) > 8:

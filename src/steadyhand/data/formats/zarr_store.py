@@ -43,13 +43,9 @@ class Folder:
 
     def sizes(self, key: str) -> dict[str, int]:
         """The stored bytes of everything below a key, by the rest of its key."""
-        top, found = inside(self._path, key), {}
-        for folder, _, names in os.walk(top):
-            within = os.path.relpath(folder, top).replace(os.sep, "/")
-            for name in names:
-                size = stamp(Path(folder, name))[1]
-                found[name if within == "." else f"{within}/{name}"] = size
-        return found
+        top = inside(self._path, key)
+        files = (Path(folder, name) for folder, _, names in os.walk(top) for name in names)
+        return {file.relative_to(top).as_posix(): stamp(file)[1] for file in files}
 
     def fingerprint(self, key: str) -> list[Any]:
         """Changes when what is below a key does."""
@@ -102,10 +98,6 @@ class Archive:
 
 
 Store = Folder | Archive
-
-
-def open_store(path: Path) -> Store:
-    return Folder(path) if path.is_dir() else Archive(path)
 
 
 def _require_size(size: int, at_most: int) -> None:
