@@ -57,9 +57,9 @@ class Backbone(nn.Module):
         for parameter in self.network.parameters():
             parameter.requires_grad_(not frozen)
         # Pictures are in ±1 here, in 0…1 less the mean over the deviation where it was trained.
-        self.register_buffer("scale", _channels(0.5 / torch.tensor(deviation)), persistent=False)
-        offset = (0.5 - torch.tensor(mean)) / torch.tensor(deviation)
-        self.register_buffer("offset", _channels(offset), persistent=False)
+        middle, size_of_one = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, deviation))
+        self.register_buffer("scale", 0.5 / size_of_one, persistent=False)
+        self.register_buffer("offset", (0.5 - middle) / size_of_one, persistent=False)
         self._grid = _grid(kind, config.patch_size, size) if kind in TOKENS else None
         try:
             seen = self._answer_shape((2, 3, *size))
@@ -123,7 +123,3 @@ def _grid(kind: str, patch: Any, size: tuple[int, int]) -> tuple[int, int]:
             "after the crop. Choose --image-size and the encoder's crop so that they fit."
         )
     return size[0] // patch, size[1] // patch
-
-
-def _channels(values: Tensor) -> Tensor:
-    return values.view(1, -1, 1, 1)

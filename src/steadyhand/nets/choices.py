@@ -17,19 +17,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _sizes(
-    spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None
-) -> dict[str, Any]:
-    """What every denoiser is told: of the chunk, of the condition (N, D), and what it answers.
-
-    It answers with `out_features` numbers a row, those of an action unless given.
-    """
-    return {
-        "horizon": spec.chunking.horizon,
-        "action_size": spec.action_size,
-        "condition_shape": condition_shape,
-        "out_features": out_features,
-    }
+def _sizes(spec: PolicySpec, condition: tuple[int, int], outputs: int | None) -> dict[str, Any]:
+    """What every denoiser is told; it answers with the numbers of an action unless `outputs`."""
+    chunk = {"horizon": spec.chunking.horizon, "action_size": spec.action_size}
+    return {**chunk, "condition_shape": condition, "out_features": outputs}
 
 
 def _check(config: Any, *positive: str) -> None:

@@ -6,11 +6,11 @@ Its condition may be a few observation steps or hundreds of tokens of a vision-l
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from steadyhand.nets.attention import Attention, Positions
 from steadyhand.nets.embedding import TimeEmbedding
+from steadyhand.nets.shapes import Answer, Chunk, Condition, Mask, Time, Times
 
 
 class _Seen(NamedTuple):
@@ -64,20 +64,11 @@ class DiffusionTransformer(nn.Module):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        t: Float[Tensor, " batch"],
-        condition: Float[Tensor, "batch tokens features"],
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch horizon out"]:
+    def forward(self, x: Chunk, t: Time, condition: Condition, mask: Mask = None) -> Answer:
         return self.denoise(x, *self.prepare(t, condition, mask))
 
     def prepare(
-        self,
-        t: Float[Tensor, "*times"],
-        condition: Float[Tensor, "batch tokens features"],
-        mask: Bool[Tensor, "batch tokens"] | None = None,
+        self, t: Times, condition: Condition, mask: Mask = None
     ) -> tuple[tuple[Tensor], _Seen]:
         """The embedded time, and of the condition what drives and what each block looks at."""
         tokens = self.tokens(self.condition(condition))
@@ -94,9 +85,7 @@ class DiffusionTransformer(nn.Module):
         memories = tuple(block.across.key_value(memory) for block in blocks)
         return (self.time(t),), _Seen(mean, memories, mask)
 
-    def denoise(
-        self, x: Float[Tensor, "batch horizon action"], timed: tuple[Tensor], fixed: _Seen
-    ) -> Float[Tensor, "batch horizon out"]:
+    def denoise(self, x: Chunk, timed: tuple[Tensor], fixed: _Seen) -> Answer:
         """The answer to `x`, of what `prepare` gave."""
         drive = self.drive(timed[0] + fixed.mean)
         h = self.rows(self.enter(x))

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.backbone import Backbone
+from steadyhand.nets.shapes import Condition
 from steadyhand.nets.vision import SpatialSoftmax
-from steadyhand.spec import Feature, PolicySpec
+from steadyhand.spec import PolicySpec
 
 SMALLEST_MAP = 4
 """Places that the map of a picture needs at least."""
@@ -32,7 +32,7 @@ class StateEncoder(nn.Module):
         width = sum(feature.size for feature in spec.observations)
         self.condition_shape = (spec.chunking.obs_steps, width)
 
-    def forward(self, observation: Mapping[str, Tensor]) -> Float[Tensor, "batch tokens features"]:
+    def forward(self, observation: Mapping[str, Tensor]) -> Condition:
         return torch.cat([_flat(observation[name]) for name in self.names], dim=-1)
 
 
@@ -60,7 +60,7 @@ class ImageEncoder(nn.Module):
         self.cameras: Sequence[str] = [feature.name for feature in spec.images]
         self.states: Sequence[str] = [f.name for f in spec.observations if f.kind == "state"]
         self.jitter = jitter
-        self.crops = [_cropped(feature, crop) for feature in spec.images]
+        self.crops = [(round(f.shape[0] * crop), round(f.shape[1] * crop)) for f in spec.images]
         kinds = {(f.shape[2], *c) for f, c in zip(spec.images, self.crops, strict=True)}
         if shared and len(kinds) > 1:
             raise ConfigurationError(
@@ -77,12 +77,9 @@ class ImageEncoder(nn.Module):
             head = nn.Sequential(nn.Linear(softmax.features, features), nn.ReLU())
             self.networks.append(nn.Sequential(trunk, softmax, head))
         states = sum(f.size for f in spec.observations if f.kind == "state")
-        self.condition_shape = (
-            spec.chunking.obs_steps,
-            features * len(self.cameras) + states,
-        )
+        self.condition_shape = (spec.chunking.obs_steps, features * len(self.cameras) + states)
 
-    def forward(self, observation: Mapping[str, Tensor]) -> Float[Tensor, "batch tokens features"]:
+    def forward(self, observation: Mapping[str, Tensor]) -> Condition:
         parts = [self._see(number, observation[name]) for number, name in enumerate(self.cameras)]
         parts += [_flat(observation[name]) for name in self.states]
         return torch.cat(parts, dim=-1)
@@ -111,8 +108,7 @@ class ImageEncoder(nn.Module):
             top, left = spare[0] // 2, spare[1] // 2
             return pictures[:, :, top : top + size[0], left : left + size[1]]
         device = pictures.device
-        top = torch.randint(spare[0] + 1, (count, 1, 1, 1), device=device)
-        left = torch.randint(spare[1] + 1, (count, 1, 1, 1), device=device)
+        top, left = (torch.randint(s + 1, (count, 1, 1, 1), device=device) for s in spare)
         return pictures[
             torch.arange(count, device=device).view(-1, 1, 1, 1),
             torch.arange(steps, device=device).view(1, -1, 1, 1),
@@ -134,10 +130,6 @@ def _check_map(trunk: nn.Module, channels: int, size: tuple[int, int]) -> None:
             "which nothing has a place. Choose a larger --image-size, or fewer levels: "
             "--encoder.network.blocks 2 2."
         )
-
-
-def _cropped(feature: Feature, crop: float) -> tuple[int, int]:
-    return round(feature.shape[0] * crop), round(feature.shape[1] * crop)
 
 
 def _jittered(pictures: Tensor, most: float) -> Tensor:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.nets.embedding import TimeEmbedding
+from steadyhand.nets.shapes import Answer, Chunk, Condition, Time, Times
 
 
 class ResidualMLP(nn.Module):
@@ -43,16 +43,11 @@ class ResidualMLP(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        t: Float[Tensor, " batch"],
-        condition: Float[Tensor, "batch tokens features"],
-    ) -> Float[Tensor, "batch horizon out"]:
+    def forward(self, x: Chunk, t: Time, condition: Condition) -> Answer:
         return self.denoise(x, *self.prepare(t, condition))
 
     def prepare(
-        self, t: Float[Tensor, "*times"], condition: Float[Tensor, "batch tokens features"]
+        self, t: Times, condition: Condition
     ) -> tuple[tuple[Tensor], tuple[Tensor, Tensor]]:
         """What the first layers make of the time, and of the condition: they are sums of both."""
         condition = condition.flatten(1)
@@ -62,12 +57,7 @@ class ResidualMLP(nn.Module):
         fixed = F.linear(condition, seen, first.bias), F.linear(condition, beside, self.enter.bias)
         return (F.linear(self.time(t), known),), fixed
 
-    def denoise(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        timed: tuple[Tensor],
-        fixed: tuple[Tensor, Tensor],
-    ) -> Float[Tensor, "batch horizon out"]:
+    def denoise(self, x: Chunk, timed: tuple[Tensor], fixed: tuple[Tensor, Tensor]) -> Answer:
         """The answer to `x`, of what `prepare` gave."""
         drive = self.condition[1:](timed[0] + fixed[0])
         x = x.flatten(1)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from steadyhand.nets.attention import Attention, Positions, initialise
 from steadyhand.nets.embedding import Sinusoids
+from steadyhand.nets.shapes import Answer, Chunk, Condition, Mask, Time, Times
 
 
 class _Seen(NamedTuple):
@@ -69,20 +69,11 @@ class Transformer(nn.Module):
         self.register_buffer("causal", causal, persistent=False)
         self.register_buffer("visible", visible, persistent=False)
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        t: Float[Tensor, " batch"],
-        condition: Float[Tensor, "batch tokens features"],
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch horizon out"]:
+    def forward(self, x: Chunk, t: Time, condition: Condition, mask: Mask = None) -> Answer:
         return self.denoise(x, *self.prepare(t, condition, mask))
 
     def prepare(
-        self,
-        t: Float[Tensor, "*times"],
-        condition: Float[Tensor, "batch tokens features"],
-        mask: Bool[Tensor, "batch tokens"] | None = None,
+        self, t: Times, condition: Condition, mask: Mask = None
     ) -> tuple[tuple[Tensor, ...], _Seen]:
         """What each block looks at: the keys and values of the time, and of the condition."""
         time = self.encode(self.tokens(self.time(t)[..., None, :]))
@@ -98,12 +89,7 @@ class Transformer(nn.Module):
         )
         return timed, _Seen(fixed, visible)
 
-    def denoise(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        timed: tuple[Tensor, ...],
-        fixed: _Seen,
-    ) -> Float[Tensor, "batch horizon out"]:
+    def denoise(self, x: Chunk, timed: tuple[Tensor, ...], fixed: _Seen) -> Answer:
         """The answer to `x`, of what `prepare` gave."""
         rows = x.shape[1]
         causal = None if self.causal is None else self.causal[:rows, :rows]

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.embedding import TimeEmbedding
+from steadyhand.nets.shapes import Answer, Chunk, Condition, Time, Times
 
 
 class UNet1d(nn.Module):
@@ -48,7 +48,7 @@ class UNet1d(nn.Module):
         )
         self.middle = nn.ModuleList([block(widths[-1], widths[-1]) for _ in range(2)])
         self.up = nn.ModuleList(
-            nn.ModuleList([block(2 * b, a), block(a, a), _double(a)])
+            nn.ModuleList([block(2 * b, a), block(a, a), nn.ConvTranspose1d(a, a, 4, 2, 1)])
             for a, b in reversed(pairs[1:])
         )
         self.leave = nn.Sequential(
@@ -56,16 +56,11 @@ class UNet1d(nn.Module):
             nn.Conv1d(widths[0], out_features or action_size, 1),
         )
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        t: Float[Tensor, " batch"],
-        condition: Float[Tensor, "batch tokens features"],
-    ) -> Float[Tensor, "batch horizon out"]:
+    def forward(self, x: Chunk, t: Time, condition: Condition) -> Answer:
         return self.denoise(x, *self.prepare(t, condition))
 
     def prepare(
-        self, t: Float[Tensor, "*times"], condition: Float[Tensor, "batch tokens features"]
+        self, t: Times, condition: Condition
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """What the time adds to the scale and bias of each block, and what the condition does."""
         time, seen = F.mish(self.time(t)), F.mish(condition.flatten(1))
@@ -74,12 +69,7 @@ class UNet1d(nn.Module):
         timed = tuple(F.linear(time, film.weight[:, :split]) for film in films)
         return timed, tuple(F.linear(seen, f.weight[:, split:], f.bias) for f in films)
 
-    def denoise(
-        self,
-        x: Float[Tensor, "batch horizon action"],
-        timed: tuple[Tensor, ...],
-        fixed: tuple[Tensor, ...],
-    ) -> Float[Tensor, "batch horizon out"]:
+    def denoise(self, x: Chunk, timed: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> Answer:
         """The answer to `x`, of what `prepare` gave."""
         drives = (time + seen for time, seen in zip(timed, fixed, strict=True))
         h = x.transpose(1, 2)
@@ -125,10 +115,6 @@ class _ResidualBlock(nn.Module):
 
 def _halve(width: int) -> nn.Module:
     return nn.Conv1d(width, width, 3, stride=2, padding=1)
-
-
-def _double(width: int) -> nn.Module:
-    return nn.ConvTranspose1d(width, width, 4, stride=2, padding=1)
 
 
 def _check(horizon: int, widths: Sequence[int], kernel: int, groups: int, step_width: int) -> None:

@@ -30,12 +30,10 @@ class ResidualBlock(nn.Module):
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             _norm(channels),
         )
-        same = inputs == channels and stride == 1
-        self.shortcut = (
-            nn.Identity()
-            if same
-            else nn.Sequential(nn.Conv2d(inputs, channels, 1, stride, bias=False), _norm(channels))
-        )
+        self.shortcut = nn.Sequential()
+        if inputs != channels or stride != 1:
+            shortcut = nn.Conv2d(inputs, channels, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(shortcut, _norm(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.layers(x) + self.shortcut(x))
