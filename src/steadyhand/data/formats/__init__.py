@@ -2,9 +2,9 @@
 
 import contextlib
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
@@ -48,7 +48,7 @@ def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Ep
 
 
 def _read(path: Path, format: Format, skip: frozenset[int] = frozenset()) -> Episodes:
-    return understood(format.read(path, skip))
+    return understood(replace(format.read(path, skip), format=format.name))
 
 
 def _without_broken(path: Path, format: Format) -> Episodes:
@@ -65,8 +65,16 @@ def _without_broken(path: Path, format: Format) -> Episodes:
             if error.episode is None or error.episode in broken:
                 raise
             broken[error.episode] = str(error)
-    doubtful = [key for key in episodes.arrays if _is_doubtful(episodes, key)]
-    faults = {i: why for i in range(len(episodes)) if (why := _fault(episodes, i, doubtful))}
+    # What can be read whole has no fault in any episode.
+    doubtful = [
+        key
+        for key, array in episodes.arrays.items()
+        if isinstance(array, Footage) or (len(array.shape) < 4 and _fault(episodes, key))
+    ]
+    faults: dict[int, str] = {}
+    for i, key in product(range(len(episodes)), doubtful):
+        if i not in faults and (why := _fault(episodes, key, i)):
+            faults[i] = why
     if len(faults) == len(episodes):
         raise DataError(f"{path} has no episode that could be read: {faults[0]}")
     broken |= {episodes.number(i): why for i, why in faults.items()}
@@ -76,27 +84,16 @@ def _without_broken(path: Path, format: Format) -> Episodes:
     return replace(episodes, left_out={**episodes.left_out, **named})
 
 
-def _is_doubtful(episodes: Episodes, key: str) -> bool:
-    """Whether a feature has to be looked at episode by episode: what can be read whole has not."""
+def _fault(episodes: Episodes, key: str, number: int | None = None) -> str | None:
+    """Why a feature cannot be used: in one episode, or else as a whole."""
     array = episodes.arrays[key]
-    if isinstance(array, Footage) or len(array.shape) >= 4:
-        return isinstance(array, Footage)
     try:
-        episodes.read(key)
-    except DataError:
-        return True
-    return False
-
-
-def _fault(episodes: Episodes, number: int, doubtful: Sequence[str]) -> str | None:
-    start, end = int(episodes.starts[number]), int(episodes.ends[number])
-    try:
-        for key in doubtful:
-            array = episodes.arrays[key]
-            if isinstance(array, Footage):
-                array.clips[number].check()
-            else:
-                episodes.read(key, start, end)
+        if number is None:
+            episodes.read(key)
+        elif isinstance(array, Footage):
+            array.clips[number].check()
+        else:
+            episodes.read(key, int(episodes.starts[number]), int(episodes.ends[number]))
     except DataError as error:
         return str(error)
     return None

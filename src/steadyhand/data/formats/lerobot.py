@@ -66,7 +66,6 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         np.cumsum([episode.steps for episode in found]),
         said.rate_hz,
         path,
-        format=FORMAT.name,
         version=said.version,
         names={key: words for key in flat if len(words := said.words(key)) == flat[key]},
         rate_assumed=said.rate_assumed,

@@ -32,8 +32,6 @@ from steadyhand.errors import library
 from steadyhand.sizes import kind_of
 
 SIDES = ["height", "width", "channels"]
-Clips = dict[str, list[Clip]]
-"""By camera: the clip of each episode."""
 
 
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
@@ -119,8 +117,8 @@ def _tasks(episodes: Episodes) -> tuple[str, ...]:
     return episodes.tasks or ("",)
 
 
-def _info(episodes: Episodes, clips: Clips) -> dict[str, Any]:
-    """What the set says of itself."""
+def _info(episodes: Episodes, clips: dict[str, list[Clip]]) -> dict[str, Any]:
+    """What the set says of itself; `clips` by camera."""
     rate = episodes.rate_hz
     counted = {"timestamp": "float32", "task_index": "int64", **dict.fromkeys(COUNTED, "int64")}
     features = {key: _feature(episodes, key, clips.get(key)) for key in episodes.arrays}

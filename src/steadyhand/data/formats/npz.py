@@ -62,7 +62,6 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         ends,
         rate,
         path,
-        format=FORMAT.name,
         version="1",
         rate_assumed=said is None,
         left_out=left_out,

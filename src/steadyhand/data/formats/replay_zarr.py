@@ -70,7 +70,6 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         ends[:],
         10.0 if rate is None else float(rate),
         path,
-        format=FORMAT.name,
         version=f"v{3 if root else 2}",
         rate_assumed=rate is None,
         left_out=left_out,

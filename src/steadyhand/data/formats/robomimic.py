@@ -71,7 +71,6 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         np.cumsum(lengths),
         rate or 10.0,
         path,
-        format=FORMAT.name,
         version="1",
         rate_assumed=rate is None,
         numbers=tuple(_index(name) for name in demos),

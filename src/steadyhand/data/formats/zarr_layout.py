@@ -16,8 +16,8 @@ from steadyhand.data.formats import limits
 from steadyhand.data.formats.zarr_codecs import KIND, unpackers
 from steadyhand.data.formats.zarr_store import Store, read_description
 
-KINDS = ("bool", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
-KINDS_V3 = (*KINDS, "float16", "float32", "float64")
+KINDS_V3 = ("bool", "float16", "float32", "float64")
+KINDS_V3 += tuple(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))
 KNOWN_V3 = frozenset(
     (
         *("zarr_format", "node_type", "shape", "data_type", "fill_value", "attributes", "codecs"),

@@ -32,21 +32,13 @@ def inspect(episodes: Episodes, key: str, values: NDArray[Any]) -> Iterator[Prob
             "policy; --observations can leave them out."
         )
         yield Problem("constant", message)
-    yield from _saturated(episodes, key, values)
-
-
-def _saturated(episodes: Episodes, key: str, values: NDArray[Any]) -> Iterator[Problem]:
-    if values.dtype.kind != "f":
-        return
     found = []
-    for column in range(values.shape[1]):
-        numbers = values[:, column]
+    for column, numbers in enumerate(values.T if values.dtype.kind == "f" else ()):
         low, high = float(numbers.min()), float(numbers.max())
         shares = {end: float((numbers == end).mean()) for end in (low, high)}
         end = max(shares, key=lambda end: shares[end])
         if shares[end] > AT_END and len(np.unique(numbers)) > FEW:
-            share = f"{shares[end]:.0%} at {end:.4g}"
-            found.append(column_told(episodes, key, column, share))
+            found.append(column_told(episodes, key, column, f"{shares[end]:.0%} at {end:.4g}"))
     if found:
         message = (
             f"'{key}' sits at one end of its range in columns {', '.join(found)}: clipped by a "
@@ -55,13 +47,17 @@ def _saturated(episodes: Episodes, key: str, values: NDArray[Any]) -> Iterator[P
         yield Problem("saturated", message)
 
 
-def centred(values: NDArray[Any]) -> NDArray[np.float64]:
-    """In float64, less what the first step has: what is far from zero keeps its small moves."""
+def changes(episodes: Episodes, values: NDArray[Any]) -> NDArray[np.float64]:
+    """What (steps,) numbers change by at each step, also far from zero; 0 at an episode's first."""
     if values.dtype.kind in "iu":
         # Counts of 64 bits differ by less than float64 could tell apart.
         counts = values.astype(np.int64).view(np.uint64)
-        return (counts - counts[:1]).view(np.int64).astype(np.float64)
-    return values.astype(np.float64) - values[:1].astype(np.float64)
+        centred = (counts - counts[:1]).view(np.int64).astype(np.float64)
+    else:
+        centred = values.astype(np.float64) - values[:1].astype(np.float64)
+    moved = np.diff(centred, prepend=0.0)
+    moved[episodes.starts] = 0.0
+    return moved
 
 
 def compare(
@@ -73,6 +69,7 @@ def compare(
     of something was not observed.
     """
     actions = [key for key in flat if is_action(key)] if action is None else [action]
+    names = episodes.names
     for told in actions:
         done = flat.get(told)
         if done is None or done.ndim != 2:
@@ -91,9 +88,10 @@ def compare(
                     "position."
                 )
                 yield Problem("echo", message)
-            named = episodes.names.get(key) == episodes.names.get(told)
-            if what is None and values.shape == done.shape and named and "state" in key:
-                yield from _follows(episodes, (key, told), values, done)
+            elif (
+                values.shape == done.shape and "state" in key and names.get(key) == names.get(told)
+            ):
+                yield from _follows(episodes, key, values, told, done)
 
 
 def _echo(key: str, seen: NDArray[Any], told: str, done: NDArray[Any]) -> str | None:
@@ -125,19 +123,15 @@ def _holds(inner: NDArray[Any], outer: NDArray[Any]) -> bool:
 
 
 def _follows(
-    episodes: Episodes,
-    names: tuple[str, str],
-    state: NDArray[Any],
-    action: NDArray[Any],
+    episodes: Episodes, key: str, state: NDArray[Any], told: str, action: NDArray[Any]
 ) -> Iterator[Problem]:
     """Whether the state goes where actions send it, and not the other way round."""
-    found = [follow_lag(episodes, state[:, i], action[:, i]) for i in range(action.shape[1])]
+    found = [follow_lag(episodes, *columns) for columns in zip(state.T, action.T, strict=True)]
     moving = [pair for pair in found if pair is not None]
     if not moving:
         return
     # The best of many lags of few steps is high by chance alone.
     enough = max(UNRELATED, 3.5 / np.sqrt(episodes.steps))
-    key, told = names
     related = [lag for lag, correlation in moving if correlation >= enough]
     if len(related) < len(moving) / 2:
         message = (
@@ -159,29 +153,20 @@ def follow_lag(
     episodes: Episodes, state: NDArray[Any], action: NDArray[Any]
 ) -> tuple[int, float] | None:
     """(steps by which the state's changes come after the action's, their correlation there)."""
-    inside = np.ones(len(state), bool)
-    inside[episodes.starts] = False
-    moved = [np.where(inside, np.diff(centred(x), prepend=0.0), 0.0) for x in (state, action)]
-    norms = [float(np.linalg.norm(x)) for x in moved]
-    if not all(
-        norm > _rounding(x) * np.sqrt(len(x))
-        for norm, x in zip(norms, (state, action), strict=True)
-    ):
-        return None
-    state, action = moved[0] / norms[0], moved[1] / norms[1]
-    size = len(state)
-    lags = range(-LAGS, LAGS + 1)
+    moved = []
+    for values in (state, action):
+        change = changes(episodes, values)
+        norm, rounding = float(np.linalg.norm(change)), 0.0
+        if values.dtype.kind == "f":  # how far apart the largest numbers are as recorded
+            rounding = float(np.finfo(values.dtype).eps) * float(np.abs(values).max())
+        if not norm > rounding * np.sqrt(len(values)):
+            return None
+        moved.append(change / norm)
+    (state, action), size = moved, len(state)
+    most = min(LAGS, size - 1)
     found = [
         float(state[max(lag, 0) : size + min(lag, 0)] @ action[max(-lag, 0) : size - max(lag, 0)])
-        for lag in lags
-        if abs(lag) < size
+        for lag in range(-most, most + 1)
     ]
     best = int(np.argmax(found))
-    return best - min(LAGS, size - 1), found[best]
-
-
-def _rounding(values: NDArray[Any]) -> float:
-    """How far apart two numbers of the largest size are that can be told apart as recorded."""
-    if values.dtype.kind != "f":
-        return 0.0
-    return float(np.finfo(values.dtype).eps) * float(np.abs(values).max())
+    return best - most, found[best]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.problems.numbers import centred
+from steadyhand.data.problems.numbers import changes
 from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
 
@@ -33,8 +33,8 @@ def inspect(episodes: Episodes, flat: dict[str, NDArray[Any]]) -> Iterator[Probl
             clock = _clock(episodes, key, flat.get(key))
             for step, problem in () if clock is None else _of_clock(episodes, key, clock):
                 if (problem.kind, step) not in told:
-                    told.add((problem.kind, step))
                     yield problem
+                told.add((problem.kind, step))
     yield from _ends(episodes)
 
 
@@ -48,8 +48,7 @@ def _clock(episodes: Episodes, key: str, values: NDArray[Any] | None) -> Numbers
         return None  # told where it is what a policy sees
     if values.dtype.kind not in "iuf":
         return None
-    steps = np.diff(centred(values), prepend=0.0)
-    steps[episodes.starts] = 0.0
+    steps = changes(episodes, values)
     moved = np.delete(steps, episodes.starts)
     usual = float(np.median(moved))
     if not usual > 0:
