@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from steadyhand.diffusion.process import Array
+from steadyhand.diffusion.shapes import Chunk, Condition, Loss, Mask, Noises, Rest, Rows
 from steadyhand.errors import ConfigurationError
 
 
@@ -44,22 +45,22 @@ class SamplerModule(Protocol):
 
     def __call__(
         self,
-        noise: Tensor,
-        condition: Tensor,
-        step_noise: Tensor | None = None,
-        previous: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor: ...
+        noise: Chunk,
+        condition: Condition,
+        step_noise: Noises = None,
+        previous: Rest = None,
+        mask: Mask = None,
+    ) -> Chunk: ...
 
     def loss(
         self,
-        x0: Tensor,
-        eps: Tensor,
+        x0: Chunk,
+        eps: Chunk,
         uniform: Array,
-        condition: Tensor,
-        weight: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
+        condition: Condition,
+        weight: Rows = None,
+        mask: Mask = None,
+    ) -> Loss:
         """What training makes small; `uniform` (B,) is on the host, `weight` (B, H) counts rows."""
         ...
 
@@ -123,6 +124,12 @@ def sent(values: NDArray[Any] | Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def refuse_previous(previous: Rest) -> None:
+    """Raise `ConfigurationError` where a chunk is to be continued."""
+    if previous is not None:
+        raise ConfigurationError("This sampler does not continue a previous chunk.")
 
 
 def draws(x0: Tensor, generator: torch.Generator) -> tuple[Tensor, Array]:

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.loss import answered, ask, masks, mean_of_rows, sent
+from steadyhand.diffusion.loss import answered, ask, masks, mean_of_rows, refuse_previous, sent
 from steadyhand.diffusion.process import Array, Process, first_scale, warn_if_signal_remains
 from steadyhand.diffusion.sampling import SamplerConfig
+from steadyhand.diffusion.shapes import Chunk, Condition, Loss, Mask, Noises, Rest, Rows
 from steadyhand.diffusion.solvers import Solver, ddim, step_numbers
 from steadyhand.diffusion.spacing import SPACINGS, Spacing, trailing
 from steadyhand.errors import ConfigurationError
@@ -107,29 +107,28 @@ class Sampler(nn.Module):
 
     def forward(
         self,
-        noise: Float[Tensor, "batch horizon action"],
-        condition: Float[Tensor, "batch tokens features"],
-        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
-        previous: Float[Tensor, "batch rest action"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch horizon action"]:
+        noise: Chunk,
+        condition: Condition,
+        step_noise: Noises = None,
+        previous: Rest = None,
+        mask: Mask = None,
+    ) -> Chunk:
         """Sample. `step_noise` is (B, S, H, A), needed by stochastic solvers only.
 
         `previous` belongs to methods that continue the last chunk; this one refuses it.
         """
-        if previous is not None:
-            raise ConfigurationError("This sampler does not continue a previous chunk.")
+        refuse_previous(previous)
         return self.path(noise, condition, step_noise, mask)[-1]
 
     def path(
         self,
-        noise: Float[Tensor, "batch horizon action"],
-        condition: Float[Tensor, "batch tokens features"],
-        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
+        noise: Chunk,
+        condition: Condition,
+        step_noise: Noises = None,
+        mask: Mask = None,
         *,
         first: int = 0,
-    ) -> list[Float[Tensor, "batch horizon action"]]:
+    ) -> list[Chunk]:
         """Every chunk on the way: before each step, and after the last one.
 
         From `first` on, 0…S - 1, where `noise` is then a chunk as `noised` makes it.
@@ -202,13 +201,13 @@ class Sampler(nn.Module):
 
     def loss(
         self,
-        x0: Float[Tensor, "batch horizon action"],
-        eps: Float[Tensor, "batch horizon action"],
+        x0: Chunk,
+        eps: Chunk,
         uniform: Array,
-        condition: Float[Tensor, "batch tokens features"],
-        weight: Float[Tensor, "batch horizon"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, ""]:
+        condition: Condition,
+        weight: Rows = None,
+        mask: Mask = None,
+    ) -> Loss:
         """The denoising loss, one line for every process: `w(t)·‖out - (p·x0 + q·eps)‖²`, averaged.
 
         `x0` and `eps` are (B, H, A); `uniform` (B,) are numbers in [0, 1) on the host, of which

@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows, sent
+from steadyhand.diffusion.loss import ask, at_rest, mean_of_rows, refuse_previous, sent
 from steadyhand.diffusion.process import Array
+from steadyhand.diffusion.shapes import Chunk, Condition, Loss, Mask, Noises, Rest, Rows
 from steadyhand.diffusion.spacing import check_halving
-from steadyhand.methods.answer import clipped, require_no_previous
+from steadyhand.methods.answer import clipped
 
 JUMP_FEATURES = 20
 """Numbers that tell the network where a jump leads, beside each token of the condition."""
@@ -58,14 +58,14 @@ class JumpSampler(nn.Module):
 
     def forward(
         self,
-        noise: Float[Tensor, "batch horizon action"],
-        condition: Float[Tensor, "batch tokens features"],
-        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
-        previous: Float[Tensor, "batch rest action"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch horizon action"]:
+        noise: Chunk,
+        condition: Condition,
+        step_noise: Noises = None,
+        previous: Rest = None,
+        mask: Mask = None,
+    ) -> Chunk:
         """Sample, in `steps` jumps of equal length."""
-        require_no_previous(previous)
+        refuse_previous(previous)
         x = noise if self.temperature == 1 else self.temperature * noise
         for left in range(self.steps, 0, -1):
             start = noise.new_full((noise.shape[0],), left / self.steps)
@@ -76,13 +76,13 @@ class JumpSampler(nn.Module):
 
     def loss(
         self,
-        x0: Float[Tensor, "batch horizon action"],
-        eps: Float[Tensor, "batch horizon action"],
+        x0: Chunk,
+        eps: Chunk,
         uniform: Array,
-        condition: Float[Tensor, "batch tokens features"],
-        weight: Float[Tensor, "batch horizon"] | None = None,
-        mask: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, ""]:
+        condition: Condition,
+        weight: Rows = None,
+        mask: Mask = None,
+    ) -> Loss:
         """Flow matching, and agreement of jumps with their halves; errors count as in velocity."""
         jumping = max(1, round(self.share * len(x0)))
         starts, ends = self._draw(uniform, jumping)

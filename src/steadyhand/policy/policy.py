@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from steadyhand.actions import to_absolute, to_relative
+from steadyhand.diffusion.shapes import Chunk, Noises, Rest
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
@@ -61,10 +62,10 @@ class Policy(nn.Module):
     def forward(
         self,
         observation: Mapping[str, Tensor],
-        noise: Float[Tensor, "batch horizon action"],
-        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
-        previous: Float[Tensor, "batch rest action"] | None = None,
-    ) -> Float[Tensor, "batch horizon action"]:
+        noise: Chunk,
+        step_noise: Noises = None,
+        previous: Rest = None,
+    ) -> Chunk:
         """Raw observations, each (B, T_o, …), and noise (B, H, A) → actions (B, H, A).
 
         `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic
@@ -77,11 +78,11 @@ class Policy(nn.Module):
     def decode(
         self,
         condition: tuple[Tensor, ...],
-        noise: Float[Tensor, "batch horizon action"],
+        noise: Chunk,
         reference: Tensor | None = None,
-        step_noise: Float[Tensor, "batch steps horizon action"] | None = None,
-        previous: Float[Tensor, "batch rest action"] | None = None,
-    ) -> Float[Tensor, "batch horizon action"]:
+        step_noise: Noises = None,
+        previous: Rest = None,
+    ) -> Chunk:
         """What `condition` and noise become: `forward` from there on, for several noises."""
         name = self.spec.action.name
         if previous is not None:
