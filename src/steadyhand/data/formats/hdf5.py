@@ -28,9 +28,10 @@ LONGEST_TEXT = 1 << 24
 class Found:
     """An array of a file, as its description says; its numbers were not read."""
 
+    place: str
+    """Its path below the group that was looked into."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    bytes: int
 
 
 def child(parent: Any, name: str) -> Any:
@@ -74,7 +75,7 @@ def arrays_in(group: Any, size: int) -> dict[str, Found | str]:
                 limits.require_name(name)
                 entry = child(parent, name)
                 if isinstance(entry, h5py.Dataset):
-                    found[place] = _array(entry, size)
+                    found[place] = _array(place, entry, size)
                 elif isinstance(entry, h5py.Group):
                     address = h5py.h5o.get_info(entry.id).addr
                     if address in seen or place.count("/") >= DEPTH:
@@ -88,7 +89,7 @@ def arrays_in(group: Any, size: int) -> dict[str, Found | str]:
     return found
 
 
-def _array(dataset: Any, size: int) -> Found:
+def _array(place: str, dataset: Any, size: int) -> Found:
     h5py, plan = library("h5py"), dataset.id.get_create_plist()
     if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
         raise ValueError("it lies in other files, and nothing outside is read")
@@ -114,7 +115,7 @@ def _array(dataset: Any, size: int) -> Found:
     if needed and not stored:
         raise ValueError("nothing was ever written to it")
     limits.require_stored(needed, stored)
-    return Found(shape, dtype, needed)
+    return Found(place, shape, dtype)
 
 
 def attribute(group: Any, name: str) -> Any:

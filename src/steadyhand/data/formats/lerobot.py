@@ -57,9 +57,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     }
     arrays = {key: array for key, array in made.items() if not isinstance(array, str)}
     left_out = {key: why for key, why in made.items() if isinstance(why, str)}
-    for key in content.tables[found[0].table].columns:
-        if key not in said.features:
-            left_out[told(key)] = "it is not declared in meta/info.json"
+    undeclared = [key for key in content.tables[found[0].table].columns if key not in said.features]
+    left_out |= dict.fromkeys(map(told, undeclared), "it is not declared in meta/info.json")
     flat = {key: array.shape[1] for key, array in arrays.items() if len(array.shape) == 2}
     return Episodes(
         arrays,

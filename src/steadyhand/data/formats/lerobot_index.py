@@ -109,14 +109,10 @@ def index_v3(
 
 
 def _episode_v3(
-    path: Path,
-    index: Path,
-    line: dict[str, Any],
-    templates: tuple[Any, Any],
-    cameras: Sequence[str],
+    path: Path, file: Path, line: dict[str, Any], templates: tuple[Any, Any], cameras: Sequence[str]
 ) -> IndexedEpisode:
-    number = _count(index, line, "episode_index")
-    where = f"{index}: episode {number}"
+    number = _count(file, line, "episode_index")
+    where = f"{file}: episode {number}"
     table = within(path, _filled(path, templates[0], where, line, "data"))
     clips = {}
     for key in cameras:

@@ -58,13 +58,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             "copy or write it again."
         ) from error
     return Episodes(
-        arrays,
-        ends,
-        rate,
-        path,
-        version="1",
-        rate_assumed=said is None,
-        left_out=left_out,
+        arrays, ends, rate, path, version="1", rate_assumed=said is None, left_out=left_out
     )
 
 

@@ -24,19 +24,16 @@ MEASURED = (b"II*\0", b"MM\0*", b"v/1\1")
 COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 """Pillow's names of what is colour; the others are depth and other measures."""
 
+Span = tuple[Table, int, int, int]
+"""(table, first row, steps, episode)."""
+
 
 class Images:
     """The pictures of all episodes, decoded when asked for: (steps, height, width, channels)."""
 
     def __init__(
-        self,
-        spans: Sequence[tuple[Table, int, int, int]],
-        name: str,
-        shape: tuple[int, int, int],
-        *,
-        root: Path,
+        self, spans: Sequence[Span], name: str, shape: tuple[int, int, int], *, root: Path
     ) -> None:
-        """`spans` are (table, first row, steps, episode)."""
         self._spans, self._name, self._root = spans, name, root
         self.blocks = np.cumsum([steps for _, _, steps, _ in spans])
         self.shape, self.dtype = (int(self.blocks[-1]), *shape), np.dtype(np.uint8)

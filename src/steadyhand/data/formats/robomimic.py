@@ -19,13 +19,11 @@ from steadyhand.data.episodes import SKIP, Episodes
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.hdf5 import Found, arrays_in, attribute, child
-from steadyhand.data.formats.limits import require_stored
+from steadyhand.data.formats.limits import bytes_of, require_stored
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.disk import parse_json, regular
 from steadyhand.errors import DataError, SteadyhandError, library, plain
 
-Placed = tuple[str, Found]
-"""The path of an array in its demonstration, and the array."""
 _NUMBERED = re.compile(r"demo_[0-9]{1,18}")
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -60,9 +58,9 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             "demonstrations are missing, or were taken out. If it is whole, set total to that."
         )
     _check_alike(path, found)
-    needed = sum(array.bytes for inside in found.values() for _, array in inside.values())
+    arrays = [array for inside in found.values() for array in inside.values()]
     try:
-        require_stored(needed, size)
+        require_stored(sum(bytes_of(array.shape, array.dtype) for array in arrays), size)
     except ValueError as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     rate = _rate(said)
@@ -105,10 +103,10 @@ def _broken(path: Path, name: str, why: str) -> DataError:
     return DataError(said, episode=_index(name), file=path)
 
 
-def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
+def _check_alike(path: Path, found: dict[str, dict[str, Found]]) -> None:
     """Raise `DataError` for the first demonstration that is not like most of them."""
     kinds = {
-        name: {key: array.shape[1:] for key, (_, array) in inside.items()}
+        name: {key: array.shape[1:] for key, array in inside.items()}
         for name, inside in found.items()
     }
     usual = max(kinds.values(), key=lambda kind: list(kinds.values()).count(kind))
@@ -123,7 +121,7 @@ def _check_alike(path: Path, found: dict[str, dict[str, Placed]]) -> None:
 def _demos(path: Path, file: Any) -> tuple[Any, list[str]]:
     """(the group of the demonstrations, their names by number)."""
     try:
-        group = child(file, "data") if "data" in list(file) else None
+        group: Any = child(file, "data") if "data" in list(file) else None
     except ValueError as error:
         raise DataError(f"{path}: 'data' cannot be read: {error}.") from error
     inside = group if isinstance(group, library("h5py").Group) else ()
@@ -165,23 +163,23 @@ def _named(places: Iterable[str]) -> dict[str, str]:
 
 def _understood(
     path: Path, held: dict[str, dict[str, Found | str]]
-) -> tuple[dict[str, dict[str, Placed]], dict[str, str]]:
-    """(by demonstration: feature → its path and array, what is left out of all and why).
+) -> tuple[dict[str, dict[str, Found]], dict[str, str]]:
+    """(by demonstration: feature → its array, what is left out of all and why).
 
     What cannot be used in most demonstrations is left out; in fewer, those are what is broken.
     """
-    found: dict[str, dict[str, Placed]] = {}
+    found: dict[str, dict[str, Found]] = {}
     faults: dict[str, dict[str, str]] = {}
     for name, inside in held.items():
-        named = {key: (place, inside[place]) for key, place in _named(inside).items()}
-        action = named.get("action", ("", ""))[1]
+        named = {key: inside[place] for key, place in _named(inside).items()}
+        action = named.get("action")
         steps = action.shape[0] if isinstance(action, Found) else None
         found[name] = {}
-        for key, (place, what) in named.items():
+        for key, what in named.items():
             if isinstance(what, Found) and steps is not None and what.shape[0] != steps:
                 what = f"it has the shape {what.shape} in {name}, which has {steps} actions"
             if isinstance(what, Found):
-                found[name][key] = (place, what)
+                found[name][key] = what
             else:
                 faults.setdefault(key, {})[name] = what
     left_out = {
@@ -199,10 +197,10 @@ def _understood(
     return found, {plain(key): why for key, why in left_out.items()}
 
 
-def _length(path: Path, name: str, found: dict[str, Placed], said: Any) -> int:
+def _length(path: Path, name: str, found: dict[str, Found], said: Any) -> int:
     if "action" not in found:
         raise DataError(f"{path}: {name} has no actions.", episode=_index(name), file=path)
-    steps = found["action"][1].shape[0]
+    steps = found["action"].shape[0]
     if (said is not None and said != steps) or steps < 1:
         raise _broken(path, name, f"{name} has {steps} actions, and num_samples says {said}")
     return steps
@@ -220,11 +218,10 @@ def _rate(env_args: Any) -> float | None:
 class _Feature:
     """The datasets of all episodes as one; flat numbers are kept once they were read."""
 
-    def __init__(self, path: Path, key: str, found: dict[str, dict[str, Placed]]) -> None:
+    def __init__(self, path: Path, key: str, found: dict[str, dict[str, Found]]) -> None:
         self._path, self._key = path, key
-        placed = {name: inside[key] for name, inside in found.items()}
-        self._places = [(name, f"data/{name}/{place}") for name, (place, _) in placed.items()]
-        arrays = [array for _, array in placed.values()]
+        self._arrays = [(name, inside[key]) for name, inside in found.items()]
+        arrays = [array for _, array in self._arrays]
         self.blocks = np.cumsum([array.shape[0] for array in arrays])
         self.shape = (int(self.blocks[-1]), *arrays[0].shape[1:])
         self.dtype = np.result_type(*{array.dtype for array in arrays})
@@ -243,7 +240,8 @@ class _Feature:
         blocks = np.searchsorted(self.blocks, rows, side="right")
         with damage_told(self._path, self._key), library("h5py").File(self._path, "r") as file:
             for block in np.unique(blocks):
-                name, place = self._places[block]
+                name, array = self._arrays[block]
+                place = f"data/{name}/{array.place}"
                 here = blocks == block
                 steps = rows[here] - (self.blocks[block - 1] if block else 0)
                 first, last = int(steps.min()), int(steps.max())
@@ -253,8 +251,5 @@ class _Feature:
 
 
 FORMAT = Format(
-    name="robomimic-hdf5",
-    looks_like="an .hdf5 file with data/demo_<i>",
-    matches=matches,
-    read=read,
+    name="robomimic-hdf5", looks_like="an .hdf5 file with data/demo_<i>", matches=matches, read=read
 )

@@ -20,20 +20,9 @@ def piece_steps(episodes: Episodes, key: str) -> int:
 
 
 def pieces(episodes: Episodes, key: str) -> Iterator[tuple[int, NDArray[Any]]]:
-    """(first step, values), all of `piece_steps` steps but the last; read episode by episode."""
-    size, held, start = piece_steps(episodes, key), [], 0
-    if len(episodes.arrays[key].shape) < 4:
-        values = episodes.read(key)
-        for first in range(0, len(values), size):
-            yield first, values[first : first + size]
-        return
-    for first, end in zip(episodes.starts, episodes.ends, strict=True):
-        for here in range(int(first), int(end), size):
-            held.append(episodes.read(key, here, min(here + size, int(end))))
-            while sum(map(len, held)) >= size:
-                joined = np.concatenate(held)
-                yield start, joined[:size]
-                start += size
-                held = [joined[size:]]
-    if sum(map(len, held)):
-        yield start, np.concatenate(held)
+    """(first step, values), all of `piece_steps` steps but the last; only pictures come lazily."""
+    size, steps = piece_steps(episodes, key), episodes.steps
+    whole = episodes.read(key) if len(episodes.arrays[key].shape) < 4 else None
+    for first in range(0, steps, size):
+        end = min(first + size, steps)
+        yield first, episodes.read(key, first, end) if whole is None else whole[first:end]

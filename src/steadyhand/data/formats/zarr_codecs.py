@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steadyhand.errors import MissingExtraError, library
 
@@ -127,9 +126,5 @@ def _picture(name: str, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpack:
             "pip install imagecodecs"
         ) from error
     shape = chunk[1:] if chunk[0] == 1 else chunk
-
-    def unpack(data: Any, limit: int) -> NDArray[Any]:
-        # What it says of its size is held against the array that it is to fill.
-        return decode(bytes(data), out=np.empty(shape, dtype))
-
-    return unpack
+    # What it says of its size is held against the array that it is to fill.
+    return lambda data, limit: decode(bytes(data), out=np.empty(shape, dtype))

@@ -29,7 +29,8 @@ def inspect(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Pro
             known.add(number)
             problems.append(Problem("video", str(error), clip.episode, str(clip.file)))
     seen: list[NDArray[Any]] = []
-    for number in sample(len(episodes)):
+    count = len(episodes)
+    for number in np.unique(np.linspace(0, count - 1, min(EPISODES, count)).astype(int)).tolist():
         if number in known:
             continue
         start, last = int(episodes.starts[number]), int(episodes.ends[number]) - 1
@@ -46,11 +47,6 @@ def inspect(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Pro
     return (np.concatenate(seen) if seen else None), problems
 
 
-def sample(count: int) -> list[int]:
-    """Numbers of episodes to look at."""
-    return sorted({int(i) for i in np.linspace(0, count - 1, min(EPISODES, count))})
-
-
 def _of_three(key: str, number: int, three: NDArray[Any], file: str | None) -> list[Problem]:
     full = 1.0 if three.dtype.kind == "f" and float(three.max()) <= 1.0 else 255.0
     dark = [float(np.quantile(picture, 0.99)) / full < DARK for picture in three]
@@ -58,7 +54,7 @@ def _of_three(key: str, number: int, three: NDArray[Any], file: str | None) -> l
         which = ["first", "middle", "last"][dark.index(True)]
         message = f"'{key}' is black in episode {number}, in its {which} picture."
         return [Problem("black", message, number, file)]
-    if np.array_equal(three[0], three[1]) and np.array_equal(three[1], three[2]):
+    if (three == three[0]).all():
         message = (
             f"'{key}' does not change in episode {number}: its first, middle and last pictures are "
             "the same. The camera may have stood still."
