@@ -6,39 +6,28 @@ weights besides (`policy/weights.py`); these are the numbers that cost before th
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Literal, cast
+from typing import Annotated, Literal
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.values import whole
+from steadyhand.values import Bound, at_least, at_most
 
 Kind = Literal["state", "image"]
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
-LARGEST = {
-    "obs_steps": 1_024,
-    "horizon": 10_000,
-    "execute": 10_000,
-    "width": 1 << 16,
-    "widths": 1 << 16,
-    "step_width": 1 << 16,
-    "features": 1 << 16,
-    "groups": 1 << 16,
-    "keypoints": 1 << 12,
-    "components": 1 << 12,
-    "bins": 1 << 16,
-    "blocks": 1_024,
-    "layers": 1_024,
-    "heads": 1_024,
-    "expansion": 1_024,
-    "kernel": 1_023,
-    "train_steps": 100_000,
-    "SamplerConfig.steps": 10_000,
-    "Consistency.levels": 100_000,
-    "Shortcut.levels": 16,
-}
-"""By field; by class and field where a name has several meanings."""
+Count = Annotated[int, at_least(1)]
+Depth = Annotated[Count, at_most(1_024)]
+"""Of what is done one after the other: layers, observations."""
+Steps = Annotated[Count, at_most(10_000)]
+"""Of a chunk, and of the way to it."""
+Width = Annotated[Count, at_most(1 << 16)]
+"""Numbers side by side."""
+Share = Annotated[float, Bound("in [0, 1), as 0.05", lambda share: 0 <= share < 1)]
 LARGEST_NUMBER = 1e6
 """In units of normalised actions, which are of size one."""
+Size = Annotated[
+    float,
+    Bound(f"above 0, and at most {LARGEST_NUMBER:g}", lambda size: 0 < size <= LARGEST_NUMBER),
+]
 MOST_LEVELS = 16
 """Of a network that halves its input at each."""
 MOST_FEATURES = 256
@@ -49,31 +38,12 @@ LARGEST_INPUT = 1 << 24
 """Numbers that a policy sees of one time step."""
 
 
-def check_sizes(part: object, *names: str, least: int = 1) -> None:
-    """Raise `ConfigurationError` where one of these fields is no whole number in its bounds.
-
-    A field may be a tuple, one number for each level of a network.
-    """
-    for name in names:
-        given: Any = getattr(part, name)
-        found = cast(tuple[Any, ...], given) if isinstance(given, tuple) else (given,)
-        most = LARGEST.get(f"{type(part).__name__}.{name}") or LARGEST[name]
-        if not 0 < len(found) <= MOST_LEVELS:
-            raise ConfigurationError(
-                f"{name} has {len(found)} numbers; there must be 1 to {MOST_LEVELS}."
-            )
-        for value in found:
-            whole(name, value, least, most)
-
-
-def check_numbers(part: object, *names: str) -> None:
-    """Raise `ConfigurationError` where one of these fields is not above 0, or is enormous."""
-    for name in names:
-        value: float = getattr(part, name)
-        if not 0 < value <= LARGEST_NUMBER:
-            raise ConfigurationError(
-                f"{name} is {value}; it must be above 0, and at most {LARGEST_NUMBER:g}."
-            )
+def check_levels(name: str, levels: Sequence[int]) -> None:
+    """Raise `ConfigurationError` for no levels of a network, or for more than halve any input."""
+    if not 0 < len(levels) <= MOST_LEVELS:
+        raise ConfigurationError(
+            f"{name} has {len(levels)} numbers; there must be 1 to {MOST_LEVELS}."
+        )
 
 
 def check_shape(name: str, shape: tuple[int, ...]) -> None:

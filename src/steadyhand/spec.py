@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import Kind, check_input, check_shape, check_sizes, fitted, kind_of
-from steadyhand.values import check_array, checked, positive, taken
+from steadyhand.sizes import Depth, Kind, Steps, check_input, check_shape, fitted, kind_of
+from steadyhand.values import POSITIVE, check_array, checked, taken
 
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
@@ -26,17 +26,16 @@ class Chunking:
     It owns every time index of the library; nobody else computes one.
     """
 
-    obs_steps: int = 2
+    obs_steps: Depth = 2
     """Observations stacked into the condition; the last one is "now"."""
-    horizon: int = 16
+    horizon: Steps = 16
     """Actions predicted in one chunk."""
-    execute: int = 8
+    execute: Steps = 8
     """Actions executed before the next prediction."""
     past_rows: int = 0
     """Rows of a chunk before "now": 0 here, obs_steps - 1 in the paper's checkpoints."""
 
     def __post_init__(self) -> None:
-        check_sizes(self, "obs_steps", "horizon", "execute")
         if not 0 <= self.past_rows < self.horizon:
             raise ConfigurationError(
                 f"past_rows is {self.past_rows}; it must be in 0…{self.horizon - 1} "
@@ -181,7 +180,7 @@ class PolicySpec:
     observations: tuple[Feature, ...]
     action: Feature
     chunking: Chunking = Chunking()
-    rate_hz: float = 10.0
+    rate_hz: Annotated[float, POSITIVE] = 10.0
     """Actions a second, as the demonstrations were recorded."""
     action_relative_to: str | None = None
     """The observation whose latest value chunks are predicted relative to; none for absolute.
@@ -209,7 +208,6 @@ class PolicySpec:
                 f"Actions of shape {self.action.shape} cannot be relative to '{reference.name}' "
                 f"of shape {reference.shape}. {way_on}"
             )
-        positive("rate_hz", self.rate_hz)
 
     @classmethod
     @checked

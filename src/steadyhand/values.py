@@ -13,9 +13,9 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
@@ -37,14 +37,35 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
+@dataclass(frozen=True)
+class Bound:
+    """What numbers of a kind `Annotated[int, Bound("even", …)]` must be, as messages say it.
+
+    It holds for every number of a tuple, and for nothing else that the kind allows.
+    """
+
+    said: str
+    holds: Callable[[Any], bool]
+
+
+def at_least(low: float) -> Bound:
+    return Bound(f"at least {low}", lambda value: value >= low)
+
+
+def at_most(high: float) -> Bound:
+    return Bound(f"at most {high}", lambda value: value <= high)
+
+
+def within(low: float, high: float) -> Bound:
+    return Bound(f"in {low:g}…{high:g}", lambda value: low <= value <= high)
+
+
+POSITIVE = Bound("positive and finite", lambda value: value > 0)
+
+
 def whole(name: str, value: Any, low: int = 1, high: int = LARGEST) -> int:
     """`value`, a whole number in low…high. Raises `ConfigurationError`; True is none."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ConfigurationError(f"{name} is {shown(value)}; it must be a whole number.")
-    if not low <= value <= high:
-        bound = f"at least {low}" if value < low else f"at most {high}"
-        raise ConfigurationError(f"{name} is {shown(value)}; it must be {bound}.")
-    return int(value)
+    return taken(name, value, Annotated[int, at_least(low), at_most(high)])
 
 
 def seed(name: str, value: Any) -> int:
@@ -56,10 +77,9 @@ def seed(name: str, value: Any) -> int:
 
 def positive(name: str, value: Any) -> float:
     """`value`, a finite number above 0. Raises `ConfigurationError`."""
-    number = isinstance(value, int | float | np.integer | np.floating)
-    if not number or isinstance(value, bool) or not 0 < value < math.inf:
-        raise ConfigurationError(f"{name} is {shown(value)}; it must be positive and finite.")
-    return float(value)
+    with suppress(ConfigurationError):
+        return taken(name, value, Annotated[float, POSITIVE])
+    raise ConfigurationError(f"{name} is {shown(value)}; it must be {POSITIVE.said}.")
 
 
 def check_array(name: str, values: object) -> None:
@@ -109,9 +129,10 @@ def _lacking(name: str, part: object, protocol: type, but: Collection[str]) -> s
 def checked(called: C) -> C:
     """A class or function that looks at what it is given before anything else.
 
-    As `named`, and values of another kind than is declared raise `ConfigurationError`, too: all
-    those of a dataclass, and the numbers, texts and paths of a function. Numbers are finite and
-    below 2**63. Protocols, arrays and functions are left to whoever uses them.
+    As `named`, and values of another kind than is declared, or out of its bounds, raise
+    `ConfigurationError`, too: all those of a dataclass, and the numbers, texts and paths of a
+    function. Numbers are finite and below 2**63. Protocols, arrays and functions are left to
+    whoever uses them.
     """
     return _looking(called, _kinds)
 
@@ -135,7 +156,7 @@ def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, Any]]) -> C:
         except TypeError:
             raise ConfigurationError(_mismatch(owner, signature, values, named)) from None
         kinds = kinds_of(owner)
-        for name in bound.arguments.keys() & kinds.keys():
+        for name in [name for name in bound.arguments if name in kinds]:
             bound.arguments[name] = taken(name, bound.arguments[name], kinds[name])
         return function(*bound.args, **bound.kwargs)
 
@@ -147,13 +168,14 @@ def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, Any]]) -> C:
 @functools.cache
 def _kinds(owner: Any) -> dict[str, Any]:
     """The kinds of arguments that are looked at, by name."""
-    hints = typing.get_type_hints(owner)
+    hints = typing.get_type_hints(owner, include_extras=True)
     if isinstance(owner, type):
         return hints
     return {name: kind for name, kind in hints.items() if all(map(_plain, _options(kind)))}
 
 
 def _plain(kind: Any) -> bool:
+    kind = _bare(kind)
     if typing.get_origin(kind) is tuple:
         return all(map(_plain, set(typing.get_args(kind)) - {Ellipsis}))
     return kind in PLAIN or typing.get_origin(kind) is Callable
@@ -185,9 +207,13 @@ def _mismatch(
 
 
 def taken(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the declared kind. Raises `ConfigurationError` where it is another."""
+    """`value` as the declared kind, in its bounds. Raises `ConfigurationError` where it is not."""
     found = as_kind(value, kind)
     if found is not REFUSED:
+        for bound in _bounds(kind):
+            for number in found if isinstance(found, tuple) else (found,):
+                if isinstance(number, int | float) and not bound.holds(number):
+                    raise ConfigurationError(f"{name} is {number}; it must be {bound.said}.")
         return found
     kinds = _options(kind)
     choices = [choice for part in kinds for choice in _choices(part)]
@@ -215,10 +241,12 @@ def as_kind(value: Any, kind: Any) -> Any:
     """`value` as the declared kind, or `REFUSED`."""
     if isinstance(value, np.generic):
         value = value.item()
-    inner = typing.get_args(kind)
-    if len(_options(kind)) > 1:
-        found = (as_kind(value, option) for option in inner)
+    options = _options(kind)
+    if len(options) > 1:
+        found = (as_kind(value, option) for option in options)
         return next((item for item in found if item is not REFUSED), REFUSED)
+    kind = options[0]
+    inner = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:
         kinds = inner[:1] * len(value) if isinstance(value, tuple | list) else ()
         kinds = kinds if inner[-1] is Ellipsis else inner
@@ -275,10 +303,23 @@ PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
 """What is looked at wherever it is declared: what it is called, and whether a value is one."""
 
 
+def _bare(kind: Any) -> Any:
+    """A kind without what is declared of it besides."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+
+
+def _bounds(kind: Any) -> list[Bound]:
+    """The bounds of all that a kind is made of."""
+    if isinstance(kind, Bound):
+        return [kind]
+    return [bound for part in typing.get_args(kind) for bound in _bounds(part)]
+
+
 def _options(kind: Any) -> tuple[Any, ...]:
     """The kinds of a union; of anything else, itself."""
+    kind = _bare(kind)
     union = typing.get_origin(kind) in (typing.Union, types.UnionType)
-    return typing.get_args(kind) if union else (kind,)
+    return tuple(map(_bare, typing.get_args(kind))) if union else (kind,)
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -293,7 +334,7 @@ def _word(kind: Any) -> str:
     if typing.get_origin(kind) is Callable:
         return "something to call, a function or a class"
     if typing.get_origin(kind) is tuple:
-        inner = [part for part in typing.get_args(kind) if part is not Ellipsis]
+        inner = [_bare(part) for part in typing.get_args(kind) if part is not Ellipsis]
         names = {int: "whole numbers", float: "numbers", str: "names"}
         count = "" if Ellipsis in typing.get_args(kind) else f"{len(inner)} "
         return f"a tuple of {count}{names.get(inner[0], 'values')}"

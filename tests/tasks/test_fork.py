@@ -173,7 +173,7 @@ def test_names_carry_the_settings() -> None:
 
 
 def test_an_episode_is_long_enough_for_the_expert() -> None:
-    with pytest.raises(ConfigurationError, match="max_steps is 5; its expert needs up to 50"):
+    with pytest.raises(ConfigurationError, match="max_steps is 5; it must be at least 50"):
         Fork(max_steps=5)
     with pytest.raises(ConfigurationError, match="max_steps is a whole number, not '1e2'"):
         make_task("fork:max_steps=1e2")

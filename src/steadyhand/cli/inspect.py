@@ -11,8 +11,8 @@ import tyro
 from steadyhand.cli.options import parse
 from steadyhand.data import Episodes
 from steadyhand.disk import write_text
-from steadyhand.sizes import LARGEST, kind_of
-from steadyhand.values import whole
+from steadyhand.sizes import Steps, kind_of
+from steadyhand.values import taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         verb="inspect",
         description="Say what a data set or a policy holds, and what is wrong with it.",
     )
-    whole("--horizon", options.horizon, 1, LARGEST["horizon"])
+    taken("--horizon", options.horizon, Steps)
     path = options.path
     if (path / "policy.json").exists() or (path / "config.json").exists():
         return _policy(path, as_json=options.json)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from steadyhand.diffusion.process import (
     prediction_target,
 )
 from steadyhand.diffusion.sampling import SamplerConfig
-from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import check_sizes
-from steadyhand.values import checked
+from steadyhand.values import at_least, at_most, checked
 
 
 def squared_cosine_betas(train_steps: int) -> Array:
@@ -51,7 +49,7 @@ class DDPM:
 
     schedule: Literal["squared_cosine", "linear"] = "squared_cosine"
     """How the noise grows with the step."""
-    train_steps: int = 100
+    train_steps: Annotated[int, at_least(2), at_most(100_000)] = 100
     """Noise levels used in training."""
     prediction: Prediction = "epsilon"
     """What the network is asked for."""
@@ -59,10 +57,7 @@ class DDPM:
     """What errors count: all the same, or, for sample prediction, as errors in velocity."""
 
     def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise ConfigurationError(unknown("schedule", self.schedule, SCHEDULES))
         check_prediction(self.prediction, self.weighting)
-        check_sizes(self, "train_steps", least=2)
 
     @property
     def start(self) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 from steadyhand.diffusion.process import Array, Process, first_scale
 from steadyhand.diffusion.solvers import SOLVERS, Coefficients, ddim, step_numbers
 from steadyhand.diffusion.spacing import SPACINGS
-from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import LARGEST_NUMBER, check_sizes
-from steadyhand.values import checked
+from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import LARGEST_NUMBER, Steps
+from steadyhand.values import Bound, checked, within
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from steadyhand.diffusion.loss import SamplerModule
 
 SolverName = Literal["ddim", "ddpm", "dpmpp_2m", "euler", "noiseless", "renoise", "sde_dpmpp_2m"]
+CLIP = Bound(
+    f"above 0 and at most {LARGEST_NUMBER:g}, 'recorded', or None",
+    lambda clip: 0 < clip <= LARGEST_NUMBER,
+)
 
 
 @checked
@@ -28,37 +32,22 @@ class SamplerConfig:
     solver: SolverName | None = None
     """How one step moves; `euler` is for flow, `noiseless` for mip, the others for any process. The
     method's own unless given."""
-    steps: int | None = None
+    steps: Steps | None = None
     """Network calls for one chunk; as many as the method takes by itself unless given."""
     eta: float = 0.0
     """Fresh noise in DDIM: 0 is deterministic, 1 has the variance of DDPM."""
     spacing: Literal["trailing", "leading"] = "trailing"
     """Which noise levels are visited; `leading` agrees with the paper."""
-    clip: float | Literal["recorded"] | None = "recorded"
+    clip: Annotated[float | Literal["recorded"] | None, CLIP] = "recorded"
     """Bound on the normalised actions in each step: that of the recorded ones; None for none."""
-    temperature: float = 1.0
+    temperature: Annotated[float, within(0, LARGEST_NUMBER)] = 1.0
     """Scale of the first noise; below 1 chunks are likelier and less diverse."""
 
     def __post_init__(self) -> None:
-        if self.solver is not None and self.solver not in SOLVERS:
-            raise ConfigurationError(unknown("solver", self.solver, SOLVERS))
-        if self.spacing not in SPACINGS:
-            raise ConfigurationError(unknown("spacing", self.spacing, SPACINGS))
-        if self.steps is not None:
-            check_sizes(self, "steps")
         if self.eta and self.solver not in ("ddim", None):
             raise ConfigurationError(
                 f"eta is {self.eta}, but only solver 'ddim' has one, not '{self.solver}'. "
                 "Leave it at 0, or use 'ddim'."
-            )
-        if not 0 <= self.temperature <= LARGEST_NUMBER:
-            raise ConfigurationError(
-                f"temperature is {self.temperature}; it must be in 0…{LARGEST_NUMBER:g}."
-            )
-        if isinstance(self.clip, int | float) and not 0 < self.clip <= LARGEST_NUMBER:
-            raise ConfigurationError(
-                f"clip is {self.clip}; it must be above 0 and at most {LARGEST_NUMBER:g}, "
-                "'recorded', or None."
             )
 
     def settled(self, method: Process | Head) -> SamplerConfig:

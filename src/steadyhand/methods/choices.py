@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
 from steadyhand.diffusion.sampling import Head, SamplerConfig
 from steadyhand.diffusion.spacing import check_halving
 from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import check_numbers, check_sizes
-from steadyhand.values import checked
+from steadyhand.sizes import Size, Width
+from steadyhand.values import Bound, at_least, at_most, checked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,11 +53,8 @@ class Gaussian:
     sampling = SamplerConfig(steps=1)
     check = _one_call
 
-    smallest_deviation: float = 0.01
+    smallest_deviation: Size = 0.01
     """The least deviation it may answer with, in normalised actions."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, "smallest_deviation")
 
     def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
         return 2 * action_size, condition_shape
@@ -78,14 +75,10 @@ class Mixture:
     sampling = SamplerConfig(steps=1)
     check = _one_call
 
-    components: int = 8
+    components: Annotated[int, at_least(1), at_most(4_096)] = 8
     """Normal distributions that are mixed."""
-    smallest_deviation: float = 0.01
+    smallest_deviation: Size = 0.01
     """The least deviation of each, in normalised actions."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, "smallest_deviation")
-        check_sizes(self, "components")
 
     def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
         return self.components * (2 * action_size + 1), condition_shape
@@ -111,17 +104,12 @@ class Bins:
     sampling = SamplerConfig(steps=1)
     check = _one_call
 
-    bins: int = 128
+    bins: Annotated[Width, at_least(2)] = 128
     """Bins between `-bound` and `bound`."""
-    bound: float = 2.0
+    bound: Size = 2.0
     """Normalised actions beyond it fall into the outermost bins."""
-    width: int = 128
+    width: Width = 128
     """Features of the head."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, "bound")
-        check_sizes(self, "bins", least=2)
-        check_sizes(self, "width")
 
     def asks(self, action_size: int, condition_shape: Shape) -> tuple[int, Shape]:
         return self.width, condition_shape
@@ -147,15 +135,10 @@ class Shortcut:
 
     sampling = SamplerConfig(steps=1)
 
-    share: float = 0.5
+    share: Annotated[float, Bound("between 0 and 1", lambda share: 0 < share < 1)] = 0.5
     """Share of each batch that learns to jump; the others learn the flow."""
-    levels: int = 5
+    levels: Annotated[int, at_least(1), at_most(16)] = 5
     """Lengths of jumps: 1, 1/2, 1/4 and so on. Half the shortest is taken as two steps of flow."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise ConfigurationError(f"share is {self.share}; it must be between 0 and 1.")
-        check_sizes(self, "levels")
 
     def check(self, sampling: SamplerConfig) -> None:
         _no_solver(self, sampling)
@@ -198,7 +181,7 @@ class Consistency:
 
     path_of: Flow | DDPM = field(default_factory=lambda: Flow(prediction="sample"))
     """The process it is learned on: the teacher's."""
-    levels: int = 10
+    levels: Annotated[int, at_least(2), at_most(100_000)] = 10
     """Times between noise and the clean end at which neighbours are made to agree."""
 
     def __post_init__(self) -> None:
@@ -208,7 +191,6 @@ class Consistency:
                 "nothing. Train the teacher with prediction 'sample' (as the recipes do), 'v' or "
                 "'velocity'."
             )
-        check_sizes(self, "levels", least=2)
         most = self.path_of.train_steps
         if most is not None and self.levels > most:
             raise ConfigurationError(

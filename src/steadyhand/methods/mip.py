@@ -6,7 +6,7 @@ import numpy as np
 
 from steadyhand.diffusion.process import Array, prediction_target
 from steadyhand.diffusion.sampling import SamplerConfig
-from steadyhand.sizes import check_numbers
+from steadyhand.sizes import Size
 from steadyhand.values import checked
 
 
@@ -29,13 +29,10 @@ class MIP:
     start = 1.0
     end = -1.0
 
-    noise: float = 0.1
+    noise: Size = 0.1
     """Deviation of the noise that the second call learns to remove (1 - t* in the paper)."""
-    correction_weight: float = 1.0
+    correction_weight: Size = 1.0
     """What errors of the second call count, beside those of the first."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, "noise", "correction_weight")
 
     def path(self, t: Array) -> tuple[Array, Array]:
         alpha = (np.asarray(t) < 1).astype(np.float64)

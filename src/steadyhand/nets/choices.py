@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import check_sizes
+from steadyhand.sizes import Depth, Share, Width, check_levels
 from steadyhand.spec import PolicySpec
-from steadyhand.values import checked
+from steadyhand.values import Bound, checked
 
 if TYPE_CHECKING:
     from torch import nn
+
+TokenWidth = Annotated[
+    Width, Bound("even, and at least 4", lambda width: width >= 4 and width % 2 == 0)
+]
 
 
 def _sizes(spec: PolicySpec, condition: tuple[int, int], outputs: int | None) -> dict[str, Any]:
@@ -23,30 +26,19 @@ def _sizes(spec: PolicySpec, condition: tuple[int, int], outputs: int | None) ->
     return {**chunk, "condition_shape": condition, "out_features": outputs}
 
 
-def _check(config: Any, *positive: str) -> None:
-    check_sizes(config, *positive)
-    if "heads" in positive and (config.width < 4 or config.width % 2):
-        raise ConfigurationError(f"width is {config.width}; it must be even, and at least 4.")
-    if not 0 <= config.dropout < 1:
-        raise ConfigurationError(f"dropout is {config.dropout}; it must be in [0, 1).")
-
-
 @checked
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig:
     """A residual perceptron over the flattened chunk: small and fast, for states."""
 
-    width: int = 512
+    width: Width = 512
     """Features of each hidden layer."""
-    blocks: int = 3
+    blocks: Depth = 3
     """Residual blocks."""
-    expansion: int = 2
+    expansion: Depth = 2
     """Width inside a block, in multiples of `width`."""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """Share of hidden features dropped in training."""
-
-    def __post_init__(self) -> None:
-        _check(self, "width", "blocks", "expansion")
 
     def build(
         self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
@@ -62,17 +54,17 @@ class MLPConfig:
 class UNetConfig:
     """The paper's 1-D U-Net over time; the defaults are a small one, about 4 M parameters."""
 
-    widths: tuple[int, ...] = (64, 128, 256)
+    widths: tuple[Width, ...] = (64, 128, 256)
     """Channels of each level; every level after the first halves the time axis."""
-    kernel: int = 5
+    kernel: Depth = 5
     """Time steps one convolution sees; odd."""
-    groups: int = 8
+    groups: Width = 8
     """Groups of the group norm."""
-    step_width: int = 128
+    step_width: Width = 128
     """Features of the embedded time."""
 
     def __post_init__(self) -> None:
-        check_sizes(self, "widths", "kernel", "groups", "step_width")
+        check_levels("widths", self.widths)
 
     def build(
         self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
@@ -88,19 +80,16 @@ class UNetConfig:
 class TransformerConfig:
     """The paper's Transformer; the defaults are half as deep as it, about 5 M parameters."""
 
-    width: int = 256
+    width: TokenWidth = 256
     """Features of each token."""
-    layers: int = 4
+    layers: Depth = 4
     """Blocks."""
-    heads: int = 4
+    heads: Depth = 4
     """Heads of each attention; they divide the width."""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """Share of features and attention dropped in training."""
     causal: bool = True
     """Whether an action sees no action and no observation that comes after it."""
-
-    def __post_init__(self) -> None:
-        _check(self, "width", "layers", "heads")
 
     def build(
         self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None
@@ -124,21 +113,18 @@ class TransformerConfig:
 class DiTConfig:
     """A diffusion transformer with adaptive layer norm, about 7 M parameters."""
 
-    width: int = 256
+    width: TokenWidth = 256
     """Features of each token."""
-    layers: int = 4
+    layers: Depth = 4
     """Blocks."""
-    heads: int = 4
+    heads: Depth = 4
     """Heads of each attention; they divide the width."""
-    expansion: int = 4
+    expansion: Depth = 4
     """Width inside a block's perceptron, in multiples of `width`."""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """Share of features and attention dropped in training."""
     positions: bool = True
     """Whether condition tokens are told apart by their place; without, any number may be given."""
-
-    def __post_init__(self) -> None:
-        _check(self, "width", "layers", "heads", "expansion")
 
     def build(
         self, spec: PolicySpec, condition_shape: tuple[int, int], out_features: int | None = None

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import check_sizes
+from steadyhand.sizes import Depth, Share, Width, check_levels
 from steadyhand.spec import PolicySpec
-from steadyhand.values import checked
+from steadyhand.values import Bound, at_least, at_most, checked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,13 +40,13 @@ class StateEncoderConfig:
 class ResNetConfig:
     """ResNet-18 with group norms, trained from scratch, as in the paper."""
 
-    width: int = 64
+    width: Width = 64
     """Channels of the first level; each of the others doubles them."""
-    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    blocks: tuple[Depth, ...] = (2, 2, 2, 2)
     """Residual blocks of each level; every level after the first halves the picture."""
 
     def __post_init__(self) -> None:
-        check_sizes(self, "width", "blocks")
+        check_levels("blocks", self.blocks)
 
     def build(self, channels: int, size: tuple[int, int]) -> nn.Module:
         """The network for pictures of `channels`, any size."""
@@ -103,21 +103,14 @@ class ImageEncoderConfig:
     """What looks at a picture."""
     shared: bool = False
     """Whether all cameras go through one network."""
-    keypoints: int = 32
+    keypoints: Annotated[int, at_least(1), at_most(4_096)] = 32
     """Places that the spatial softmax finds in each picture."""
-    features: int = 64
+    features: Width = 64
     """Numbers that stand for one picture in the condition."""
-    crop: float = 0.875
+    crop: Annotated[float, Bound("in (0, 1]", lambda crop: 0 < crop <= 1)] = 0.875
     """Share of each side that is seen: at a random place in training, else in the centre."""
-    jitter: float = 0.0
+    jitter: Share = 0.0
     """Brightness and contrast vary by up to this share in training."""
-
-    def __post_init__(self) -> None:
-        check_sizes(self, "keypoints", "features")
-        if not 0 < self.crop <= 1 or not 0 <= self.jitter < 1:
-            raise ConfigurationError(
-                f"crop is {self.crop}, in (0, 1], and jitter {self.jitter}, in [0, 1)."
-            )
 
     def settled(self) -> ImageEncoderConfig:
         """With what has to be read from elsewhere filled in."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.runtime.predictor import ChunkController, Observation, Predictor, answers
-from steadyhand.values import checked, positive, require, whole
+from steadyhand.sizes import Count
+from steadyhand.values import checked, positive, require
 
 
 class Robot(Protocol):
@@ -53,7 +54,7 @@ def run_loop(
     predictor: Predictor,
     controller: ChunkController,
     *,
-    ticks: int,
+    ticks: Count,
     rate_hz: float | None = None,
     clock: Clock | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -74,7 +75,6 @@ def run_loop(
         "clock": (clock, Clock),
     }
     require(parts, "A policy becomes a predictor by TorchPredictor(policy).")
-    ticks = whole("ticks", ticks)
     period = 1 / positive("rate_hz", predictor.spec.rate_hz if rate_hz is None else rate_hz)
     getattr(controller, "replan", lambda: None)()
     work = np.zeros(ticks)

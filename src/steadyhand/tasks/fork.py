@@ -6,18 +6,17 @@ metres and seconds, y points from the start to the goal.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
 from steadyhand.tasks.task import Scores, spelled
-from steadyhand.values import checked
+from steadyhand.values import at_least, checked, within
 from steadyhand.values import seed as a_seed
 
 TOP_SPEED = 0.6
@@ -43,31 +42,21 @@ class Fork:
     Raises `ConfigurationError` for settings with which the expert could not pass.
     """
 
-    gap: float = 0.2
+    gap: Annotated[float, within(0.1, 0.35)] = 0.2
     """Width of the passage on either side of the obstacle, metres, 0.1 to 0.35."""
-    left_share: float = 0.5
+    left_share: Annotated[float, within(0, 1)] = 0.5
     """Share of the demonstrations that pass on the left, 0 to 1."""
-    commit: float = 0.0
+    commit: Annotated[float, within(0, 0.7)] = 0.0
     """Share of the way to the obstacle that is driven before turning to a side, 0 to 0.7."""
     cue: Literal["none", "start", "always"] = "none"
     """When `cue` (-1 left, 1 right) is shown. Where it is, only that way is success."""
-    max_steps: int = 80
-    """After how many ticks an episode ends, at least 50."""
+    max_steps: Annotated[int, at_least(50)] = 80
+    """After how many ticks an episode ends; the expert needs up to 50."""
 
     kind: ClassVar[str] = "fork"
     rate_hz: ClassVar[float] = 10.0
     first_seed: ClassVar[int] = 100_000
     initial_states: ClassVar[str] = "(0, 0), moved by some 12 mm at random; the seed decides"
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("gap", 0.1, 0.35), ("left_share", 0, 1), ("commit", 0, 0.7)):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigurationError(f"fork's {name} is {value}; it must be in {low}…{high}.")
-        if self.max_steps < 50:
-            raise ConfigurationError(
-                f"fork's max_steps is {self.max_steps}; its expert needs up to 50."
-            )
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """An expert's demonstrations, as episodes to train on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.catalogue import make_task
 from steadyhand.tasks.task import Demonstrated, Scores, Task, stepped, usable, world_of
-from steadyhand.values import checked, seed, whole
+from steadyhand.values import at_least, at_most, checked, seed
 
 MOST_EPISODES = 1_000_000
 
@@ -20,7 +20,7 @@ MOST_EPISODES = 1_000_000
 @checked
 def record_episodes(
     task: str | Task,
-    episodes: int,
+    episodes: Annotated[int, at_least(1), at_most(MOST_EPISODES)],
     *,
     first_seed: int = 0,
     watch: Callable[[Scores], object] = lambda scores: None,
@@ -37,7 +37,6 @@ def record_episodes(
             f"Nobody demonstrates {task.name} here: it has no scripted expert. "
             "Train on demonstrations that were recorded elsewhere: steadyhand train … --data PATH."
         )
-    whole("episodes", episodes, 1, MOST_EPISODES)
     seeds = range(seed("first_seed", first_seed), first_seed + episodes)
     seed("The last seed", seeds[-1])
     world = world_of(task, but=("state", "render"))

@@ -8,16 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
-from steadyhand.errors import ConfigurationError
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.sizes import SMALLEST_IMAGE, fitted
+from steadyhand.sizes import SMALLEST_IMAGE, Count, Share, fitted
 from steadyhand.spec import Chunking
-from steadyhand.values import checked, positive, whole
-
-MOST_THREADS = 1024
+from steadyhand.values import POSITIVE, at_least, at_most, checked
 
 
 @checked
@@ -33,7 +29,7 @@ class TrainConfig:
     """Task the policy is evaluated in; None where there is no simulator."""
     data: Path | None = None
     """Demonstrations: a LeRobot data set, robomimic .hdf5, .zarr, .zarr.zip or .npz."""
-    demonstrations: int = 200
+    demonstrations: Count = 200
     """Episodes that the task's own expert records where no data is named."""
     prepare: tuple[str, ...] = ()
     """What the task does to the demonstrations first, in this order."""
@@ -52,31 +48,31 @@ class TrainConfig:
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
     teacher: Path | None = None
     """Run whose policy is distilled; for the process Consistency only."""
-    validation_share: float = 0.05
+    validation_share: Share = 0.05
     """Share of the episodes held out for the validation loss."""
-    seed: int = 0
+    seed: Annotated[int, at_least(0)] = 0
     """Decides the split, the initial weights, the order of batches and the noise."""
-    steps: int = 20_000
+    steps: Count = 20_000
     """Optimiser steps."""
-    minutes: float | None = None
+    minutes: Annotated[float | None, POSITIVE] = None
     """Train for about so long instead: the speed is measured, a number of steps fixed."""
-    batch_size: int = 256
+    batch_size: Count = 256
     """Windows in one step."""
-    noises: int = 1
+    noises: Count = 1
     """Noises of each window in one step; what it shows is encoded once for all of them."""
-    learning_rate: float = 5e-4
+    learning_rate: Annotated[float, POSITIVE] = 5e-4
     """Peak of the cosine schedule."""
-    warmup_steps: int = 500
+    warmup_steps: Annotated[int, at_least(0)] = 500
     """Steps of linear warm-up; at most a tenth of all steps."""
-    weight_decay: float = 1e-6
+    weight_decay: Annotated[float, at_least(0)] = 1e-6
     """On matrices; none on biases and norms."""
-    betas: tuple[float, float] = (0.95, 0.999)
+    betas: tuple[Share, Share] = (0.95, 0.999)
     """AdamW's decay of the first and second moment."""
-    clip_norm: float = 1.0
+    clip_norm: Annotated[float, POSITIVE] = 1.0
     """Bound on the norm of the gradient."""
-    ema_decay: float = 0.9999
+    ema_decay: Share = 0.9999
     """Highest decay of the average of the weights that is kept and evaluated."""
-    ema_power: float = 0.75
+    ema_power: Annotated[float, at_least(0)] = 0.75
     """The decay at step n is 1 - (1 + n)^-power, as far as `ema_decay`."""
     mask_padding: bool = True
     """Whether actions after the end of an episode are left out of the loss."""
@@ -84,31 +80,15 @@ class TrainConfig:
     """Arithmetic of training; auto takes bfloat16 where the processor has it."""
     compile: bool = False
     """Whether torch.compile makes the networks faster first, which takes a minute or more."""
-    checkpoint_every: int = 1000
+    checkpoint_every: Count = 1000
     """Steps between checkpoints; each also measures the validation loss."""
     device: str = "auto"
     """cpu, cuda, mps, or auto: the fastest there is."""
-    threads: int | None = None
+    threads: Annotated[Count | None, at_most(1024)] = None
     """Of the CPU. Unless named, all where that is measured to be much faster, else one."""
 
     def __post_init__(self) -> None:
-        for name in ("demonstrations", "steps", "batch_size", "noises", "checkpoint_every"):
-            whole(name, getattr(self, name))
-        if self.threads is not None:
-            whole("threads", self.threads, 1, MOST_THREADS)
-        for name in ("learning_rate", "clip_norm", "minutes"):
-            if (value := getattr(self, name)) is not None:
-                positive(name, value)
-        for name in ("seed", "warmup_steps", "weight_decay", "ema_power"):
-            if getattr(self, name) < 0:
-                raise ConfigurationError(
-                    f"{name} is {getattr(self, name)}; it must not be below 0."
-                )
         fitted((SMALLEST_IMAGE, SMALLEST_IMAGE), self.image_size)  # refuses what is no size
-        for name in ("betas", "ema_decay", "validation_share"):
-            value = getattr(self, name)
-            if not all(0 <= share < 1 for share in np.atleast_1d(value)):
-                raise ConfigurationError(f"{name} is {value}; it must be in [0, 1), as 0.05.")
 
     def learning_rate_at(self, step: int) -> float:
         """Linear warm-up, then a cosine down to 0 at the last step; `step` counts from 0."""
