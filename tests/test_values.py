@@ -13,9 +13,9 @@ import steadyhand as sh
 from steadyhand.data import split_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, SteadyhandError
 from steadyhand.runtime import ChunkRequest, RecedingHorizon, run_loop
-from steadyhand.spec import Feature
+from steadyhand.spec import Feature, check_array
 from steadyhand.tasks import Fork, PushT
-from steadyhand.values import LARGEST, check_array, positive, shown, whole
+from steadyhand.values import LARGEST, positive, shown, whole
 
 RECORDED = {"state": (3,), "action": (2,)}
 DIGITS = 10**5000

@@ -11,6 +11,11 @@ from typing import Annotated, Literal
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import Bound, at_least, at_most
 
+
+def within(low: float, high: float) -> Bound:
+    return Bound(f"in {low:g}…{high:g}", lambda value: low <= value <= high)
+
+
 Kind = Literal["state", "image"]
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.sizes import Depth, Kind, Steps, check_input, check_shape, fitted, kind_of
-from steadyhand.values import POSITIVE, check_array, checked, taken
+from steadyhand.values import POSITIVE, checked, taken
 
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
@@ -295,4 +295,20 @@ def check_mapping(observation: object, features: Iterable[Feature]) -> None:
         raise ConfigurationError(
             f"An observation is a dict of arrays by name, as {{{names}}}, not a "
             f"{type(observation).__name__}."
+        )
+
+
+def check_array(name: str, values: object) -> None:
+    """Raise `ConfigurationError` for what is no array of numbers: a list, a tensor, words."""
+    if not isinstance(values, np.ndarray | np.generic):
+        kind = type(values)
+        tensor = kind.__module__.partition(".")[0] == "torch"
+        way_on = f"{name}.cpu().numpy()" if tensor else f"np.asarray({name})"
+        raise ConfigurationError(
+            f"{name} is a {kind.__name__}; numpy arrays are taken here: {way_on}."
+        )
+    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
+        raise ConfigurationError(
+            f"{name} holds {values.dtype}; numbers are taken here: whole, floating or boolean, of "
+            "at most 8 bytes."
         )

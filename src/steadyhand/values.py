@@ -1,4 +1,4 @@
-"""Values as people hand them over: numbers, arrays, arguments of a call, the parts of a loop.
+"""Values as people hand them over: numbers, the fields of a value, the arguments of a call.
 
 Each is refused where it is given, with what it is and what it may be. Numpy's numbers are taken for
 Python's, a list where a tuple belongs, a text where a path does.
@@ -11,7 +11,7 @@ import os
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -56,10 +56,6 @@ def at_most(high: float) -> Bound:
     return Bound(f"at most {high}", lambda value: value <= high)
 
 
-def within(low: float, high: float) -> Bound:
-    return Bound(f"in {low:g}…{high:g}", lambda value: low <= value <= high)
-
-
 POSITIVE = Bound("positive and finite", lambda value: value > 0)
 
 
@@ -80,50 +76,6 @@ def positive(name: str, value: Any) -> float:
     with suppress(ConfigurationError):
         return taken(name, value, Annotated[float, POSITIVE])
     raise ConfigurationError(f"{name} is {shown(value)}; it must be {POSITIVE.said}.")
-
-
-def check_array(name: str, values: object) -> None:
-    """Raise `ConfigurationError` for what is no array of numbers: a list, a tensor, words."""
-    if not isinstance(values, np.ndarray | np.generic):
-        kind = type(values)
-        tensor = kind.__module__.partition(".")[0] == "torch"
-        way_on = f"{name}.cpu().numpy()" if tensor else f"np.asarray({name})"
-        raise ConfigurationError(
-            f"{name} is a {kind.__name__}; numpy arrays are taken here: {way_on}."
-        )
-    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
-        raise ConfigurationError(
-            f"{name} holds {values.dtype}; numbers are taken here: whole, floating or boolean, of "
-            "at most 8 bytes."
-        )
-
-
-def require(
-    parts: Mapping[str, tuple[object, type]], advice: str = "", *, but: Collection[str] = ()
-) -> None:
-    """Each part, by name, is an object with all that its protocol has, `but` for some.
-
-    Raises `ConfigurationError` that names everything that is lacking in any of them.
-    """
-    said = [_lacking(name, part, protocol, but) for name, (part, protocol) in parts.items()]
-    if any(said):
-        raise ConfigurationError(" ".join(filter(None, [*said, advice])))
-
-
-def _lacking(name: str, part: object, protocol: type, but: Collection[str]) -> str:
-    """What `part` lacks of its protocol, in words; nothing where it lacks nothing."""
-    missing: list[str] = []
-    for key in vars(protocol):
-        method = inspect.isfunction(getattr(protocol, key))
-        there = hasattr(part, key) and (callable(getattr(part, key)) or not method)
-        if not (there or key in but or key.startswith("_")):
-            missing.append(f"{key}()" if method else key)
-    lacks = ", ".join(missing)
-    if isinstance(part, type):
-        called = part.__name__
-        has_not = f" It has no {lacks}, either." if missing else ""
-        return f"The {name} is the class {called}, not an object: call it, {called}(…).{has_not}"
-    return f"The {name} is {type(part).__name__}, not an object with {lacks}." if missing else ""
 
 
 def checked(called: C) -> C:

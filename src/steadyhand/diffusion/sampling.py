@@ -9,8 +9,8 @@ from steadyhand.diffusion.process import Array, Process, first_scale
 from steadyhand.diffusion.solvers import SOLVERS, Coefficients, ddim, step_numbers
 from steadyhand.diffusion.spacing import SPACINGS
 from steadyhand.errors import ConfigurationError
-from steadyhand.sizes import LARGEST_NUMBER, Steps
-from steadyhand.values import Bound, checked, within
+from steadyhand.sizes import LARGEST_NUMBER, Steps, within
+from steadyhand.values import Bound, checked
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.runtime.predictor import ChunkController, Observation, Predictor, answers
+from steadyhand.runtime.predictor import ChunkController, Observation, Predictor, answers, require
 from steadyhand.sizes import Count
-from steadyhand.values import checked, positive, require
+from steadyhand.values import checked, positive
 
 
 class Robot(Protocol):

@@ -3,7 +3,8 @@
 A policy, a recorder around it, a remote policy and a safety limit are all predictors and nest.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,6 +77,34 @@ def answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> Sequence[
             "horizon, action_size)."
         )
     return given
+
+
+def require(
+    parts: Mapping[str, tuple[object, type]], advice: str = "", *, but: Collection[str] = ()
+) -> None:
+    """Each part, by name, is an object with all that its protocol has, `but` for some.
+
+    Raises `ConfigurationError` that names everything that is lacking in any of them.
+    """
+    said = [_lacking(name, part, protocol, but) for name, (part, protocol) in parts.items()]
+    if any(said):
+        raise ConfigurationError(" ".join(filter(None, [*said, advice])))
+
+
+def _lacking(name: str, part: object, protocol: type, but: Collection[str]) -> str:
+    """What `part` lacks of its protocol, in words; nothing where it lacks nothing."""
+    missing: list[str] = []
+    for key in vars(protocol):
+        method = inspect.isfunction(getattr(protocol, key))
+        there = hasattr(part, key) and (callable(getattr(part, key)) or not method)
+        if not (there or key in but or key.startswith("_")):
+            missing.append(f"{key}()" if method else key)
+    lacks = ", ".join(missing)
+    if isinstance(part, type):
+        called = part.__name__
+        has_not = f" It has no {lacks}, either." if missing else ""
+        return f"The {name} is the class {called}, not an object: call it, {called}(…).{has_not}"
+    return f"The {name} is {type(part).__name__}, not an object with {lacks}." if missing else ""
 
 
 def chunk_noise(seed: int, number: int, shape: Sequence[int]) -> NDArray[np.float32]:

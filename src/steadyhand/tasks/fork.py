@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.runtime.predictor import Observation
+from steadyhand.sizes import within
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
 from steadyhand.tasks.task import Scores, spelled
-from steadyhand.values import at_least, checked, within
+from steadyhand.values import at_least, checked
 from steadyhand.values import seed as a_seed
 
 TOP_SPEED = 0.6

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime.predictor import Observation
-from steadyhand.values import positive, require, seed, shown, whole
+from steadyhand.runtime.predictor import Observation, require
+from steadyhand.values import positive, seed, shown, whole
 
 Scores = Mapping[str, float | bool]
 """Named outcomes of an episode: a bool becomes a rate, a float a mean."""
