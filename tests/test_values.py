@@ -13,7 +13,8 @@ import steadyhand as sh
 from steadyhand.data import split_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, SteadyhandError
 from steadyhand.runtime import ChunkRequest, RecedingHorizon, run_loop
-from steadyhand.spec import Feature, check_array
+from steadyhand.sizes import check_array
+from steadyhand.spec import Feature
 from steadyhand.tasks import Fork, PushT
 from steadyhand.values import LARGEST, positive, shown, whole
 

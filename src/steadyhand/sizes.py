@@ -1,4 +1,4 @@
-"""How large what is declared may be, far above what anybody trains, and what its shape says.
+"""How large what is declared may be, far above what anybody trains, and what an array may be.
 
 A file can declare anything in a few bytes. What a network's sizes come to is held against its
 weights besides (`policy/weights.py`); these are the numbers that cost before that can be known.
@@ -6,15 +6,13 @@ weights besides (`policy/weights.py`); these are the numbers that cost before th
 
 from collections.abc import Sequence
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import Bound, at_least, at_most
-
-
-def within(low: float, high: float) -> Bound:
-    return Bound(f"in {low:g}…{high:g}", lambda value: low <= value <= high)
-
 
 Kind = Literal["state", "image"]
 SMALLEST_IMAGE = 8
@@ -41,6 +39,10 @@ LARGEST_FEATURE = 1 << 26
 """Numbers of one feature at one time step, as recorded: a picture of 4,096 by 4,096."""
 LARGEST_INPUT = 1 << 24
 """Numbers that a policy sees of one time step."""
+
+
+def within(low: float, high: float) -> Bound:
+    return Bound(f"in {low:g}…{high:g}", lambda value: low <= value <= high)
 
 
 def check_levels(name: str, levels: Sequence[int]) -> None:
@@ -97,3 +99,20 @@ def fitted(camera: tuple[int, int], image_size: tuple[int, ...]) -> tuple[int, i
         return camera
     scale = image_size[0] / min(camera)
     return round(camera[0] * scale), round(camera[1] * scale)
+
+
+def check_array(name: str, values: object) -> None:
+    """Raise `ConfigurationError` for what is no array of numbers: a list, a tensor, words."""
+    if not isinstance(values, np.ndarray | np.generic):
+        given = type(values)
+        tensor = given.__module__.partition(".")[0] == "torch"
+        way_on = f"{name}.cpu().numpy()" if tensor else f"np.asarray({name})"
+        raise ConfigurationError(
+            f"{name} is a {given.__name__}; numpy arrays are taken here: {way_on}."
+        )
+    kind = cast(NDArray[Any], values).dtype
+    if kind.kind not in "biuf" or kind.itemsize > 8:
+        raise ConfigurationError(
+            f"{name} holds {kind}; numbers are taken here: whole, floating or boolean, of "
+            "at most 8 bytes."
+        )

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import Depth, Kind, Steps, check_input, check_shape, fitted, kind_of
+from steadyhand.sizes import (
+    Depth,
+    Kind,
+    Steps,
+    check_array,
+    check_input,
+    check_shape,
+    fitted,
+    kind_of,
+)
 from steadyhand.values import POSITIVE, checked, taken
 
 LAST_ACTION = "last_action"
@@ -166,9 +175,7 @@ def parse_name(name: str) -> tuple[str, slice]:
         raise ConfigurationError(
             f"'{name}' does not name a feature. Write its key, or columns of it as 'state[0:2]'."
         )
-    if match["start"] is None:
-        return match["key"], slice(None)
-    bounds = (int(text) if text else None for text in (match["start"], match["stop"]))
+    bounds = (int(text) if text else None for text in match.group("start", "stop"))
     return match["key"], slice(*bounds)
 
 
@@ -266,7 +273,12 @@ class PolicySpec:
 
         `lead` is how many leading axes come before a time step's own shape.
         """
-        check_mapping(observation, self.observations)
+        if not isinstance(observation, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            names = ", ".join(f'"{feature.key}": …' for feature in self.observations)
+            raise ConfigurationError(
+                f"An observation is a dict of arrays by name, as {{{names}}}, not a "
+                f"{type(observation).__name__}."
+            )
         for feature in self.observations:
             key = feature.key
             if key not in observation:
@@ -286,29 +298,3 @@ class PolicySpec:
                     f"Observation '{key}' holds {values.dtype}; images are taken as cameras give "
                     "them: uint8, 0 to 255, (height, width, channel)."
                 )
-
-
-def check_mapping(observation: object, features: Iterable[Feature]) -> None:
-    """Raise `ConfigurationError` where an observation is no mapping from names."""
-    if not isinstance(observation, Mapping):
-        names = ", ".join(f'"{feature.key}": …' for feature in features)
-        raise ConfigurationError(
-            f"An observation is a dict of arrays by name, as {{{names}}}, not a "
-            f"{type(observation).__name__}."
-        )
-
-
-def check_array(name: str, values: object) -> None:
-    """Raise `ConfigurationError` for what is no array of numbers: a list, a tensor, words."""
-    if not isinstance(values, np.ndarray | np.generic):
-        kind = type(values)
-        tensor = kind.__module__.partition(".")[0] == "torch"
-        way_on = f"{name}.cpu().numpy()" if tensor else f"np.asarray({name})"
-        raise ConfigurationError(
-            f"{name} is a {kind.__name__}; numpy arrays are taken here: {way_on}."
-        )
-    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
-        raise ConfigurationError(
-            f"{name} holds {values.dtype}; numbers are taken here: whole, floating or boolean, of "
-            "at most 8 bytes."
-        )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -61,7 +61,7 @@ POSITIVE = Bound("positive and finite", lambda value: value > 0)
 
 def whole(name: str, value: Any, low: int = 1, high: int = LARGEST) -> int:
     """`value`, a whole number in low…high. Raises `ConfigurationError`; True is none."""
-    return taken(name, value, Annotated[int, at_least(low), at_most(high)])
+    return taken(name, value, int, at_least(low), at_most(high))
 
 
 def seed(name: str, value: Any) -> int:
@@ -74,7 +74,7 @@ def seed(name: str, value: Any) -> int:
 def positive(name: str, value: Any) -> float:
     """`value`, a finite number above 0. Raises `ConfigurationError`."""
     with suppress(ConfigurationError):
-        return taken(name, value, Annotated[float, POSITIVE])
+        return taken(name, value, float, POSITIVE)
     raise ConfigurationError(f"{name} is {shown(value)}; it must be {POSITIVE.said}.")
 
 
@@ -97,7 +97,7 @@ def named(called: C) -> C:
     return _looking(called, lambda owner: {})
 
 
-def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, Any]]) -> C:
+def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, tuple[Any, ...]]]) -> C:
     function: Callable[..., Any] = owner.__init__ if isinstance(owner, type) else owner
     signature = inspect.signature(function)
 
@@ -109,7 +109,7 @@ def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, Any]]) -> C:
             raise ConfigurationError(_mismatch(owner, signature, values, named)) from None
         kinds = kinds_of(owner)
         for name in [name for name in bound.arguments if name in kinds]:
-            bound.arguments[name] = taken(name, bound.arguments[name], kinds[name])
+            bound.arguments[name] = taken(name, bound.arguments[name], *kinds[name])
         return function(*bound.args, **bound.kwargs)
 
     if isinstance(owner, type):
@@ -118,16 +118,24 @@ def _looking(owner: C, kinds_of: Callable[[Any], Mapping[str, Any]]) -> C:
 
 
 @functools.cache
-def _kinds(owner: Any) -> dict[str, Any]:
-    """The kinds of arguments that are looked at, by name."""
-    hints = typing.get_type_hints(owner, include_extras=True)
-    if isinstance(owner, type):
-        return hints
-    return {name: kind for name, kind in hints.items() if all(map(_plain, _options(kind)))}
+def _kinds(owner: Any) -> dict[str, tuple[Any, ...]]:
+    """The arguments that are looked at, by name: the kind of each, then its bounds."""
+    declared = typing.get_type_hints(owner, include_extras=True)
+    return {
+        name: (kind, *_bounds(declared[name]))
+        for name, kind in typing.get_type_hints(owner).items()
+        if isinstance(owner, type) or all(map(_plain, _options(kind)))
+    }
+
+
+def _bounds(kind: Any) -> list[Bound]:
+    """The bounds of all that a kind is made of."""
+    if isinstance(kind, Bound):
+        return [kind]
+    return [bound for part in typing.get_args(kind) for bound in _bounds(part)]
 
 
 def _plain(kind: Any) -> bool:
-    kind = _bare(kind)
     if typing.get_origin(kind) is tuple:
         return all(map(_plain, set(typing.get_args(kind)) - {Ellipsis}))
     return kind in PLAIN or typing.get_origin(kind) is Callable
@@ -158,11 +166,11 @@ def _mismatch(
     return f"{name} was not given {', '.join(lacking)}."
 
 
-def taken(name: str, value: Any, kind: Any) -> Any:
+def taken(name: str, value: Any, kind: Any, *bounds: Bound) -> Any:
     """`value` as the declared kind, in its bounds. Raises `ConfigurationError` where it is not."""
     found = as_kind(value, kind)
     if found is not REFUSED:
-        for bound in _bounds(kind):
+        for bound in bounds:
             for number in found if isinstance(found, tuple) else (found,):
                 if isinstance(number, int | float) and not bound.holds(number):
                     raise ConfigurationError(f"{name} is {number}; it must be {bound.said}.")
@@ -193,12 +201,10 @@ def as_kind(value: Any, kind: Any) -> Any:
     """`value` as the declared kind, or `REFUSED`."""
     if isinstance(value, np.generic):
         value = value.item()
-    options = _options(kind)
-    if len(options) > 1:
-        found = (as_kind(value, option) for option in options)
-        return next((item for item in found if item is not REFUSED), REFUSED)
-    kind = options[0]
     inner = typing.get_args(kind)
+    if len(_options(kind)) > 1:
+        found = (as_kind(value, option) for option in inner)
+        return next((item for item in found if item is not REFUSED), REFUSED)
     if typing.get_origin(kind) is tuple:
         kinds = inner[:1] * len(value) if isinstance(value, tuple | list) else ()
         kinds = kinds if inner[-1] is Ellipsis else inner
@@ -255,23 +261,10 @@ PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
 """What is looked at wherever it is declared: what it is called, and whether a value is one."""
 
 
-def _bare(kind: Any) -> Any:
-    """A kind without what is declared of it besides."""
-    return typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
-
-
-def _bounds(kind: Any) -> list[Bound]:
-    """The bounds of all that a kind is made of."""
-    if isinstance(kind, Bound):
-        return [kind]
-    return [bound for part in typing.get_args(kind) for bound in _bounds(part)]
-
-
 def _options(kind: Any) -> tuple[Any, ...]:
     """The kinds of a union; of anything else, itself."""
-    kind = _bare(kind)
     union = typing.get_origin(kind) in (typing.Union, types.UnionType)
-    return tuple(map(_bare, typing.get_args(kind))) if union else (kind,)
+    return typing.get_args(kind) if union else (kind,)
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -286,7 +279,7 @@ def _word(kind: Any) -> str:
     if typing.get_origin(kind) is Callable:
         return "something to call, a function or a class"
     if typing.get_origin(kind) is tuple:
-        inner = [_bare(part) for part in typing.get_args(kind) if part is not Ellipsis]
+        inner = [part for part in typing.get_args(kind) if part is not Ellipsis]
         names = {int: "whole numbers", float: "numbers", str: "names"}
         count = "" if Ellipsis in typing.get_args(kind) else f"{len(inner)} "
         return f"a tuple of {count}{names.get(inner[0], 'values')}"

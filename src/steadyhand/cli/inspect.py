@@ -11,8 +11,8 @@ import tyro
 from steadyhand.cli.options import parse
 from steadyhand.data import Episodes
 from steadyhand.disk import write_text
-from steadyhand.sizes import Steps, kind_of
-from steadyhand.values import taken
+from steadyhand.sizes import kind_of
+from steadyhand.values import whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         verb="inspect",
         description="Say what a data set or a policy holds, and what is wrong with it.",
     )
-    taken("--horizon", options.horizon, Steps)
+    whole("--horizon", options.horizon, 1, 10_000)
     path = options.path
     if (path / "policy.json").exists() or (path / "config.json").exists():
         return _policy(path, as_json=options.json)

@@ -9,7 +9,6 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -41,8 +40,6 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return _decode_union(inner, value, where)
-    if origin is typing.Annotated:
-        return decode(inner[0], value, where)
     if _is_choice(kind):
         return _decode_dataclass(kind, value, where)
     if origin is tuple and (items := _as(list[Any], value)) is not None:
@@ -56,11 +53,6 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
     raise CheckpointError(
         f"{where or 'The file'}: {shown(value)} is not a value of {named or kind}."
     )
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _as(kind: type[T], value: Any) -> T | None:
@@ -94,7 +86,7 @@ def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
     given = _as(dict[str, Any], value)
     if given is None:
         raise CheckpointError(f"{where or kind.__name__}: expected the fields of {kind.__name__}.")
-    hints = _hints(kind)
+    hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind) if field.init]
     content: dict[str, Any] = {}
     for name, item in given.items():

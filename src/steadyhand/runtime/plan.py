@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, NotFiniteError
 from steadyhand.runtime.predictor import ChunkRequest, Observation
-from steadyhand.spec import PolicySpec, check_array
+from steadyhand.sizes import check_array
+from steadyhand.spec import PolicySpec
 from steadyhand.values import seed as a_seed
 
 Actions = NDArray[np.floating]
