@@ -38,17 +38,11 @@ def regular(path: Path) -> int:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise NotTheFileError("it is no regular file")
-    if len(POINTER) < found.st_size < 1024 and is_pointer(path):
+    if len(POINTER) < found.st_size < 1024 and path.read_bytes().startswith(POINTER):
         raise NotTheFileError(
             "it is a Git LFS pointer, not the file: run `git lfs pull` in the folder it is from"
         )
     return found.st_size
-
-
-def is_pointer(path: Path) -> bool:
-    """Whether a regular file is not the file itself, but what Git LFS knows it by."""
-    with path.open("rb") as file:
-        return file.read(len(POINTER)) == POINTER
 
 
 def inside(folder: Path, name: str | Path) -> Path:

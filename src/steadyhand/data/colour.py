@@ -50,8 +50,4 @@ def as_pictures(values: NDArray[Any], scale: float | None, name: str) -> NDArray
             f"{name} are pictures with values {low:g} to {high:g}; they are taken in 0 to 255, or "
             "all of them in 0 to 1. Depth and other measures are not pictures yet."
         )
-    return (
-        np.rint(values * scale).astype(np.uint8)
-        if values.dtype.kind == "f"
-        else values.astype(np.uint8)
-    )
+    return (np.rint(values * scale) if values.dtype.kind == "f" else values).astype(np.uint8)

@@ -6,7 +6,6 @@ Building is in `frame_store`; here is which stores a set needs, and which episod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +77,12 @@ def with_frames(
     """
     arrays = dict(episodes.arrays)
     for feature in features:
-        size = (feature.shape[0], feature.shape[1])
 
-        def stored(base: LazyArray, feature: Feature = feature, size: Any = size) -> LazyArray:
+        def stored(base: LazyArray, feature: Feature = feature) -> LazyArray:
             if not hasattr(base, "fingerprint"):
                 name = f"{episodes.path or 'the data'}: '{feature.key}'"
                 pictures = as_pictures(np.asarray(base[:]), picture_scale(base), name)
-                return resize_frames(pictures, size)
+                return resize_frames(pictures, (feature.shape[0], feature.shape[1]))
             store = _store(episodes, feature, base)
             store.build(watch)
             return store.frames()

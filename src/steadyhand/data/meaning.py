@@ -107,9 +107,7 @@ def is_action(key: str) -> bool:
 def _picture(key: str, array: LazyArray, channels: int, dtype: np.dtype[Any]) -> str | None:
     if _says_depth(key):
         return f"by its name it is depth, {NOT_YET}"
-    header = getattr(array, "measures", None)
-    said = header() if header is not None else None
-    if said is not None:
+    if (said := getattr(array, "measures", lambda: None)()) is not None:
         return f"it is {said}, as depth is, {NOT_YET}"
     if dtype == np.uint8:
         return None
@@ -124,12 +122,8 @@ def _picture(key: str, array: LazyArray, channels: int, dtype: np.dtype[Any]) ->
         scale = picture_scale(array)
     except Exception:  # what is damaged is told where it is read
         return None
-    if scale is not None:
-        return None
-    return (
-        f"its numbers ({dtype}) are no colour, which lies in 0 to 255, or floating in 0 to 1, but "
-        f"depth or another measure, {NOT_YET}"
-    )
+    what = f"its numbers ({dtype}) are no colour, which lies in 0 to 255, or floating in 0 to 1"
+    return None if scale is not None else f"{what}, but depth or another measure, {NOT_YET}"
 
 
 def _says_depth(key: str) -> bool:

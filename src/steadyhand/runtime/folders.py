@@ -68,8 +68,7 @@ def find_policy(path: str | Path) -> Path:
     Raises `CheckpointError` where there is none.
     """
     path = Path(path)
-    found = policy_folder(path)
-    if found is not None:
+    if (found := policy_folder(path)) is not None:
         return found
     if not path.exists():
         raise CheckpointError(nothing_at("run or checkpoint", path))
@@ -78,11 +77,7 @@ def find_policy(path: str | Path) -> Path:
             f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"
         )
     runs = sorted(str(run.parent) for run in path.glob("*/config.json"))
-    raise CheckpointError(
-        f"{path} is neither a run nor a policy. "
-        + (
-            f"It holds runs: {', '.join(runs)}."
-            if runs
-            else "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
-        )
-    )
+    way_on = "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
+    if runs:
+        way_on = f"It holds runs: {', '.join(runs)}."
+    raise CheckpointError(f"{path} is neither a run nor a policy. {way_on}")

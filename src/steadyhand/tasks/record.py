@@ -44,13 +44,12 @@ def record_episodes(
     ends: list[int] = []
     steps = 0
     for number in seeds:
-        expert, observation, over = task.expert(number), world.reset(number), False
+        expert, observation = task.expert(number), world.reset(number)
         for _ in range(task.max_steps):
             action = expert.act(observation)
             for key, value in {**observation, "action": action}.items():
-                if key == LAST_ACTION:
-                    continue  # it follows from the actions
-                columns.setdefault(key, []).append(np.array(value))
+                if key != LAST_ACTION:  # which follows from the actions
+                    columns.setdefault(key, []).append(np.array(value))
             observation, over = stepped(world, action)
             steps += 1
             if over:
