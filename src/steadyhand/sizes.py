@@ -17,6 +17,7 @@ from steadyhand.values import Bound, at_least, at_most
 Kind = Literal["state", "image"]
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
+Natural = Annotated[int, at_least(0)]
 Count = Annotated[int, at_least(1)]
 Depth = Annotated[Count, at_most(1_024)]
 """Of what is done one after the other: layers, observations."""

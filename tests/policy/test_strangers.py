@@ -130,7 +130,7 @@ def test_a_run_whose_links_lead_out_is_refused(saved, tmp_path) -> None:
 
 CARDS = {
     "a number of 400 digits": (("provenance", "seed"), 10**400, "is too large"),
-    "a seed below 0": (("provenance", "seed"), -1, "below 0"),
+    "a seed below 0": (("provenance", "seed"), -1, "at least 0"),
     "steps as a text": (("provenance", "step"), "1", "provenance|'1' is not a value of int"),
     "marks that are texts": (("provenance", "details"), {"trained_on": [["x"]]}, "trained_on"),
     "details in a list": (("provenance", "details"), [1], "provenance is damaged"),

@@ -16,8 +16,9 @@ from steadyhand.errors import CheckpointError
 from steadyhand.runtime.codec import decode
 from steadyhand.runtime.folders import CARD
 from steadyhand.runtime.statistics import LARGEST, Statistics
+from steadyhand.sizes import Natural
 from steadyhand.spec import PolicySpec
-from steadyhand.values import shown
+from steadyhand.values import checked, shown
 
 FORMAT = "steadyhand-policy"
 VERSION = 1
@@ -27,15 +28,16 @@ DETAILS = {"trained_on": tuple[int, ...], "validation_loss": float, "score": flo
 """Kinds of those details of a provenance that are read again."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where a policy comes from: what an evaluation needs to know about its training."""
 
     task: str | None = None
     data: str | None = None
-    validation_episodes: tuple[int, ...] = ()
-    seed: int = 0
-    step: int = 0
+    validation_episodes: tuple[Natural, ...] = ()
+    seed: Natural = 0
+    step: Natural = 0
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -116,13 +118,7 @@ def read_provenance(folder: str | Path) -> Provenance:
     for name, kind in DETAILS.items():
         if said.get(name) is not None:
             decode(kind, said[name], f"{where}: details.{name}")
-    found: Provenance = decode(Provenance, content, where)
-    if min(found.seed, found.step, *found.validation_episodes) < 0:
-        raise CheckpointError(
-            f"{where}: its provenance has a seed, a step or an episode below 0. "
-            "Use another checkpoint."
-        )
-    return replace(found, details=said)
+    return replace(decode(Provenance, content, where), details=said)
 
 
 def library_version() -> str:

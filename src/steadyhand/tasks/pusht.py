@@ -6,23 +6,27 @@ features of the published demonstrations: `state` (5) and `keypoint` (9, 2).
 
 import importlib
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.resize import resize_frames
-from steadyhand.errors import ConfigurationError, library
+from steadyhand.errors import library
 from steadyhand.runtime.predictor import Observation
 from steadyhand.sizes import SMALLEST_IMAGE
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.task import Scores, spelled
-from steadyhand.values import checked, whole
+from steadyhand.values import Bound, checked, whole
 from steadyhand.values import seed as a_seed
 
 SUCCESS_COVERAGE = 0.95
 CANVAS = 512
 """Pixels of a side of the simulator's own picture."""
+VIEW = Bound(
+    f"0, or {SMALLEST_IMAGE} to {CANVAS} pixels; the published demonstrations have 96",
+    lambda view: view == 0 or SMALLEST_IMAGE <= view <= CANVAS,
+)
 GOAL_POSE = (256.0, 256.0, np.pi / 4)
 
 # The nine keypoints in the frame of the block (pixels), recovered from the published data, where
@@ -75,19 +79,12 @@ class PushT:
 
     start: Literal["paper", "gym"] = "paper"
     max_steps: int = 300
-    view: int = 0
+    view: Annotated[int, VIEW] = 0
     """Height and width of the picture `img` that is observed, too; 0 for none."""
 
     kind: ClassVar[str] = "pusht"
     rate_hz: ClassVar[float] = 10.0
     first_seed: ClassVar[int] = 100_000
-
-    def __post_init__(self) -> None:
-        if self.view and not SMALLEST_IMAGE <= self.view <= CANVAS:
-            raise ConfigurationError(
-                f"view is {self.view}; it is 0, or {SMALLEST_IMAGE} to {CANVAS} pixels. The "
-                "published demonstrations have 96."
-            )
 
     @property
     def name(self) -> str:

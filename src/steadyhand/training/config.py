@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import tyro
 
 from steadyhand.policy.config import PolicyConfig
-from steadyhand.sizes import SMALLEST_IMAGE, Count, Share, fitted
+from steadyhand.sizes import SMALLEST_IMAGE, Count, Natural, Share, fitted
 from steadyhand.spec import Chunking
 from steadyhand.values import POSITIVE, at_least, at_most, checked
 
@@ -50,7 +50,7 @@ class TrainConfig:
     """Run whose policy is distilled; for the process Consistency only."""
     validation_share: Share = 0.05
     """Share of the episodes held out for the validation loss."""
-    seed: Annotated[int, at_least(0)] = 0
+    seed: Natural = 0
     """Decides the split, the initial weights, the order of batches and the noise."""
     steps: Count = 20_000
     """Optimiser steps."""
@@ -62,7 +62,7 @@ class TrainConfig:
     """Noises of each window in one step; what it shows is encoded once for all of them."""
     learning_rate: Annotated[float, POSITIVE] = 5e-4
     """Peak of the cosine schedule."""
-    warmup_steps: Annotated[int, at_least(0)] = 500
+    warmup_steps: Natural = 500
     """Steps of linear warm-up; at most a tenth of all steps."""
     weight_decay: Annotated[float, at_least(0)] = 1e-6
     """On matrices; none on biases and norms."""
