@@ -12,6 +12,7 @@ import torch
 import steadyhand as sh
 from steadyhand.data import split_episodes, write_episodes
 from steadyhand.errors import ConfigurationError, SteadyhandError
+from steadyhand.nets.choices import TransformerConfig
 from steadyhand.runtime import ChunkRequest, RecedingHorizon, run_loop
 from steadyhand.sizes import check_array
 from steadyhand.spec import Feature
@@ -105,7 +106,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: sh.TrainConfig(minutes=float("inf")), "minutes is inf; it must be finite"),
     (lambda: sh.TrainConfig(betas=(0.9, 1)), "betas is 1.0; it must be in [0, 1), as 0.05."),
     (lambda: sh.TrainConfig(threads=1025), "threads is 1025; it must be at most 1024."),
-    (lambda: sh.TransformerConfig(width=7), "width is 7; it must be even, and at least 4."),
+    (lambda: TransformerConfig(width=7), "width is 7; it must be even, and at least 4."),
     (lambda: sh.SamplerConfig(clip=0), "clip is 0.0; it must be above 0 and at most 1e+06, 'reco"),
     (lambda: split_episodes(9, validation_share=0.1, seed=2**80), "seeds are whole numbers, 0 to"),
     (lambda: Fork().make().reset(2**80), "seeds are whole numbers, 0 to 2**63 - 1"),
