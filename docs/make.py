@@ -258,7 +258,8 @@ def reference() -> str:
             continue
         if fields := _fields(found):
             parts.append("\n".join(f"- `{field}`: {said}" for field, said in fields.items()))
-        for member, value in vars(found).items():
+        ours = [kind for kind in found.__mro__ if kind.__module__.startswith("steadyhand")]
+        for member, value in itertools.chain.from_iterable(vars(kind).items() for kind in ours):
             said = inspect.getdoc(value)
             if member.startswith("_") or not said:
                 continue

@@ -33,15 +33,15 @@ FAULTS = [
     Fault(
         "the sign of v",
         "diffusion/process.py",
-        "return -sigma, alpha",
-        "return sigma, -alpha",
+        '"v": (-sigma, alpha)',
+        '"v": (sigma, -alpha)',
         "diffusion/test_process.py",
     ),
     Fault(
         "the sign of velocity",
         "diffusion/process.py",
-        "return -one, one",
-        "return one, -one",
+        '"velocity": (-one, one)',
+        '"velocity": (one, -one)',
         "diffusion/test_process.py",
     ),
     Fault(

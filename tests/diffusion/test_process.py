@@ -1,5 +1,7 @@
 """Paths, predictions and their inversion."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from diffusers import DDPMScheduler
 
 from steadyhand.diffusion.ddpm import DDPM, linear_betas, squared_cosine_betas
 from steadyhand.diffusion.flow import Flow
-from steadyhand.diffusion.process import PREDICTIONS, invert
+from steadyhand.diffusion.process import Prediction, invert
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.solvers import euler
 from steadyhand.diffusion.spacing import leading, trailing
@@ -30,7 +32,7 @@ def test_linear_is_that_of_ho_et_al_and_scales_to_fewer_steps() -> None:
     assert unscaled == pytest.approx(0.36, abs=0.01), "what the docstring says of the unscaled one"
 
 
-@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("prediction", get_args(Prediction))
 @pytest.mark.parametrize("process", [DDPM, Flow])
 def test_inversion_recovers_clean_actions_and_noise(process, prediction) -> None:
     made = process(prediction=prediction)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.nets.vision import ResidualBlock, ResNet, SpatialSoftmax
 from steadyhand.policy.card import read_config
-from steadyhand.policy.policy import Resize
+from steadyhand.policy.policy import resized
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.spec import Feature, PolicySpec
 from steadyhand.training.train import build_policy, train
@@ -161,7 +162,7 @@ def test_the_policy_resizes_as_the_store_does(size, channels) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (2, 3, 48, 64, channels), dtype=np.uint8)
     feature = Feature.select("img", {"img": frames.shape[2:]}, size)
     assert feature.recorded_shape == frames.shape[2:]
-    pictures, resize = torch.from_numpy(frames), Resize(feature)
+    pictures, resize = torch.from_numpy(frames), partial(resized, size=feature.shape[:2])
     stored = resize_frames(frames, (feature.shape[0], feature.shape[1]))
     assert resize(pictures.to("meta")).shape == stored.shape
     floating = torch.nn.functional.interpolate(  # as on any device but a CPU
@@ -186,7 +187,7 @@ def test_real_pictures_are_resized_as_the_store_does() -> None:
     camera = "observation.images.cam_high"
     frames = episodes.arrays[camera][np.linspace(0, episodes.steps - 1, 8).astype(int)]
     feature = Feature.select(camera, episodes.shapes, (96,))
-    found = Resize(feature)(torch.from_numpy(frames)[:, None]).numpy()[:, 0]
+    found = resized(torch.from_numpy(frames)[:, None], feature.shape[:2]).numpy()[:, 0]
     difference = np.abs(found - resize_frames(frames, (feature.shape[0], feature.shape[1])))
     assert difference.max() <= 1
     assert difference.mean() < 0.01

@@ -51,7 +51,7 @@ seen = {{"keypoint": np.ones((2, 2, 2), np.float32), "state": np.ones((2, 3), np
 asked = [ChunkRequest(observation=seen, seed=seed) for seed in range(3)]
 plain, fast = sh.TorchPredictor(policy, batch=2), sh.TorchPredictor(policy, batch=2, compile=True)
 one, other = plain.predict(asked), fast.predict(asked)
-answer = type(fast._by_engine.engine._answer).__name__
+answer = type(fast.engine._answer).__name__
 print(answer, np.abs(one - other).max() < 1e-3 * np.ptp(one))
 """
 

@@ -1,6 +1,6 @@
 """Pictures to another size: in the frame store by Pillow, in the simulator as OpenCV does it.
 
-The policy on the robot does it by torch (`policy.Resize`), with the same bilinear filter: a
+The policy on the robot does it by torch (`policy.policy.resized`), with the same bilinear filter: a
 triangle as wide as the step between pixels. They differ by one level of 255 at most: on a CPU in
 some thousandth of the pixels of real pictures, elsewhere, where torch does not round between its
 two directions, in some tenth.

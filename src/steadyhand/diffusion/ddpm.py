@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from steadyhand.diffusion.process import (
     Array,
     Prediction,
     Weighting,
-    check_prediction,
+    check_weighting,
     loss_weight,
     prediction_target,
 )
@@ -57,20 +57,15 @@ class DDPM:
     """What errors count: all the same, or, for sample prediction, as errors in velocity."""
 
     def __post_init__(self) -> None:
-        check_prediction(self.prediction, self.weighting)
+        check_weighting(self.prediction, self.weighting)
 
     @property
     def start(self) -> float:
         return self.train_steps - 1.0
 
-    @cached_property
-    def _table(self) -> tuple[Array, Array]:
-        """alpha and sigma of the clean end (index 0), then of every step."""
-        return _discrete_path(self.schedule, self.train_steps)
-
     def path(self, t: Array) -> tuple[Array, Array]:
         index = np.asarray(t).astype(np.int64) + 1
-        alpha, sigma = self._table
+        alpha, sigma = _discrete_path(self.schedule, self.train_steps)
         return alpha[index], sigma[index]
 
     def target(self, t: Array) -> tuple[Array, Array]:
@@ -88,5 +83,6 @@ class DDPM:
 
 @lru_cache(maxsize=32)
 def _discrete_path(schedule: str, train_steps: int) -> tuple[Array, Array]:
+    """alpha and sigma of the clean end (index 0), then of every step."""
     alpha_bar = np.concatenate([[1.0], np.cumprod(1 - SCHEDULES[schedule](train_steps))])
     return np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)

@@ -11,12 +11,11 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.errors import ConfigurationError
 
 Array = NDArray[np.float64]
 Prediction = Literal["epsilon", "sample", "v", "velocity"]
 Weighting = Literal["uniform", "velocity"]
-PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "sample", "v", "velocity")
 
 
 @runtime_checkable
@@ -61,15 +60,12 @@ def prediction_target(prediction: Prediction, alpha: Array, sigma: Array) -> tup
     epsilon (Ho et al. 2020), sample (= x0), v (Salimans & Ho 2022), velocity (Lipman et al. 2022).
     """
     zero, one = np.zeros_like(alpha), np.ones_like(alpha)
-    if prediction == "epsilon":
-        return zero, one
-    if prediction == "sample":
-        return one, zero
-    if prediction == "v":
-        return -sigma, alpha
-    if prediction == "velocity":
-        return -one, one
-    raise ConfigurationError(unknown("prediction", prediction, PREDICTIONS))
+    return {
+        "epsilon": (zero, one),
+        "sample": (one, zero),
+        "v": (-sigma, alpha),
+        "velocity": (-one, one),
+    }[prediction]
 
 
 def loss_weight(weighting: Weighting, sigma: Array) -> Array:
@@ -132,12 +128,8 @@ def first_scale(process: Process, times: Array, temperature: float) -> float:
     return 0.0
 
 
-def check_prediction(prediction: str, weighting: str) -> None:
-    """Raise `ConfigurationError` for a prediction or a weighting that is none."""
-    if prediction not in PREDICTIONS:
-        raise ConfigurationError(unknown("prediction", prediction, PREDICTIONS))
-    if weighting not in ("uniform", "velocity"):
-        raise ConfigurationError(unknown("weighting", weighting, ["uniform", "velocity"]))
+def check_weighting(prediction: str, weighting: str) -> None:
+    """Raise `ConfigurationError` for a weighting of errors that others than these make."""
     if weighting == "velocity" and prediction != "sample":
         raise ConfigurationError(
             f"weighting 'velocity' weighs errors of prediction 'sample', not of '{prediction}'."

@@ -61,7 +61,7 @@ class Sampler(nn.Module):
         objective: Objective | None = None,
     ) -> None:
         super().__init__()
-        members = ("train_steps", "start", "end", "path", "target", "embedded", "draw", "weight")
+        members = (name for name in vars(Process) if not name.startswith("_"))
         lacking = [name for name in members if not hasattr(process, name)]
         if lacking:
             raise ConfigurationError(
@@ -216,17 +216,15 @@ class Sampler(nn.Module):
         """
         if self.objective is not None:
             return self.objective(self, x0, eps, uniform, condition, weight, mask)
-        time = self.process.draw(uniform)
-        process = self.process
+        process, rows = self.process, (-1, 1, 1)
+        time = process.draw(uniform)
         numbers = (*process.path(time), *process.target(time), process.embedded(time))
         table = np.stack([*numbers, process.weight(time)]).astype(np.float32)
         alpha, sigma, p, q, t, w = sent(table, x0.device)
-        rows = (-1, 1, 1)
         x = alpha.view(rows) * x0 + sigma.view(rows) * eps
         target = p.view(rows) * x0 + q.view(rows) * eps
         error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
-        error = w.view(-1, 1) * error
-        return mean_of_rows(error, weight)
+        return mean_of_rows(w[:, None] * error, weight)
 
 
 def configured(

@@ -52,8 +52,7 @@ def consistency_loss(
         target = torch.where(arrived, nearer, end)
     answer, _ = _ends(sampler, x, now, condition, mask, clip=False)
     error = (answer - target).square().mean(-1)
-    error = now[:, 7:] * error
-    return mean_of_rows(error, weight)
+    return mean_of_rows(now[:, 7:] * error, weight)
 
 
 def _ends(

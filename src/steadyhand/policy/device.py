@@ -23,22 +23,21 @@ def choose_device(name: str = "auto") -> torch.device:
 
     Raises `DeviceError` for a device that is not.
     """
-    kind = name.split(":")[0]
-    if name != "auto" and kind not in ("cpu", "cuda", "mps"):
-        raise DeviceError(unknown("device", name, ["auto", "cpu", "cuda", "mps"]))
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    there = ["cuda"] * cuda + ["mps"] * mps + ["cpu"]
     if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    there = {"cpu": True, "cuda": cuda, "mps": mps}[kind]
+        return torch.device(there[0])
+    kind = name.split(":")[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise DeviceError(unknown("device", name, ["auto", "cpu", "cuda", "mps"]))
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise DeviceError(f"'{name}' is not a device: {error}") from error
-    if not there or (kind == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
-        available = ["cpu"] + ["cuda"] * cuda + ["mps"] * mps
+    if kind not in there or (kind == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
         raise DeviceError(
             f"Device '{name}' is not available on this machine (torch {torch.__version__}). "
-            f"Available: {', '.join(available)}; 'auto' chooses for you."
+            f"Available: {', '.join(sorted(there))}; 'auto' chooses for you."
         )
     return device
 

@@ -51,7 +51,6 @@ class Policy(nn.Module):
         self.encoder = encoder
         self.sampler = sampler
         self.normaliser = normaliser
-        self._resize = nn.ModuleList(Resize(f) for f in spec.images if f.camera is not None)
 
     @property
     def device(self) -> torch.device:
@@ -106,9 +105,9 @@ class Policy(nn.Module):
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""
         picked = {f.name: _pick(observation, f) for f in self.spec.observations}
-        resized = (f.name for f in self.spec.images if f.camera is not None)
-        for name, resize in zip(resized, self._resize, strict=True):
-            picked[name] = resize(picked[name])
+        for feature in self.spec.images:
+            if feature.camera is not None:
+                picked[feature.name] = resized(picked[feature.name], feature.shape[:2])
         return {name: self.normaliser(name, values) for name, values in picked.items()}
 
     def condition(self, normalised: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
@@ -125,24 +124,18 @@ def require_policy(who: str, given: object) -> None:
         )
 
 
-class Resize(nn.Module):
-    """The pictures of one camera to the size that the policy sees, in whole numbers.
+def resized(
+    pictures: UInt8[Tensor, "batch steps height width channels"], size: tuple[int, ...]
+) -> Float[Tensor, "batch steps rows columns channels"]:
+    """The pictures of one camera at the size that the policy sees, in whole numbers.
 
     Antialiased, as the frame store does it: `data.resize` says how closely they agree.
     """
-
-    def __init__(self, feature: Feature) -> None:
-        super().__init__()
-        self._size = list(feature.shape[:2])
-
-    def forward(
-        self, pictures: UInt8[Tensor, "batch steps height width channels"]
-    ) -> Float[Tensor, "batch steps rows columns channels"]:
-        seen = pictures.flatten(0, 1).movedim(-1, 1)
-        # Only a CPU resizes whole numbers as such: ten times as fast, and rounded as by Pillow.
-        seen = seen if seen.device.type == "cpu" else seen.float()
-        resized = interpolate(seen, self._size, mode="bilinear", antialias=True).float()
-        return resized.movedim(1, -1).unflatten(0, pictures.shape[:2]).round().clamp(0, 255)
+    seen = pictures.flatten(0, 1).movedim(-1, 1)
+    # Only a CPU resizes whole numbers as such: ten times as fast, and rounded as by Pillow.
+    seen = seen if seen.device.type == "cpu" else seen.float()
+    smaller = interpolate(seen, list(size), mode="bilinear", antialias=True).float()
+    return smaller.movedim(1, -1).unflatten(0, pictures.shape[:2]).round().clamp(0, 255)
 
 
 def _pick(observation: Mapping[str, Tensor], feature: Feature) -> Tensor:

@@ -3,7 +3,7 @@
 What is around it, noise, padding and batches, is the same for every engine and needs no torch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,7 +15,6 @@ from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.runtime.engine import EnginePredictor
-from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.spec import PolicySpec
 from steadyhand.values import named
 
@@ -60,7 +59,7 @@ class TorchEngine:
 
 
 @named
-class TorchPredictor:
+class TorchPredictor(EnginePredictor):
     """Answers requests with a policy. The noise of a chunk depends on its request alone.
 
     `batch` is 1 on a robot, larger where many environments are stepped together. `precision` is
@@ -78,21 +77,4 @@ class TorchPredictor:
     ) -> None:
         require_policy("A predictor", policy)
         self.policy = policy
-        engine = TorchEngine(policy, precision, compiled=compile)
-        self._by_engine = EnginePredictor(engine, batch=batch)
-
-    @property
-    def spec(self) -> PolicySpec:
-        return self.policy.spec
-
-    @property
-    def batch(self) -> int:
-        """How many chunks are always computed together."""
-        return self._by_engine.batch
-
-    def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
-        """Chunks (requests, horizon, action_size) in robot units, as exact as they were recorded.
-
-        They are float32, or float64 where the robot's numbers lie far from zero for their range.
-        """
-        return self._by_engine.predict(requests)
+        super().__init__(TorchEngine(policy, precision, compiled=compile), batch=batch)

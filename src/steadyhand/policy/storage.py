@@ -17,10 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from steadyhand.diffusion.sampler import Sampler, configured
+from steadyhand.diffusion.sampler import Sampler
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.policy.card import read_config
+from steadyhand.policy.config import build_sampler
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy, require_policy
@@ -172,7 +173,7 @@ def load_policy(
     header = read_header(file)
     if parts is not None:
         with built_for(header, folder):
-            Normaliser(spec.features, statistics, card["normalisation"])
+            normaliser = Normaliser(spec.features, statistics, card["normalisation"])
         made: Any = parts(spec)
         two = isinstance(made, tuple | list) and len(made) == 2
         if not two or not all(isinstance(part, nn.Module) for part in made):
@@ -180,9 +181,15 @@ def load_policy(
                 f"`parts` gave {shown(made)}; it returns two modules: (encoder, sampler)."
             )
         encoder, module = made
-        normaliser = Normaliser(spec.features, statistics, card["normalisation"])
         if sampler is not None:
-            module = _resampled(module, sampler, normaliser.reach(spec.action.name))
+            if not isinstance(module, Sampler):
+                raise ConfigurationError(
+                    f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as "
+                    "you want it, and leave sampler= out."
+                )
+            reach = normaliser.reach(spec.action.name)
+            process, denoiser = module.process, module.denoiser
+            module = build_sampler(sampler, process, denoiser, spec.chunk_shape, reach=reach)
         policy = Policy(spec, encoder, module, normaliser)
     else:
         config = read_config(folder, card)
@@ -199,17 +206,6 @@ def load_policy(
                 "diverged. Use an earlier checkpoint."
             )
     return policy.to(device).eval()
-
-
-def _resampled(module: nn.Module, sampler: SamplerConfig, reach: float) -> Sampler:
-    """A user's own sampler, driven as `sampler` says."""
-    if not isinstance(module, Sampler):
-        raise ConfigurationError(
-            f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as you want "
-            "it, and leave sampler= out."
-        )
-    how = sampler.settled(module.process)
-    return configured(module.denoiser, module.process, how, how.bound(reach))
 
 
 def _sync(path: Path) -> None:
