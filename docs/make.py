@@ -21,7 +21,9 @@ from torch import Tensor, nn
 
 import steadyhand as sh
 from steadyhand.data import open_episodes
+from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.evaluation.evaluate import evaluate
+from steadyhand.methods.choices import Consistency
 from steadyhand.policy.config import build_sampler
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
