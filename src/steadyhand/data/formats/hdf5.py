@@ -125,14 +125,11 @@ def attribute(group: Any, name: str) -> Any:
     """
     if name not in group.attrs:
         return None
-    kept = group.attrs.get_id(name)
-    number = kept.dtype.kind in "iu" and kept.shape in ((), (1,))
-    text = kept.dtype.kind in "OS" and kept.shape == () and kept.dtype.itemsize <= LONGEST_TEXT
-    value = group.attrs[name] if number or text else None
-    if number:
-        return int(np.asarray(value).reshape(())[()])
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if not isinstance(value, str):
+    kept, value = group.attrs.get_id(name), None
+    if kept.dtype.kind in "iu" and kept.shape in ((), (1,)):
+        return int(np.asarray(group.attrs[name]).item())
+    if kept.dtype.kind in "OS" and kept.shape == () and kept.dtype.itemsize <= LONGEST_TEXT:
+        value = group.attrs[name]
+    if not isinstance(value, str | bytes):
         raise ValueError(f"its {name} is neither a whole number nor a text")
-    return value
+    return value if isinstance(value, str) else value.decode(errors="replace")

@@ -122,8 +122,7 @@ def _episode_v3(
             if not isinstance(start, int | float) or not 0 <= start < MOST:
                 raise DataError(f"{where}: its film '{key}' begins at {start}, which is no time.")
             clips[key] = (within(path, name), float(start))
-    steps, first = _count(where, line, "length"), _count(where, line, "dataset_from_index")
-    end = _count(where, line, "dataset_to_index")
+    steps, first, end = (_count(where, line, name) for name in WANTED[1:4])
     if end - first != steps:
         raise DataError(f"{where} counts {steps} steps, and rows {first} to {end}. Mend the index.")
     return IndexedEpisode(number, steps, table, first, videos=clips)

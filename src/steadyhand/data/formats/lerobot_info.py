@@ -32,8 +32,17 @@ class Description:
         self.info = self._object(INFO)
         self.features = self._features()
         """What there is, by name; each has a `dtype`."""
-        self.rate_hz = self._rate()
-        self.version = self._version()
+        rate: Any = self.info.get("fps")
+        version = self.info.get("codebase_version")
+        if type(rate) not in (int, float) or not 1e-3 <= rate <= 1e5:
+            said = told(repr(rate))
+            raise DataError(f"{self._file}: fps is {said}. Write the steps a second there.")
+        if not isinstance(version, str) or not version.startswith(("v2.", "v3.")):
+            raise DataError(
+                f"{path} is a LeRobotDataset {told(repr(version))}, which is not read here: "
+                "v2.0, v2.1 and v3.0 are. LeRobot converts older ones."
+            )
+        self.rate_hz, self.version = float(rate), version
         self.rate_assumed = self._own.get("rate_assumed") is True
 
     def _object(self, name: str) -> dict[str, Any]:
@@ -45,18 +54,14 @@ class Description:
 
     def _sums(self) -> dict[str, Sum]:
         files, note = self._own.get("files", {}), self._path / NOTE
-        pairs = isinstance(files, dict) and all(
-            isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair)
-            for pair in files.values()
-        )
-        if not pairs:
+        if not isinstance(files, dict) or not all(map(_is_sum, files.values())):
             raise DataError(f"{note}: its checksums cannot be read. Delete that file.")
         sums = {name: (size, checksum) for name, (size, checksum) in files.items()}
+        way = f"Copy it again; if it was changed on purpose, delete {note}."
         for name in sums:
             if name.startswith("meta/"):
-                way = f"Copy it again; if it was changed on purpose, delete {note}."
-                file = self._path / name
-                require_whole(str(file), within(self._path, name), sums[name], None, way)
+                file = within(self._path, name)
+                require_whole(str(file), file, sums[name], None, way)
         return sums
 
     def _features(self) -> dict[str, dict[str, Any]]:
@@ -71,22 +76,6 @@ class Description:
                     "It needs a name in letters, dtype and shape."
                 )
         return features
-
-    def _rate(self) -> float:
-        rate = self.info.get("fps")
-        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 1e-3 <= rate <= 1e5:
-            said = told(repr(rate))
-            raise DataError(f"{self._file}: fps is {said}. Write the steps a second there.")
-        return float(rate)
-
-    def _version(self) -> str:
-        version = self.info.get("codebase_version")
-        if not isinstance(version, str) or not version.startswith(("v2.", "v3.")):
-            raise DataError(
-                f"{self._path} is a LeRobotDataset {told(repr(version))}, which is not read here: "
-                "v2.0, v2.1 and v3.0 are. LeRobot converts older ones."
-            )
-        return version
 
     def sum_of(self, file: Path) -> Sum | None:
         """Size and checksum of a file of the set, if they were noted."""
@@ -129,3 +118,7 @@ class Description:
         if isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
             names = names[0]
         return tuple(told(word) for word in names) if isinstance(names, list) else ()
+
+
+def _is_sum(pair: Any) -> bool:
+    return isinstance(pair, list) and [type(n) for n in pair] == [int, int]

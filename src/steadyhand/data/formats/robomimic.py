@@ -211,8 +211,7 @@ def _rate(env_args: Any) -> float | None:
         rate = parse_json(env_args)["env_kwargs"]["control_freq"]
     except (ValueError, KeyError, TypeError):
         return None
-    known = isinstance(rate, int | float) and not isinstance(rate, bool) and 0 < rate < math.inf
-    return float(rate) if known else None
+    return float(rate) if type(rate) in (int, float) and 0 < rate < math.inf else None
 
 
 class _Feature:

@@ -95,17 +95,15 @@ def _unpacker(codec: Any, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpac
         raise ValueError(f"it is packed by {name[:40]!a}, which is not read here; read are {known}")
     settings = {key: value for key, value in codec.items() if key != "id"}
     for key, value in settings.items():
-        kind = key in ("dtype", "astype", "encode_dtype", "decode_dtype")
-        right = isinstance(value, str) and KIND.fullmatch(value) if kind else _plain(value)
+        if key in ("dtype", "astype", "encode_dtype", "decode_dtype"):
+            right = isinstance(value, str) and KIND.fullmatch(value)
+        else:
+            number = type(value) in (int, float) and abs(value) < 1e300
+            right = number or value in ("start", "end")
         if key not in FILTERS[name] or not right:
             raise ValueError(f"its {name} has the setting {key[:20]!a}: {repr(value)[:40]!a}")
     made = _numcodecs(name, settings)
     return lambda data, limit: made.decode(data)
-
-
-def _plain(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value in ("start", "end") or (number and abs(value) < 1e300)
 
 
 def _numcodecs(name: str, settings: dict[str, Any]) -> Any:
