@@ -12,6 +12,7 @@ from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.methods.mip import MIP
+from steadyhand.nets.unet import UNet1d
 from steadyhand.spec import Chunking, PolicySpec
 
 SPEC = PolicySpec.select(
@@ -167,3 +168,36 @@ def test_the_layers_of_both_time_and_condition_are_sums() -> None:
     assert len(blocks) == len(timed) == len(fixed)
     for block, time, seen in zip(blocks, timed, fixed, strict=True):
         torch.testing.assert_close(time + seen, block.film(joined))
+
+
+class Halved(UNet1d):
+    """What a user makes of a network of the library: forward is all they know of it."""
+
+    def forward(self, x, t, condition):
+        return super().forward(x, t, condition) / 2
+
+
+class Passed(nn.Module):
+    """One that hands on whatever else it is asked for."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x, t, condition):
+        return self.inner(x, t, condition) / 2
+
+    def __getattr__(self, name):
+        return super().__getattr__(name) if name == "inner" else getattr(self.inner, name)
+
+
+def test_a_forward_of_ones_own_is_what_is_sampled() -> None:
+    sizes = {"horizon": 8, "action_size": 3, "condition_shape": (3, 5), "widths": (8, 16)}
+    halved, plain = Halved(**sizes).eval(), UNet1d(**sizes).eval()
+    plain.load_state_dict(halved.state_dict())
+    given = draws(torch.float32, 2, 8, 3), draws(torch.float32, 2, 3, 5, seed=1)
+    for own in (halved, Passed(plain)):
+        with torch.no_grad():
+            found = Sampler(own, Flow(), solvers.euler, STEPS)(*given)
+            wanted = Sampler(OnlyForward(halved), Flow(), solvers.euler, STEPS)(*given)
+        assert torch.equal(found, wanted)

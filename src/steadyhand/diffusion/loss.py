@@ -115,6 +115,18 @@ def masks(denoiser: Denoiser, mask: Tensor | None) -> tuple[Tensor, ...]:
     return (mask,)
 
 
+def asked_in_parts(denoiser: object) -> bool:
+    """Whether it offers `prepare` and `denoise`, and no subclass has a `forward` of its own."""
+    if not hasattr(denoiser, "prepare") or not hasattr(denoiser, "denoise"):
+        return False
+    kinds = type(denoiser).__mro__
+    forward, *parts = (
+        next((place for place, kind in enumerate(kinds) if name in vars(kind)), len(kinds))
+        for name in ("forward", "prepare", "denoise")
+    )
+    return forward >= min(parts)
+
+
 def sent(values: NDArray[Any] | Tensor, device: torch.device) -> Tensor:
     """What is on the host, on `device`; only CUDA takes its copy, from pinned memory, later.
 

@@ -12,7 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steadyhand.diffusion.loss import answered, ask, masks, mean_of_rows, refuse_previous, sent
+from steadyhand.diffusion.loss import (
+    answered,
+    ask,
+    asked_in_parts,
+    masks,
+    mean_of_rows,
+    refuse_previous,
+    sent,
+)
 from steadyhand.diffusion.process import Array, Process, first_scale, warn_if_signal_remains
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.diffusion.shapes import Chunk, Condition, Loss, Mask, Noises, Rest, Rows
@@ -74,6 +82,7 @@ class Sampler(nn.Module):
                 "steadyhand.diffusion.solvers.SOLVERS has the functions."
             )
         self.denoiser = denoiser
+        self._in_parts = asked_in_parts(denoiser)
         self.process = process
         self.clip = clip
         self.temperature = temperature
@@ -153,7 +162,7 @@ class Sampler(nn.Module):
     def prepare(self, condition: Tensor, mask: Tensor | None = None) -> Context:
         """What all steps of a chunk share: once, whatever of the network knows no chunk."""
         denoiser: Any = self.denoiser
-        if not hasattr(denoiser, "prepare") or not hasattr(denoiser, "denoise"):
+        if not (self._in_parts and hasattr(denoiser, "prepare")):  # it may have been replaced
             return Context(condition, mask)
         kind = torch.promote_types(condition.dtype, torch.float32)
         times = [condition.new_full((1,), t, dtype=kind) for t in self._embedded]
