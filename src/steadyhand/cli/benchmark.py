@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import OnDevice, Printed, flags, parse
 from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task
+from steadyhand.values import whole
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(OnDevice, Printed):
     task: str = "fork"
     """The task, with settings where it has some: fork, pusht, fork:gap=0.1."""
     methods: str = "regression,ddpm,flow"
@@ -43,27 +44,22 @@ class Options:
     out: Path | None = None
     """Where runs, table and picture go; runs/benchmark-TASK by default. What is there is kept; what
     another version of steadyhand has done there is done anew."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, train and evaluate what is not there yet, and write the table."""
     options = parse(
         Options,
+        "benchmark",
         arguments,
-        verb="benchmark",
         description=f"Compare methods ({', '.join(METHODS)}) and networks ({', '.join(NETWORKS)}) "
         "on one task: the same data, seeds and initial states. Stopped, it goes on where it was.",
     )
     if options.minutes is not None and options.steps is not None:
         raise UsageError("Give --steps or --minutes, not both.")
     for name in ("seeds", "episodes", "threads", "workers", "steps"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}; it must be at least 1.")
+        if (value := getattr(options, name)) is not None:
+            whole(f"--{name}", value)
     from steadyhand.cli.screen import console, show, waiting
 
     with waiting("loading torch"):

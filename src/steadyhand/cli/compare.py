@@ -2,31 +2,27 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.errors import UsageError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options(EpisodeOptions):
+@flags
+class Options(EpisodeOptions, Printed):
+    """Compare policies on the same initial states, pair by pair."""
+
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Two or more runs or checkpoints."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, evaluate each, report the differences."""
-    options = parse(
-        Options,
-        arguments,
-        verb="compare",
-        description="Compare policies on the same initial states, pair by pair.",
-    )
+    options = parse(Options, "compare", arguments)
     if len(set(options.runs)) < 2:
         raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
     from steadyhand.cli.screen import results, scores_table, show, table

@@ -1,20 +1,21 @@
 """`steadyhand convert A B`: demonstrations from one format to another, lossless for numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, progress, rate_of, show, tell_left_out
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.data.formats import require_free
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(Printed):
+    """Write demonstrations in another format, lossless for numbers."""
+
     source: tyro.conf.Positional[Path]
     """Demonstrations in any format that is read here."""
     target: tyro.conf.Positional[Path]
@@ -23,18 +24,11 @@ class Options:
     """What is written; by the ending of the target unless named. lerobot is v3.0."""
     skip_broken_episodes: bool = False
     """Leave out episodes that cannot be read, instead of stopping."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, read, write."""
-    options = parse(
-        Options,
-        arguments,
-        verb="convert",
-        description="Write demonstrations in another format, lossless for numbers.",
-    )
+    options = parse(Options, "convert", arguments)
     require_free(options.target, options.format)
     skip = options.skip_broken_episodes
     episodes = open_episodes(options.source, skip_broken_episodes=skip)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import OnDevice, Printed, flags, parse
 from steadyhand.cli.screen import console, results, show, stage, table, waiting
 from steadyhand.cli.train import train_run
 from steadyhand.data import open_episodes, write_episodes
@@ -29,39 +29,29 @@ if TYPE_CHECKING:
     from steadyhand.training.config import TrainConfig
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(OnDevice, Printed):
+    """Teach two policies to drive around an obstacle, and see what they make of it."""
+
     out: Path | None = None
     """Where everything goes; runs/demo by default. What is trained there is not trained again."""
     quick: bool = False
     """Two fifths of the training and half of the episodes."""
     seed: int = 0
     """Of the training."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, then record, train twice, evaluate twice and write the report."""
-    options = parse(
-        Options,
-        arguments,
-        verb="demo",
-        description="Teach two policies to drive around an obstacle, and see what they make of it.",
-    )
+    options = parse(Options, "demo", arguments)
     out = options.out or Path("runs") / ("demo-quick" if options.quick else "demo")
-    try:
-        found = _demo(options, out)
-    except KeyboardInterrupt:
-        found = None
-    if found is None:
-        words = ["steadyhand", "demo", *(["--quick"] if options.quick else []), "--out", str(out)]
-        words += ["--seed", str(options.seed)] if options.seed else []
-        show(console(), f"Stopped; what was saved is kept. Continue: {shlex.join(words)}")
-        return {"out": str(out), "interrupted": True}
-    return found
+    with suppress(KeyboardInterrupt):
+        if (found := _demo(options, out)) is not None:
+            return found
+    words = ["steadyhand", "demo", *["--quick"] * options.quick, "--out", str(out)]
+    words += ["--seed", str(options.seed)] if options.seed else []
+    show(console(), f"Stopped; what was saved is kept. Continue: {shlex.join(words)}")
+    return {"out": str(out), "interrupted": True}
 
 
 def _demo(options: Options, out: Path) -> dict[str, Any] | None:

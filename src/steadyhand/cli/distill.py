@@ -1,18 +1,21 @@
 """`steadyhand distill RUN`: a policy of one or a few network calls, from one of many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import OnDevice, Printed, flags, parse
 from steadyhand.errors import UsageError
+from steadyhand.values import whole
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(OnDevice, Printed):
+    """Teach a policy to do in one network call what another does in many."""
+
     run: tyro.conf.Positional[Path]
     """The run whose policy is the teacher (trained with --method flow or ddpm), or a checkpoint."""
     out: Path | None = None
@@ -25,20 +28,11 @@ class Options:
     """Times between noise and the clean end at which neighbours are made to agree."""
     data: Path | None = None
     """Where the teacher's demonstrations are now, if they were moved."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, train, report."""
-    options = parse(
-        Options,
-        arguments,
-        verb="distill",
-        description="Teach a policy to do in one network call what another does in many.",
-    )
+    options = parse(Options, "distill", arguments)
     if options.minutes is not None and options.steps is not None:
         raise UsageError("Give --steps or --minutes, not both: minutes fix a number of steps.")
     from steadyhand.cli.screen import waiting
@@ -51,9 +45,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.training.teacher import student_config, student_training
 
     for name in ("steps", "levels"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}; it must be at least 1.")
+        if (value := getattr(options, name)) is not None:
+            whole(f"--{name}", value)
     folder = find_policy(options.run)
     run = run_of(options.run).resolve()
     begun = Run(run).read_config()

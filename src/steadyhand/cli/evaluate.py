@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from steadyhand.cli.options import parse
-from steadyhand.diffusion.sampling import SolverName
+from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
+from steadyhand.cli.screen import console, progress, results, scores_table, show, stage, waiting
 from steadyhand.errors import UsageError, library
+from steadyhand.runtime.folders import evaluations, find_policy
+from steadyhand.tasks import make_task
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpisodeOptions:
-    """What `evaluate` and `compare` share."""
+@flags
+class EpisodeOptions(Sampled, OnDevice):
+    """What `evaluate` and `compare` share, and hand on as it is."""
 
     episodes: int = 50
     """Episodes, each with its own initial state."""
     seed_start: int | None = None
     """First seed; the task's own by default (100000 on Push-T)."""
-    solver: SolverName | None = None
-    """Another solver than the policy's own, where its process allows it."""
-    steps: int | None = None
-    """Another number of network calls a chunk."""
-    temperature: float | None = None
-    """Another scale of the first noise; below 1 chunks are likelier and less diverse."""
     execute: int | None = None
     """Another number of actions executed of each chunk."""
     parallel: int = 50
     """Environments stepped together; the results do not depend on it."""
     task: str | None = None
     """Another task than the one the policy was trained for."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options(EpisodeOptions):
+@flags
+class Options(EpisodeOptions, Printed):
+    """Try a policy in the task it was trained for, with 95 % intervals. With --offline, against
+    demonstrations that it was not trained on: evaluate --offline --help."""
+
     run: tyro.conf.Positional[Path]
     """A run (its last averaged weights) or one of its checkpoints."""
     video: int = 0
@@ -59,20 +55,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.cli.offline import run as run_offline
 
         return run_offline([word for word in arguments if word != "--offline"])
-    options = parse(
-        Options,
-        arguments,
-        verb="evaluate",
-        description="Try a policy in the task it was trained for, with 95 % intervals. With "
-        "--offline, against demonstrations that it was not trained on: evaluate --offline --help.",
-    )
+    options = parse(Options, "evaluate", arguments)
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
-    from steadyhand.cli.screen import progress, results, scores_table, show
-    from steadyhand.evaluation.video import write_video
-    from steadyhand.runtime.folders import evaluations, find_policy
-    from steadyhand.tasks import make_task
-
     find_policy(options.run)
     if options.video:
         library("av")
@@ -81,6 +66,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     filmed = [episode for episode in found.episodes if episode.frames]
     films = [str(out / f"{file.stem}-{episode.seed}.mp4") for episode in filmed]
     if filmed:
+        from steadyhand.evaluation.video import write_video
+
         with progress("writing films", len(films)) as advance:
             for path, episode in zip(films, filmed, strict=True):
                 write_video(Path(path), episode.frames, make_task(found.task).rate_hz)
@@ -105,30 +92,8 @@ def evaluate_run(
     path: Path, options: EpisodeOptions, *, out: Path, video: int = 0
 ) -> tuple[Path, Evaluation]:
     """(the episodes' file in `out`, the outcome) for a run or checkpoint under these options."""
-    from steadyhand.cli.screen import console, progress, show, waiting
-
     with waiting("loading torch"):
         from steadyhand.evaluation.attempt import attempt
 
-    made = attempt(
-        path,
-        out,
-        episodes=options.episodes,
-        seed_start=options.seed_start,
-        solver=options.solver,
-        steps=options.steps,
-        temperature=options.temperature,
-        execute=options.execute,
-        task=options.task,
-        device=options.device,
-    )
-    try:
-        with progress(f"evaluating {path.name}", options.episodes) as advance:
-            found = made.evaluate(
-                parallel=options.parallel, films=video, watch=lambda episode: advance(1)
-            )
-    except KeyboardInterrupt:
-        if made.file.partial.exists():
-            show(console(), f"The episodes that ended are in {made.file.partial}")
-        raise
-    return made.file.path, found
+    asked = {field.name: getattr(options, field.name) for field in fields(EpisodeOptions)}
+    return attempt(path, out, films=video, stage=stage, tell=partial(show, console()), **asked)

@@ -1,22 +1,23 @@
 """`steadyhand inspect PATH`: what a data set or a policy holds, and what is wrong with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tyro
 
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.data import Episodes
 from steadyhand.disk import write_text
 from steadyhand.sizes import kind_of
 from steadyhand.values import whole
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(Printed):
+    """Say what a data set or a policy holds, and what is wrong with it."""
+
     path: tyro.conf.Positional[Path]
     """Demonstrations, a run or a policy."""
     report: Path | None = None
@@ -25,18 +26,11 @@ class Options:
     """Actions in a chunk: episodes that are shorter are reported."""
     skip_broken_episodes: bool = False
     """Look at the rest where episodes cannot be read."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, look, report."""
-    options = parse(
-        Options,
-        arguments,
-        verb="inspect",
-        description="Say what a data set or a policy holds, and what is wrong with it.",
-    )
+    options = parse(Options, "inspect", arguments)
     whole("--horizon", options.horizon, 1, 10_000)
     path = options.path
     if (path / "policy.json").exists() or (path / "config.json").exists():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
 from steadyhand.cli.screen import console, progress, results, show, stage, table, waiting
-from steadyhand.diffusion.sampling import SolverName
 from steadyhand.disk import write_text
 from steadyhand.errors import UsageError
 from steadyhand.values import whole
@@ -23,8 +21,10 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(Sampled, OnDevice, Printed):
+    """Compare predicted chunks with demonstrations that were not trained on."""
+
     run: tyro.conf.Positional[Path]
     """A run (its last averaged weights) or one of its checkpoints."""
     data: Path | None = None
@@ -33,30 +33,15 @@ class Options:
     """Chunks predicted for each moment, from as many noises."""
     chart: tuple[int, ...] = ()
     """Episodes whose trajectories are drawn; the first two held out unless named."""
-    solver: SolverName | None = None
-    """Another solver than the policy's own, where its process allows it."""
-    steps: int | None = None
-    """Another number of network calls a chunk."""
-    temperature: float | None = None
-    """Another scale of the first noise."""
     skip_broken_episodes: bool = False
     """Leave out episodes that cannot be read, instead of stopping."""
     out: Path | None = None
     """Where the chart goes; RUN/evaluations/offline.html by default."""
-    device: str = "auto"
-    """cpu, cuda, mps, or auto."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, judge, report."""
-    options = parse(
-        Options,
-        arguments,
-        verb="evaluate --offline",
-        description="Compare predicted chunks with demonstrations that were not trained on.",
-    )
+    options = parse(Options, "evaluate --offline", arguments)
     whole("--samples", options.samples, 1, MOST_SAMPLES)
     with waiting("loading torch"):
         from steadyhand.evaluation.held_out import fresh_episodes

@@ -10,10 +10,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from inspect import get_annotations
+from typing import Any, TypeVar, dataclass_transform
 
 import tyro
 
+from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import SteadyhandError, UsageError, unknown
 
 T = TypeVar("T")
@@ -22,17 +25,49 @@ OPTION_FOLLOWS = ("Argument helptext:", "Perhaps you meant:")
 """What stands in tyro's complaint before an option and what it takes."""
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def flags(kind: type[T]) -> type[T]:
+    """A class with a flag a field: help tells its own first, then those it shares with others."""
+    made: Any = dataclass(frozen=True, kw_only=True)(kind)
+    names = [name for part in kind.__mro__ for name in get_annotations(part)]
+    made.__dataclass_fields__ = {name: made.__dataclass_fields__[name] for name in names}
+    return made
+
+
+@flags
+class Sampled:
+    solver: SolverName | None = None
+    """Another solver than the policy's own, where its process allows it."""
+    steps: int | None = None
+    """Another number of network calls a chunk."""
+    temperature: float | None = None
+    """Another scale of the first noise; below 1 chunks are likelier and less diverse."""
+
+
+@flags
+class OnDevice:
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+
+
+@flags
+class Printed:
+    json: bool = False
+    """Print one JSON object on standard output."""
+
+
 def parse(
     kind: type[T],
+    verb: str,
     arguments: Sequence[str],
     *,
-    verb: str,
-    description: str,
+    description: str | None = None,
     default: Any = tyro.MISSING_NONPROP,
 ) -> T:
     """Options of type `kind`. `--help` prints and exits with 0; a mistake raises `UsageError`.
 
-    A value that the configuration itself refuses is a `ConfigurationError` in its own words.
+    What help says first is the docstring of `kind` unless it is given. A value that the
+    configuration itself refuses is a `ConfigurationError` in its own words.
     """
     with contextlib.ExitStack() as stack:
         asks_help = "--help" in arguments or "-h" in arguments

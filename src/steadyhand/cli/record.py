@@ -1,12 +1,11 @@
 """`steadyhand record`: an expert's demonstrations of a task, to train on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, show, stage
 from steadyhand.data.formats import require_free, write_episodes
 from steadyhand.evaluation.metrics import rate
@@ -14,8 +13,10 @@ from steadyhand.tasks import make_task
 from steadyhand.training.demonstrations import record
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(Printed):
+    """Write the demonstrations of a task's own expert."""
+
     out: Path
     """Where they go; it must be new."""
     task: str = "fork"
@@ -26,18 +27,11 @@ class Options:
     """How they are written; by the ending of --out unless named."""
     seed: int = 0
     """First seed: each demonstration has its own, counted from here."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse, record, write."""
-    options = parse(
-        Options,
-        arguments,
-        verb="record",
-        description="Write the demonstrations of a task's own expert.",
-    )
+    options = parse(Options, "record", arguments)
     require_free(options.out, options.format)
     task, screen = make_task(options.task), console()
     episodes, outcomes = record(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from json import loads
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import tyro
 
 from steadyhand.cli.interrupts import after_this_step
-from steadyhand.cli.options import parse
+from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, notes, progress, rate_of, show, stage, waiting
 from steadyhand.errors import UsageError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig
@@ -51,8 +51,8 @@ Train a policy from demonstrations. Recipes: {recipes}.
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@flags
+class Options(Printed):
     config: Annotated[TrainConfig, tyro.conf.arg(name="")]
     method: Literal[tuple(METHODS)] | None = None  # type: ignore[valid-type]
     """How actions are generated; the recipe's own by default."""
@@ -65,8 +65,6 @@ class Options:
     """The run's folder; it must be new. runs/RECIPE-TIME by default."""
     resume: bool = False
     """Continue the run in --out from its last checkpoint; it keeps its configuration."""
-    json: bool = False
-    """Print one JSON object on standard output."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any] | None:
@@ -94,8 +92,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     )
     options = parse(
         Options,
+        f"train {arguments[0]}",
         arguments[1:],
-        verb=f"train {arguments[0]}",
         description=f"{_about(arguments[0])} Every field of the recipe is a flag.",
         default=default,
     )
@@ -127,8 +125,10 @@ def _peek(arguments: Sequence[str], flag: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResumeOptions:
+@flags
+class ResumeOptions(Printed):
+    """Continue a run."""
+
     out: Path
     """The run to continue."""
     data: Path | None = None
@@ -139,7 +139,6 @@ class ResumeOptions:
     """Another device; the weights are then no longer the same to the last bit."""
     threads: int | None = None
     """Another number of threads; likewise."""
-    json: bool = False
 
 
 def _resume(arguments: Sequence[str]) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
     words = arguments[1:] if not arguments[0].startswith("-") else arguments
     words = [word for word in words if word != "--resume"]
     try:
-        options = parse(ResumeOptions, words, verb="train --resume", description="Continue a run.")
+        options = parse(ResumeOptions, "train --resume", words)
     except UsageError as error:
         raise UsageError(
             f"A resumed run keeps its own configuration: give --out RUN, and --data or --device "

@@ -1,57 +1,23 @@
-"""A run's policy made ready to be tried: how it is sampled, in which task, on which seeds.
+"""A run's policy is tried: how it is sampled, in which task, on which seeds.
 
 What its episodes' file is called says all of that, so that no evaluation takes another's place.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from steadyhand.diffusion.sampling import SolverName
+from steadyhand.data.stages import Stage, Tell, unseen, untold
+from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
 from steadyhand.evaluation.rollout import Episode
 from steadyhand.policy.card import sampler_of
 from steadyhand.policy.device import choose_device
-from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_policy
 from steadyhand.runtime.card import read_provenance
 from steadyhand.runtime.folders import find_policy, run_of
-from steadyhand.tasks import Task, make_task
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """A policy in a task, and where what happens is written."""
-
-    policy: Policy
-    task: Task
-    seeds: range
-    execute: int | None
-    file: EpisodesFile
-
-    def evaluate(
-        self, *, parallel: int = 50, films: int = 0, watch: Callable[[Episode], object]
-    ) -> Evaluation:
-        """Try it; so many of the first episodes are filmed. Where it is stopped, its file says."""
-
-        def ended(episode: Episode) -> None:
-            self.file.append(episode)
-            watch(episode)
-
-        with self.file:
-            return evaluate(
-                self.policy,
-                self.task,
-                episodes=len(self.seeds),
-                seed_start=self.seeds[0],
-                execute=self.execute,
-                parallel=parallel,
-                film=self.seeds[:films],
-                watch=ended,
-            )
+from steadyhand.tasks import make_task
 
 
 def attempt(
@@ -66,33 +32,64 @@ def attempt(
     execute: int | None = None,
     task: str | None = None,
     device: str = "auto",
-) -> Attempt:
-    """The run or checkpoint at `path`, with the episodes' file in `out`.
+    parallel: int = 50,
+    films: int = 0,
+    stage: Stage = unseen,
+    tell: Tell = untold,
+) -> tuple[Path, Evaluation]:
+    """(the episodes' file in `out`, the outcome) of the run or checkpoint at `path`.
 
-    What is not named is as the policy was trained. Raises `ConfigurationError` where it was trained
-    for no task that could be simulated, and none is named.
+    What is not named is as the policy was trained; so many of the first episodes are filmed. Raises
+    `ConfigurationError` where it was trained for no task that could be simulated, and none is
+    named. Where it is stopped, the episodes that ended are kept, and told.
     """
-    folder, place = find_policy(path), choose_device(device)
-    origin = read_provenance(folder)
-    name = task or origin.task
-    if name is None:
+    folder = find_policy(path)
+    origin, place = read_provenance(folder), choose_device(device)
+    if task is None and origin.task is None:
         raise ConfigurationError(
             f"{path} was trained for no task that could be simulated. Try it on the robot "
             "(docs/robot.md), in a task of your own (evaluate(policy, task) in Python), or against "
             f"demonstrations: steadyhand evaluate --offline {path}"
         )
-    world = make_task(name)
+    world = make_task(task or origin.task or "")
     sampler = sampler_of(folder, solver, steps, temperature)
     policy = load_policy(folder, sampler=sampler, device=place)
     seeds = seeds_of(world, episodes, seed_start)
+    acted = execute or policy.spec.chunking.execute
+    label = f"{world.name}-step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}"
+    file = _file(path, out, f"{label}-{episodes}")
+    try:
+        with file, stage(f"evaluating {path.name}", episodes) as advance:
+
+            def ended(episode: Episode) -> None:
+                file.append(episode)
+                advance(1)
+
+            found = evaluate(
+                policy,
+                world,
+                episodes=episodes,
+                seed_start=seed_start,
+                execute=execute,
+                parallel=parallel,
+                film=seeds[:films],
+                watch=ended,
+            )
+    except KeyboardInterrupt:
+        if file.partial.exists():
+            tell(f"The episodes that ended are in {file.partial}")
+        raise
+    return file.path, found
+
+
+def _said(sampler: SamplerConfig) -> str:
     heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
-    label = (
-        f"{world.name}-step{origin.step}-{sampler.solver or 'calls'}{sampler.steps}{heat}"
-        f"-execute{execute or policy.spec.chunking.execute}-seed{seeds[0]}-{episodes}"
-    )
+    return f"{sampler.solver or 'calls'}{sampler.steps}{heat}"
+
+
+def _file(path: Path, out: Path, label: str) -> EpisodesFile:
     run = run_of(path).resolve()
     if out.resolve() != run / "evaluations":
         label = f"{run.name}-{label}"  # where several runs may be evaluated
     # Settings in a task's name have characters that not every file system takes.
-    file = EpisodesFile(out / f"{re.sub('[:=,]', '-', label)}.jsonl")
-    return Attempt(policy=policy, task=world, seeds=seeds, execute=execute, file=file)
+    return EpisodesFile(out / f"{re.sub('[:=,]', '-', label)}.jsonl")
