@@ -177,6 +177,14 @@ def test_help_names_every_verb(capsys) -> None:
     assert max(map(len, out.splitlines())) <= 90
 
 
+def test_help_tells_a_verbs_own_flags_before_those_it_shares(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    said = capsys.readouterr().out
+    flags = ["--video", "--episodes", "--solver", "--device", "--json"]
+    assert sorted(flags, key=said.index) == flags
+
+
 def test_version(capsys) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("steadyhand 0.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.cli.options import OnDevice, Printed, flags, parse
+from steadyhand.cli.screen import console, progress, results, show, stage, waiting
 from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
@@ -47,7 +48,6 @@ class Options(OnDevice, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, train and evaluate what is not there yet, and write the table."""
     options = parse(
         Options,
         "benchmark",
@@ -60,8 +60,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     for name in ("seeds", "episodes", "threads", "workers", "steps"):
         if (value := getattr(options, name)) is not None:
             whole(f"--{name}", value)
-    from steadyhand.cli.screen import console, show, waiting
-
     with waiting("loading torch"):
         from steadyhand.policy.device import choose_device
         from steadyhand.studies.grid import Method, declare
@@ -98,7 +96,6 @@ def _words(text: str, flag: str) -> list[str]:
 
 
 def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any]:
-    from steadyhand.cli.screen import console, progress, results, show, stage
     from steadyhand.studies.benchmark import rows
     from steadyhand.studies.executor import LocalProcesses
     from steadyhand.studies.grid import check, recorded_once, runs_on

@@ -1,6 +1,7 @@
 """`steadyhand compare RUN RUN…`: several policies, paired on the same initial states."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import tyro
 
 from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
 from steadyhand.cli.options import Printed, flags, parse
+from steadyhand.cli.screen import results, scores_table, show, table
 from steadyhand.errors import UsageError
+from steadyhand.runtime.card import read_provenance
+from steadyhand.runtime.folders import evaluations, find_policy
 
 
 @flags
@@ -21,16 +25,12 @@ class Options(EpisodeOptions, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, evaluate each, report the differences."""
     options = parse(Options, "compare", arguments)
     if len(set(options.runs)) < 2:
         raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
-    from steadyhand.cli.screen import results, scores_table, show, table
     from steadyhand.evaluation.compare import as_json, compare
     from steadyhand.policy.card import sampler_of
     from steadyhand.policy.storage import load_policy
-    from steadyhand.runtime.card import read_provenance
-    from steadyhand.runtime.folders import evaluations, find_policy
 
     folders = [find_policy(path).resolve() for path in options.runs]
     if len(set(folders)) < len(folders):
@@ -42,14 +42,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     for folder in folders:
         sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
         load_policy(folder, sampler=sampler)
-    found = {
-        str(path): evaluate_run(path, options, out=evaluations(path))[1] for path in options.runs
-    }
+    tried = ((path, evaluate_run(path, options, out=evaluations(path))) for path in options.runs)
+    found = {str(path): evaluation for path, (_, evaluation) in tried}
     differences = compare(found)
-    names = [path.name for path in options.runs]
-    short = {
-        str(path): path.name if names.count(path.name) == 1 else str(path) for path in options.runs
-    }
+    names = Counter(path.name for path in options.runs)
+    short = {str(path): path.name if names[path.name] == 1 else str(path) for path in options.runs}
     header = ("a - b", "score", "mean [95 % interval]", "p", "adjusted p")
     rows = (
         (f"{short[a]} - {short[b]}", score.replace("_", " "), str(d), _p(d.p), _p(d.adjusted_p))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import tyro
 
 from steadyhand.cli.options import Printed, flags, parse
-from steadyhand.cli.screen import console, progress, rate_of, show, tell_left_out
+from steadyhand.cli.screen import console, progress, rate_of, show
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.data.formats import require_free
 
@@ -27,12 +27,12 @@ class Options(Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, read, write."""
     options = parse(Options, "convert", arguments)
     require_free(options.target, options.format)
     skip = options.skip_broken_episodes
     episodes = open_episodes(options.source, skip_broken_episodes=skip)
-    tell_left_out(episodes)
+    for name, why in episodes.left_out.items():
+        show(console(), f"Left out: {name}: {why}")
     with progress(f"writing {options.target.name}", episodes.steps * len(episodes.arrays)) as bar:
         write_episodes(options.target, episodes, options.format, watch=bar)
     written = open_episodes(options.target)

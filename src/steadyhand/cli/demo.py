@@ -42,7 +42,6 @@ class Options(OnDevice, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, then record, train twice, evaluate twice and write the report."""
     options = parse(Options, "demo", arguments)
     out = options.out or Path("runs") / ("demo-quick" if options.quick else "demo")
     with suppress(KeyboardInterrupt):

@@ -8,6 +8,8 @@ from typing import Any
 import tyro
 
 from steadyhand.cli.options import OnDevice, Printed, flags, parse
+from steadyhand.cli.screen import waiting
+from steadyhand.cli.train import tell, train_run
 from steadyhand.errors import UsageError
 from steadyhand.values import whole
 
@@ -31,22 +33,18 @@ class Options(OnDevice, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, train, report."""
     options = parse(Options, "distill", arguments)
     if options.minutes is not None and options.steps is not None:
         raise UsageError("Give --steps or --minutes, not both: minutes fix a number of steps.")
-    from steadyhand.cli.screen import waiting
-    from steadyhand.cli.train import tell, train_run
-
+    for name in ("steps", "levels"):
+        if (value := getattr(options, name)) is not None:
+            whole(f"--{name}", value)
     with waiting("loading torch"):
         from steadyhand.policy.card import read_config
         from steadyhand.runtime.folders import find_policy, run_of
         from steadyhand.training.checkpoint import Run
         from steadyhand.training.teacher import student_config, student_training
 
-    for name in ("steps", "levels"):
-        if (value := getattr(options, name)) is not None:
-            whole(f"--{name}", value)
     folder = find_policy(options.run)
     run = run_of(options.run).resolve()
     begun = Run(run).read_config()

@@ -50,7 +50,6 @@ class Options(EpisodeOptions, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, evaluate, report."""
     if "--offline" in arguments:
         from steadyhand.cli.offline import run as run_offline
 
@@ -63,14 +62,14 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         library("av")
     out = options.out or evaluations(options.run)
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
-    filmed = [episode for episode in found.episodes if episode.frames]
-    films = [str(out / f"{file.stem}-{episode.seed}.mp4") for episode in filmed]
+    filmed = {f"{file.stem}-{e.seed}.mp4": e.frames for e in found.episodes if e.frames}
+    films = [str(out / name) for name in filmed]
     if filmed:
         from steadyhand.evaluation.video import write_video
 
         with progress("writing films", len(films)) as advance:
-            for path, episode in zip(films, filmed, strict=True):
-                write_video(Path(path), episode.frames, make_task(found.task).rate_hz)
+            for name, frames in filmed.items():
+                write_video(out / name, frames, make_task(found.task).rate_hz)
                 advance(1)
     smooth, chunk = found.smoothness, found.chunk_ms
     coverage = "Coverage is told in units of the 0.95 that success needs, at most 1."

@@ -8,7 +8,8 @@ import numpy as np
 import tyro
 
 from steadyhand.cli.options import Printed, flags, parse
-from steadyhand.data import Episodes
+from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
+from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.disk import write_text
 from steadyhand.sizes import kind_of
 from steadyhand.values import whole
@@ -29,20 +30,15 @@ class Options(Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, look, report."""
     options = parse(Options, "inspect", arguments)
     whole("--horizon", options.horizon, 1, 10_000)
-    path = options.path
-    if (path / "policy.json").exists() or (path / "config.json").exists():
-        return _policy(path, as_json=options.json)
-    return _data(options)
+    known = ("policy.json", "config.json")
+    policy = any((options.path / name).exists() for name in known)
+    return _policy(options) if policy else _data(options)
 
 
 def _data(options: Options) -> dict[str, Any]:
-    from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
-    from steadyhand.data import inspect_episodes, open_episodes
-
-    path, as_json = options.path, options.json
+    path = options.path
     episodes = open_episodes(path, skip_broken_episodes=options.skip_broken_episodes)
     ranges: dict[str, str] = {}
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
@@ -55,9 +51,9 @@ def _data(options: Options) -> dict[str, Any]:
         problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
     features = _features(episodes)
     if options.report is not None:
-        with waiting("drawing"):
-            from steadyhand.reports.data import data_page
+        from steadyhand.reports.data import data_page
 
+        with waiting("drawing"):
             page = data_page(episodes, problems)
         options.report.parent.mkdir(parents=True, exist_ok=True)
         write_text(options.report, page)
@@ -69,7 +65,7 @@ def _data(options: Options) -> dict[str, Any]:
     )
     lengths = episodes.lengths
     show(
-        results(as_json=as_json),
+        results(as_json=options.json),
         table(f"{path} ({episodes.format} {episodes.version})", header, rows),
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
@@ -104,15 +100,14 @@ def _features(episodes: Episodes) -> dict[str, dict[str, Any]]:
     }
 
 
-def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
-    from steadyhand.cli.screen import results, show
+def _policy(options: Options) -> dict[str, Any]:
     from steadyhand.policy.card import read_config
     from steadyhand.policy.storage import load_policy
     from steadyhand.runtime.card import FORMAT, read_card, read_provenance, read_spec
     from steadyhand.runtime.codec import encode
     from steadyhand.runtime.folders import find_policy
 
-    folder = find_policy(path)
+    folder = find_policy(options.path)
     card, origin = read_card(folder), read_provenance(folder)
     parameters, config = None, {}
     if card["config"] is not None:
@@ -122,7 +117,7 @@ def _policy(path: Path, *, as_json: bool) -> dict[str, Any]:
     parts = {key: value["type"] for key, value in config.items() if isinstance(value, dict)}
     count = "" if parameters is None else f", {parameters / 1e6:.1f} M parameters"
     show(
-        results(as_json=as_json),
+        results(as_json=options.json),
         f"{folder}: a policy of {', '.join(parts.values()) or 'its author'}{count}",
         f"sees {', '.join(f['name'] for f in spec['observations'])}; "
         f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",

@@ -40,7 +40,6 @@ class Options(Sampled, OnDevice, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, judge, report."""
     options = parse(Options, "evaluate --offline", arguments)
     whole("--samples", options.samples, 1, MOST_SAMPLES)
     with waiting("loading torch"):

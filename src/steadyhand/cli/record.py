@@ -30,7 +30,6 @@ class Options(Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse, record, write."""
     options = parse(Options, "record", arguments)
     require_free(options.out, options.format)
     task, screen = make_task(options.task), console()

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from steadyhand.cli.interrupts import check
@@ -58,7 +58,7 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
     """A bar with the time left on a terminal, a line every few seconds elsewhere."""
     screen = console()
     if not screen.is_terminal:
-        yield _Lines(screen, title, total, start)
+        yield _lines(screen, title, total, start)
         return
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -82,15 +82,10 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         yield advance
 
 
-@contextmanager
-def waiting(what: str, *, quiet: bool = False) -> Iterator[None]:
+def waiting(what: str) -> AbstractContextManager[Any]:
     """Say what is waited for, on a terminal, where it takes a moment and cannot be counted."""
     screen = console()
-    if quiet or not screen.is_terminal:
-        yield
-        return
-    with screen.status(Text(in_a_line(f"{what} …"))):
-        yield
+    return screen.status(Text(in_a_line(f"{what} …"))) if screen.is_terminal else nullcontext()
 
 
 def stage(title: str, total: int) -> AbstractContextManager[Any]:
@@ -107,32 +102,28 @@ def notes() -> Iterator[None]:
         yield
 
 
-class _Lines:
-    def __init__(self, screen: Console, title: str, total: int, start: int) -> None:
-        self._screen, self._title, self._total = screen, title, total
-        self._done = self._start = start
-        self._begun = self._told = time.monotonic()
-        self._note = ""
+def _lines(screen: Console, title: str, total: int, start: int) -> Advance:
+    finished, said = start, ""
+    begun = told = time.monotonic()
 
-    def __call__(self, done: int, note: str = "") -> None:
+    def advance(done: int, note: str = "") -> None:
+        nonlocal finished, said, told
         check()
-        self._done += done
-        self._note = note or self._note
-        now = time.monotonic()
-        if now - self._told < EVERY_SECONDS and self._done < self._total:
+        finished, said, now = finished + done, note or said, time.monotonic()
+        if now - told < EVERY_SECONDS and finished < total:
             return
-        self._told = now
-        pace = (now - self._begun) / max(self._done - self._start, 1)
-        left = pace * (self._total - self._done)
-        line = f"{self._title}: {self._done}/{self._total}, {left:.0f} s left, {self._note}"
-        show(self._screen, line.rstrip(", "))
+        told = now
+        left = (now - begun) / max(finished - start, 1) * (total - finished)
+        line = f"{title}: {finished}/{total}, {left:.0f} s left, {said}"
+        show(screen, line.rstrip(", "))
+
+    return advance
 
 
 def table(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     """Rows under a title; what is too long goes on in the next line, and nothing is cut."""
-    made = Table(title=title, title_justify="left")
-    for word in header:
-        made.add_column(word, overflow="fold")
+    columns = [Column(word, overflow="fold") for word in header]
+    made = Table(*columns, title=title, title_justify="left")
     for row in rows:
         made.add_row(*row)
     return made
@@ -154,12 +145,6 @@ def rate_of(episodes: Episodes) -> str:
     """The rate of demonstrations, and whether they say it themselves."""
     said = f"{episodes.rate_hz:g} Hz"
     return f"{said} (assumed: the data says no rate_hz)" if episodes.rate_assumed else said
-
-
-def tell_left_out(episodes: Episodes) -> None:
-    """Say what the data speaks of and does not have, or what of it cannot be read."""
-    for name, why in episodes.left_out.items():
-        show(console(), f"Left out: {name}: {why}")
 
 
 def show(screen: Console, *lines: Any) -> None:

@@ -68,7 +68,6 @@ class Options(Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any] | None:
-    """Parse, train, report."""
     named = bool(arguments) and not arguments[0].startswith("-")
     if not named and ("--help" in arguments or "-h" in arguments):
         names = {"recipes": RECIPES, "methods": METHODS, "networks": NETWORKS}
@@ -83,23 +82,21 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
         )
     if _peek(arguments, "--steps") and _peek(arguments, "--minutes"):
         raise UsageError("Give --steps or --minutes, not both: minutes fix a number of steps.")
-    method, network = _peek(arguments, "--method"), _peek(arguments, "--network")
-    backbone = _peek(arguments, "--backbone")
-    config = recipe(arguments[0], method=method, network=network)
-    config = config if backbone is None else _with_backbone(config, backbone, arguments[0])
-    default = Options(
-        config=config, method=cast(Any, method), network=cast(Any, network), backbone=backbone
-    )
+    name, looked_for = arguments[0], ("method", "network", "backbone")
+    chosen: Any = {flag: _peek(arguments, f"--{flag}") for flag in looked_for}
+    method, network, backbone = chosen.values()
+    config = recipe(name, method=method, network=network)
+    config = config if backbone is None else _with_backbone(config, backbone, name)
+    about = (RECIPES[name].__doc__ or "").splitlines()[0]
     options = parse(
         Options,
-        f"train {arguments[0]}",
+        f"train {name}",
         arguments[1:],
-        description=f"{_about(arguments[0])} Every field of the recipe is a flag.",
-        default=default,
+        description=f"{about} Every field of the recipe is a flag.",
+        default=Options(config=config, **chosen),
     )
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = "-".join(filter(None, [arguments[0], method, network, stamp]))
-    out = options.out or Path("runs") / name
+    out = options.out or Path("runs") / "-".join(filter(None, [name, method, network, stamp]))
     return tell(train_run(options.config, out, resume=False), options.config)
 
 
@@ -109,10 +106,6 @@ def _with_backbone(config: TrainConfig, source: str, name: str) -> TrainConfig:
         raise UsageError(f"The recipe {name} sees no pictures, so --backbone has nothing to do.")
     encoder = replace(encoder, network=BackboneConfig(source=source))
     return replace(config, policy=replace(config.policy, encoder=encoder))
-
-
-def _about(name: str) -> str:
-    return (RECIPES[name].__doc__ or "").splitlines()[0]
 
 
 def _peek(arguments: Sequence[str], flag: str) -> str | None:
@@ -160,8 +153,8 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
 
         read_config(run.folder(step))  # refuses a policy of its author's own parts
     names = ("data", "teacher", "device", "threads")
-    changes = {name: getattr(options, name) for name in names}
-    config = replace(config, **{key: value for key, value in changes.items() if value is not None})
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    config = replace(config, **given)
     return tell(train_run(config, options.out, resume=True), config)
 
 
@@ -240,13 +233,12 @@ def _follow(
                 losses["validation_loss"] = event.loss
             if not isinstance(event, Step):
                 continue
-            done = event.step
+            done, note = event.step, ""
             if done % LOG_EVERY == 0 or event.checkpoint is not None or done == config.steps:
-                loss, passed = event.loss, time.perf_counter() - begun
-                losses["loss"] = loss
-                pace = (done - start) * config.batch_size / passed
-                advance(0, f"loss {loss:.4f}, {pace:.0f} samples/s")
-            advance(1)
+                losses["loss"] = event.loss
+                pace = (done - start) * config.batch_size / (time.perf_counter() - begun)
+                note = f"loss {event.loss:.4f}, {pace:.0f} samples/s"
+            advance(1, note)
             if stopped():
                 break
         session.close()  # and save, before a second Ctrl-C ends it at once

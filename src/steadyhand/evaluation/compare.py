@@ -25,8 +25,8 @@ def compare(
 
     Raises `ConfigurationError` where the episodes are not the same, or fewer than two policies.
     """
-    named = isinstance(evaluations, Mapping)
-    if not named or not all(isinstance(e, Evaluation) for e in evaluations.values()):
+    by_name = isinstance(evaluations, Mapping)
+    if not by_name or not all(isinstance(e, Evaluation) for e in evaluations.values()):
         raise ConfigurationError('Name what is compared: compare({"flow": found, "ddpm": other}).')
     if len(evaluations) < 2:
         raise ConfigurationError("A comparison needs at least two policies.")

@@ -21,10 +21,8 @@ def denoising(
     `observation` holds what was recorded, each (B, obs_steps, …), and `noise` is (B, H, A). For
     policies with a `Sampler`, whose solver adds no noise in each step.
     """
-    device = next(policy.parameters()).device
-    seen = {
-        key: torch.from_numpy(np.asarray(value)).to(device) for key, value in observation.items()
-    }
+    device = policy.device
+    seen = {k: torch.from_numpy(np.asarray(v)).to(device) for k, v in observation.items()}
     sampler = policy.sampler
     assert isinstance(sampler, Sampler)
     condition, *mask = policy.condition(policy.normalise(seen))

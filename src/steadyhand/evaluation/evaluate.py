@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
@@ -91,7 +92,7 @@ def evaluate(
             film=film,
             watch=watch,
         )
-        chunk_ms = _time_chunks(alone, task, seeds[0])
+        times = chunk_times([alone], task, seeds[0], calls=20)[:, 0]
     return Evaluation(
         task=task.name,
         initial_states=task.initial_states,
@@ -101,7 +102,7 @@ def evaluate(
             [episode.boundaries for episode in done],
             task.rate_hz,
         ),
-        chunk_ms=chunk_ms,
+        chunk_ms={"median": float(np.median(times)), "p95": float(np.quantile(times, 0.95))},
         episodes=done,
     )
 
@@ -133,14 +134,17 @@ def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:
     }
 
 
-def _time_chunks(predictor: Predictor, task: Task, seed: int, calls: int = 20) -> dict[str, float]:
-    controller = RecedingHorizon(predictor.spec, seed=seed)
-    request = controller.request(task.make().reset(seed))
-    assert request is not None, "a new controller asks for a chunk"
-    times = np.zeros(calls + 3)
-    for call in range(len(times)):
-        begun = time.perf_counter()
-        predictor.predict([request])
-        times[call] = 1000 * (time.perf_counter() - begun)
-    median, p95 = np.quantile(times[3:], [0.5, 0.95])
-    return {"median": float(median), "p95": float(p95)}
+def chunk_times(
+    predictors: Sequence[Predictor], task: Task, seed: int, *, calls: int
+) -> NDArray[np.float64]:
+    """Milliseconds of so many calls of each for one chunk, in turns, (calls, predictors)."""
+    seen = task.make().reset(seed)
+    requests = [RecedingHorizon(each.spec, seed=seed).request(seen) for each in predictors]
+    times = np.zeros((calls + 3, len(predictors)))
+    for turn in times:
+        for place, (predictor, request) in enumerate(zip(predictors, requests, strict=True)):
+            assert request is not None, "a new controller asks for a chunk"
+            begun = time.perf_counter()
+            predictor.predict([request])
+            turn[place] = 1000 * (time.perf_counter() - begun)
+    return times[3:]

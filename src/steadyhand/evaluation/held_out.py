@@ -1,6 +1,6 @@
 """Episodes that a policy was not trained on: which they are, and what it predicts along them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,8 +119,7 @@ class HeldOut:
         """Chunks (samples, windows, rows from now on, action_size) in robot units."""
         policy, rows = self.policy, self.policy.noise_rows
         found = []
-        for start in range(0, len(steps), BATCH):
-            here = steps[start : start + BATCH]
+        for here in batches(steps):
             condition = policy.condition(self._windows.observation(here))
             reference, chunks = self._windows.reference(here), []
             for sample in range(samples):
@@ -141,14 +140,19 @@ class HeldOut:
             for name, frames in self._windows.pictures(steps).items()
         }
         flat = [v.reshape(len(steps), -1) for v in (*states.values(), *small.values())]
-        return np.concatenate([part / np.sqrt(part.shape[1]) for part in flat], 1).astype(
-            np.float32
-        )
+        equal = [part / np.sqrt(part.shape[1]) for part in flat]
+        return np.concatenate(equal, 1).astype(np.float32)
 
     def reference(self, steps: Steps) -> Numbers | None:
         """What chunks of those steps are relative to, (windows, 1, action_size)."""
         found = self._windows.reference(steps)
         return None if found is None else found.double().cpu().numpy()
+
+
+def batches(steps: Steps) -> Iterator[Steps]:
+    """The steps, so many at a time."""
+    for start in range(0, len(steps), BATCH):
+        yield steps[start : start + BATCH]
 
 
 def divide(episodes: Episodes, origin: Provenance, spec: PolicySpec) -> tuple[list[int], list[int]]:

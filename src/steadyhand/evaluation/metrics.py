@@ -108,12 +108,8 @@ def over_seeds(scores: NDArray[np.floating], *, share: bool | None = None) -> In
     array = np.asarray(scores, dtype=np.float64)
     seeds, episodes = array.shape
     if seeds == 1:
-        outcomes = bool(np.isin(array, (0, 1)).all())
-        return (
-            rate(array[0].astype(bool).tolist())
-            if outcomes
-            else mean(array[0].tolist(), share=share)
-        )
+        outcomes = np.isin(array, (0, 1)).all()
+        return rate((array[0] == 1).tolist()) if outcomes else mean(array[0].tolist(), share=share)
     found, n, alike = float(array.mean()), array.size, _alike(array, array)
     if episodes == 1:
         return _figure(found, n, None)

@@ -6,7 +6,7 @@ success rate: where there are several ways to act, a good policy may take anothe
 was demonstrated; the best of several samples says whether that one was among them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from steadyhand.actions import to_absolute, to_relative
 from steadyhand.data import Episodes
 from steadyhand.errors import DataError
 from steadyhand.evaluation import metrics
-from steadyhand.evaluation.held_out import BATCH, HeldOut, Numbers, Steps
+from steadyhand.evaluation.held_out import HeldOut, Numbers, Steps, batches
 from steadyhand.policy.policy import Policy
 
 
@@ -126,20 +126,15 @@ def judge(
 def _nearest(data: HeldOut, steps: Steps, library: HeldOut) -> Numbers:
     """The chunks done at the nearest moments, moved along where chunks are relative."""
     known = library.usable()
-    there = np.concatenate([library.features(part) for part in _batches(known)])
+    there = np.concatenate([library.features(part) for part in batches(known)])
     places = []
-    for part in _batches(steps):
+    for part in batches(steps):
         here = data.features(part)
         distance = (there**2).sum(1) - 2 * here @ there.T
         places.append(known[distance.argmin(1)])
     found = np.concatenate(places)
     moved = to_relative(library.done(found), library.reference(found))
     return to_absolute(moved, data.reference(steps))
-
-
-def _batches(steps: Steps) -> Iterator[Steps]:
-    for start in range(0, len(steps), BATCH):
-        yield steps[start : start + BATCH]
 
 
 def _of_windows(part: NDArray[Any], counts: NDArray[np.bool_]) -> Numbers:

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError
 from steadyhand.runtime import ChunkController, ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.runtime.predictor import answers
 from steadyhand.tasks import Environment, Scores, Task
 from steadyhand.tasks.task import stepped, world_of
-from steadyhand.values import checked, whole
-from steadyhand.values import seed as a_seed
+from steadyhand.values import whole
 
 MOST_TOGETHER = 10_000
 """Environments side by side."""
@@ -48,7 +46,6 @@ class Episode:
         return self.states[0].tolist()
 
 
-@checked
 def rollout(
     predictor: Predictor,
     task: Task,
@@ -65,11 +62,7 @@ def rollout(
     `film` names seeds whose pictures are kept; `watch` is called as each episode ends. `execute`
     replaces the policy's own. `controller` is what acts on the chunks.
     """
-    if not seeds:
-        raise ConfigurationError("There are no episodes to run; ask for at least 1.")
     parallel = whole("parallel", parallel, 1, MOST_TOGETHER)
-    a_seed("The last seed", max(seeds))
-    a_seed("The first seed", min(seeds))
     make = partial(controller, predictor.spec, execute=execute)
     waiting, done = iter(seeds), dict[int, Episode]()
 

@@ -19,8 +19,7 @@ def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.E
     require_policy("An export", policy)
     policy = policy.eval()
     example = example_inputs(policy, batch or 2)
-    axis = None if batch is not None else torch.export.Dim("batch", min=1)
-    first = {} if axis is None else {0: axis}
+    first = {0: torch.export.Dim("batch", min=1)} if batch is None else {}
     shapes = (dict.fromkeys(example[0], first), *(first for _ in example[1:]))
     # Not inference_mode, whose tensors cannot be traced.
     with torch.no_grad():
@@ -30,23 +29,22 @@ def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.E
 def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tuple[Tensor, ...]]:
     """Inputs of the right shapes, on the policy's device: random observations and noise."""
     spec, generator = policy.spec, torch.Generator().manual_seed(0)
-    device = next(iter((*policy.parameters(), *policy.buffers()))).device
 
     def random(*shape: int) -> Tensor:
-        return torch.randn((batch, *shape), generator=generator).to(device)
+        return torch.randn((batch, *shape), generator=generator).to(policy.device)
 
-    def seen(feature: Feature, steps: int) -> Tensor:
+    def seen(feature: Feature) -> Tensor:
+        shape = (spec.chunking.obs_steps, *feature.recorded_shape)
         if feature.kind == "state":
-            return random(steps, *feature.recorded_shape).to(kinds[feature.key])
-        shape = (batch, steps, *feature.recorded_shape)
-        return torch.randint(256, shape, generator=generator).to(device, torch.uint8)
+            return random(*shape).to(kinds[feature.key])
+        pixels = torch.randint(256, (batch, *shape), generator=generator)
+        return pixels.to(policy.device, torch.uint8)
 
     kinds: dict[str, torch.dtype] = {}
     for f in spec.observations:  # features may pick columns of one key
         kind = policy.normaliser.dtype(f.name)
         kinds[f.key] = torch.promote_types(kind, kinds.get(f.key, kind))
-    steps = spec.chunking.obs_steps
-    observation = {f.key: seen(f, steps) for f in spec.observations}
+    observation = {f.key: seen(f) for f in spec.observations}
     noise = random(*spec.chunk_shape)
     if not getattr(policy.sampler, "stochastic", False):
         return observation, noise

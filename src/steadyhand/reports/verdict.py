@@ -20,25 +20,19 @@ def verdict(found: Judgement) -> str:
     sentences = []
     for name, difference in found.differences.items():
         baseline = found.error.mean - difference.mean
-        share = (
-            f"{found.error.mean / baseline:.2f} of that" if baseline > 0 else "not zero, as that"
-        )
-        sentences.append(_sentence(WORDS[name], difference, share))
+        part = f"{found.error.mean / baseline:.2f} of" if baseline > 0 else "not zero, as"
+        sentences.append(_sentence(WORDS[name], difference, f"{part} that"))
     return " ".join(sentences)
 
 
 def _sentence(words: str, found: Difference, share: str) -> str:
-    if not found.known:
-        count = "one episode" if found.n == 1 else f"{found.n} episodes"
-        return f"Whether it is better than {words} cannot be told on {count}: its error is {share}."
-    between = f"{_amount(found.low)} to {_amount(found.high)} with 95 % confidence"
+    count = "one episode" if found.n == 1 else f"{found.n} episodes"
+    if found.known:
+        share += f" ({_amount(found.low)} to {_amount(found.high)} with 95 % confidence)"
     if not told(found):
-        return (
-            f"Whether it is better than {words} cannot be told on {found.n} episodes: its error is "
-            f"{share} ({between})."
-        )
+        return f"Whether it is better than {words} cannot be told on {count}: its error is {share}."
     way = "better" if found.mean < 0 else "worse"
-    return f"On {found.n} episodes it is {way} than {words}: its error is {share} ({between})."
+    return f"On {count} it is {way} than {words}: its error is {share}."
 
 
 def summary(found: Judgement) -> str:
@@ -79,10 +73,8 @@ def next_step(found: Judgement, run: str, *, task: str | None = None) -> str:
             "--validation-share, or name demonstrations that it was not trained on with --data."
         )
     if nearest is not None and nearest.mean >= 0:
-        return (
-            "Next: before a robot moves, "
-            f"{better}: so far the nearest moment of training answers as well."
-        )
+        why = "so far the nearest moment of training answers as well"
+        return f"Next: before a robot moves, {better}: {why}."
     if task:
         return f"Next: steadyhand evaluate {quote(run)} --episodes 50 --video 3"
     return f"Next: load_policy({run!r}) in your robot's loop, slowly at first."

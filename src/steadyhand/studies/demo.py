@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,14 +59,13 @@ def plan(out: Path, *, quick: bool, seed: int, device: str) -> Plan:
     found = Plan(out=out, configs=configs, episodes=50 if quick else 100)
     _require_free(found)
     for name, config in configs.items():
+        same = {field: getattr(config, field) for field in FREE}
         run = Run(out / name)
-        if run.exists:
-            same = {field: getattr(config, field) for field in FREE}
-            if replace(run.read_config(), **same) != config:
-                raise UsageError(
-                    f"{out} holds a demo with other settings (another --seed or --quick, or "
-                    "another version of steadyhand). Choose another --out."
-                )
+        if run.exists and replace(run.read_config(), **same) != config:
+            raise UsageError(
+                f"{out} holds a demo with other settings (another --seed or --quick, or another "
+                "version of steadyhand). Choose another --out."
+            )
     return found
 
 
@@ -97,12 +96,9 @@ class Times:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.seconds: dict[str, float] = {}
-        try:
-            for part, spent in read_object(path).items():
-                if part.startswith(KEPT):
-                    self.seconds[part] = float(spent)
-        except (OSError, ValueError, TypeError):
-            self.seconds = {}
+        with suppress(OSError, ValueError, TypeError):
+            kept = {k: float(v) for k, v in read_object(path).items() if k.startswith(KEPT)}
+            self.seconds.update(kept)
 
     @contextmanager
     def of(self, part: str) -> Iterator[None]:

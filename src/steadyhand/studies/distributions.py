@@ -77,22 +77,19 @@ def learn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module: Any = config.build(spec, unit).sampler
+        loss_of, peak = module.loss, 2e-3
         if teacher is not None:
             module.denoiser.load_state_dict(teacher.denoiser.state_dict())
+            loss_of, peak = partial(module.objective, module, teacher=teacher), 2e-3 / 5
         average = torch.optim.swa_utils.AveragedModel(
             module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
         )
-        loss_of = module.loss
-        if teacher is not None:
-            loss_of = partial(module.objective, module, teacher=teacher)
-        peak = 2e-3 if teacher is None else 2e-3 / 5
         optimiser = torch.optim.AdamW(module.parameters(), betas=(0.95, 0.999), fused=True)
         for step in range(steps):
             chunks = torch.from_numpy(draw(256, random))
             given = (chunks, torch.randn(chunks.shape), random.random(256), torch.zeros(256, 1, 1))
-            loss = loss_of(*given)
             optimiser.zero_grad()
-            loss.backward()
+            loss_of(*given).backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             rate = peak * min(1, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
             for group in optimiser.param_groups:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.disk import read_json, write_json
-from steadyhand.errors import CheckpointError
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial
@@ -60,24 +59,16 @@ class RunFolder:
         return float(self.read(PROGRESS) or 0.0)
 
     def declare(self, run: PlannedRun) -> None:
-        """Write what is to be done. Raises `CheckpointError` where that cannot be."""
+        """Write what is to be done."""
         config = replace(run.config, threads=run.threads)
         if run.distilled_from is not None:
             teacher = RunFolder(self.path.parent / run.distilled_from.key)
             config = replace(config, teacher=teacher.policy.resolve())
         declared = Declared(
-            config=config,
-            fingerprint=run.fingerprint,
-            trials=run.trials,
-            library=library_version(),
+            config=config, fingerprint=run.fingerprint, trials=run.trials, library=library_version()
         )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.write(PLAN, encode(declared))
-        except OSError as error:
-            raise CheckpointError(
-                f"{self.path} cannot be made ({error}). Choose another --out."
-            ) from error
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write(PLAN, encode(declared))
 
     def declared(self) -> Declared:
         """What was declared. Raises `CheckpointError` where another version has declared it."""

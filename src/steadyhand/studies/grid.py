@@ -7,7 +7,6 @@ from typing import Any
 
 from steadyhand.data import Episodes, write_episodes
 from steadyhand.data.stages import Stage, Tell, unseen, untold
-from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import ConfigurationError, UsageError, unknown
 from steadyhand.evaluation.evaluate import seeds_of
 from steadyhand.methods.choices import Consistency
@@ -69,20 +68,17 @@ class Entry:
         """On the demonstrations at `data`, whose fingerprint is `mark`."""
         found: list[PlannedRun] = []
         for config in self.configs:
-            name, taught = f"{self.method.name}-{self.network}-{config.seed}", None
-            if self.teacher is not None:
-                taught = PlannedRun(
-                    name=f"teacher-{name}",
-                    config=replace(self.teacher, seed=config.seed, data=data),
-                    fingerprint=mark,
-                )
+            name = f"{self.method.name}-{self.network}-{config.seed}"
             run = PlannedRun(
                 name=name,
                 config=replace(config, data=data),
                 fingerprint=mark,
                 trials=(self.trial,),
-                distilled_from=taught,
             )
+            if self.teacher is not None:
+                taught = replace(self.teacher, seed=config.seed, data=data)
+                teacher = PlannedRun(name=f"teacher-{name}", config=taught, fingerprint=mark)
+                run = replace(run, distilled_from=teacher)
             found.append(run)
         return found
 
@@ -113,7 +109,10 @@ def declare(
         for method in methods:
             base = recipe(name, method=method.name, network=network)
             base = replace(base, task=_task(task, base), **changes)
-            sampled = replace(trial, sampler=_sampler(base, method))
+            # All of it said, and refused where the method cannot do it, before anything is trained.
+            calls = {} if method.calls is None else {"steps": method.calls}
+            sampler = replace(base.policy.sampler, **calls).settled(base.policy.process)
+            sampled = replace(trial, sampler=sampler)
             config, teacher = _in_halves(base, name, network)
             configs = tuple(replace(config, seed=seed) for seed in range(seeds))
             entries.append(Entry(method, network or _name_of(base), sampled, configs, teacher))
@@ -124,14 +123,6 @@ def _task(asked: str, config: TrainConfig) -> str:
     """The task asked for; as the recipe has it where nothing is asked of its settings."""
     own = config.task or ""
     return make_task(own if own.partition(":")[0] == asked else asked).name
-
-
-def _sampler(config: TrainConfig, method: Method) -> SamplerConfig:
-    """All of it said, and refused where the method cannot do it, before anything is trained."""
-    sampler = config.policy.sampler
-    if method.calls is not None:
-        sampler = replace(sampler, steps=method.calls)
-    return sampler.settled(config.policy.process)
 
 
 def _name_of(config: TrainConfig) -> str:

@@ -114,14 +114,8 @@ def planned(
 
     Raises `ConfigurationError` where it names none.
     """
-    mark = fingerprint(demonstrations(config))
-    return PlannedRun(
-        name=name,
-        config=config,
-        fingerprint=mark,
-        trials=tuple(trials),
-        distilled_from=distilled_from,
-    )
+    made = PlannedRun(name=name, config=config, fingerprint=fingerprint(demonstrations(config)))
+    return replace(made, trials=tuple(trials), distilled_from=distilled_from)
 
 
 def demonstrations(config: TrainConfig) -> Episodes:

@@ -15,24 +15,19 @@ from steadyhand.reports.scatter import Point, scatter
 from steadyhand.studies.benchmark import SCORES, Row
 
 
-def header(rows: Sequence[Row]) -> list[str]:
-    """What the columns are; scores that the task does not have are left out."""
-    scores = [score.replace("_", " ") for score in SCORES if score in rows[0].scores]
-    return ["method", "network", "calls", *scores, "parameters", "chunk", "training", "seeds"]
-
-
-def cells(row: Row, *, digits: int = 3) -> list[str]:
-    """One row as text."""
-    return [
-        row.method,
-        row.denoiser,
-        str(row.calls),
-        *(_interval(row.scores[score], digits) for score in SCORES if score in row.scores),
-        f"{row.parameters / 1e6:.1f} M",
-        f"{row.chunk_ms:.1f} ms",
-        f"{row.train_minutes:.1f} min",
-        str(row.seeds),
-    ]
+def cells(row: Row, *, digits: int = 3) -> dict[str, str]:
+    """One row as text, by column; scores that the task does not have are left out."""
+    scores = {score: row.scores[score] for score in SCORES if score in row.scores}
+    return {
+        "method": row.method,
+        "network": row.denoiser,
+        "calls": str(row.calls),
+        **{name.replace("_", " "): _interval(score, digits) for name, score in scores.items()},
+        "parameters": f"{row.parameters / 1e6:.1f} M",
+        "chunk": f"{row.chunk_ms:.1f} ms",
+        "training": f"{row.train_minutes:.1f} min",
+        "seeds": str(row.seeds),
+    }
 
 
 def _interval(found: Interval, digits: int = 3) -> str:
@@ -51,7 +46,8 @@ def as_json(task: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """Rows for a document."""
-    lines = [header(rows), ["---"] * len(header(rows)), *(cells(row) for row in rows)]
+    found = [cells(row) for row in rows]
+    lines = [[*found[0]], ["---"] * len(found[0]), *(line.values() for line in found)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -60,14 +56,13 @@ def screen_table(task: str, rows: Sequence[Row]) -> Table:
     title = f"{task}: means over {_counted(rows)}, 95 % intervals"
     alike = {"seeds"} | ({"network"} if len({row.denoiser for row in rows}) == 1 else set())
     found = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
-    names = header(rows)
-    shown = [number for number, name in enumerate(names) if name not in alike]
-    for number in shown:
-        name = {"parameters": "size", "training": "train"}.get(names[number], names[number])
-        found.add_column(name, no_wrap=name in ("method", "network"), overflow="fold")
-    for row in rows:
-        line = cells(row, digits=2)
-        found.add_row(*(line[number] for number in shown))
+    lines = [cells(row, digits=2) for row in rows]
+    shown = [name for name in lines[0] if name not in alike]
+    for name in shown:
+        word = {"parameters": "size", "training": "train"}.get(name, name)
+        found.add_column(word, no_wrap=name in ("method", "network"), overflow="fold")
+    for line in lines:
+        found.add_row(*(line[name] for name in shown))
     return found
 
 
@@ -108,8 +103,8 @@ def page(task: str, rows: Sequence[Row], options: Mapping[str, Any]) -> str:
         title=f"Methods on {task}",
         summary=_summary(rows),
         picture=picture(task, rows),
-        header=header(rows),
-        rows=[cells(row) for row in rows],
+        header=[*cells(rows[0])],
+        rows=[cells(row).values() for row in rows],
         counted=_counted(rows),
         seeds=rows[0].seeds,
         asked=", ".join(f"{k} {v}" for k, v in options.items() if v not in (None, "", False)),
