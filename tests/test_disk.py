@@ -102,6 +102,11 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_names_that_are_no_text_can_be_written_about(tmp_path):
+    write_text(tmp_path / "a.html", os.fsdecode(b"<h1>caf\xe9.npz</h1>") + " ü")
+    assert (tmp_path / "a.html").read_text("utf-8") == "<h1>caf\\udce9.npz</h1> ü"
+
+
 def test_a_lock_is_one_processs(tmp_path):
     path = tmp_path / "made" / ".lock"
     held = lock(path)

@@ -110,9 +110,12 @@ def written_whole(path: Path) -> Generator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all, also where the power fails. Raises `OSError`."""
+    """Write a file, whole or not at all, also where the power fails. Raises `OSError`.
+
+    What is no character, as in names of files that are not UTF-8, is written out as its number.
+    """
     with written_whole(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, content: Any) -> None:
