@@ -87,8 +87,7 @@ def answered(out: Tensor, x: Tensor, features: int | None = None) -> Tensor:
     # Not while it is being traced: a dynamic batch would be compared with itself.
     if not torch.compiler.is_compiling():
         wanted = (*x.shape[:2], x.shape[2] if features is None else features)
-        if getattr(out, "shape", None) != wanted:
-            shape = getattr(out, "shape", None)
+        if (shape := getattr(out, "shape", None)) != wanted:
             found = f"a {type(out).__name__}" if shape is None else tuple(shape)
             raise ConfigurationError(
                 f"The denoiser answers with {found} where x is {tuple(x.shape)}, (batch, horizon, "
