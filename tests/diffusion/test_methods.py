@@ -186,6 +186,13 @@ class TestBins:
         assert (((drawn + 1.5) / 0.5).floor() == likeliest).all()
 
 
+def test_noise_that_no_step_adds_is_not_looked_at() -> None:
+    sampler = Sampler(Says(torch.zeros(2, 3, 1)), Flow(), steps=5)
+    noise, condition = torch.randn(2, 3, 1), torch.zeros(2, 1, 1)
+    answer = sampler(noise, condition, torch.randn(2, 1, 3, 1))
+    assert torch.equal(answer, sampler(noise, condition))
+
+
 def test_mip_looks_twice_and_puts_no_noise_back() -> None:
     """From zeros to an answer, and from that answer, as it is, to the next (Pan et al. 2025)."""
 

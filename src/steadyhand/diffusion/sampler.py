@@ -154,7 +154,8 @@ class Sampler(nn.Module):
         x0_previous: Tensor | None = None
         for step in range(first, self.steps):
             x0, eps = self.predict(step, passed[-1], context)
-            z = None if step_noise is None else step_noise[:, step]
+            noisy = step_noise is not None and self._rows[step][4] != 0
+            z = step_noise[:, step] if noisy else None
             passed.append(self.advance(step, passed[-1], x0, eps, x0_previous, z))
             x0_previous = x0
         return passed
