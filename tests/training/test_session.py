@@ -80,3 +80,13 @@ def test_material_is_made_once_and_taken_everywhere(config, episodes, monkeypatc
     monkeypatch.setattr("steadyhand.training.material.split_episodes", None)
     policy = build_policy(config, material)
     assert [step.loss for step in train(policy, material, config)] == expected
+
+
+def test_what_a_run_was_begun_with_is_told_by_the_field(config, episodes, tmp_path) -> None:
+    policy = build_policy(config, episodes)
+    session(policy, episodes, config, out=tmp_path / "r").close()
+    list(train(policy, episodes, config, out=tmp_path / "s"))
+    sampler = replace(config.policy.sampler, steps=2)
+    other = replace(config, policy=replace(config.policy, sampler=sampler), batch_size=8)
+    with pytest.raises(UsageError, match=r"another policy\.sampler\.steps, batch_size, and"):
+        train(policy, episodes, other, out=tmp_path / "s", resume=True)

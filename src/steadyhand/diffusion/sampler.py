@@ -154,8 +154,8 @@ class Sampler(nn.Module):
         x0_previous: Tensor | None = None
         for step in range(first, self.steps):
             x0, eps = self.predict(step, passed[-1], context)
-            noisy = step_noise is not None and self._rows[step][4] != 0
-            z = step_noise[:, step] if noisy else None
+            adds = self._rows[step][4] != 0
+            z = step_noise[:, step] if step_noise is not None and adds else None
             passed.append(self.advance(step, passed[-1], x0, eps, x0_previous, z))
             x0_previous = x0
         return passed

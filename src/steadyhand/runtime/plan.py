@@ -111,4 +111,4 @@ class Plan:
     def drop(self) -> None:
         """Forget the chunk and the request: nobody knows how many ticks ago they were meant for."""
         self._chunk = self._latest = None
-        self._waited = 0
+        self._waited = self._committed = 0

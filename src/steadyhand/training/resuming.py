@@ -1,8 +1,10 @@
 """What a run that goes on is held against: its data, its optimiser's state, its configuration."""
 
 import warnings
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +34,8 @@ def as_begun(config: TrainConfig, run: Run) -> TrainConfig:
     if config.threads is None:
         config = replace(config, threads=begun.threads)
     # Where the data is and what computes may change.
-    free = {"data", "teacher", *COMPUTES}
     changed = [
-        field.name
-        for field in fields(config)
-        if field.name not in free and getattr(config, field.name) != getattr(begun, field.name)
+        name for name in _differing(config, begun) if name not in {"data", "teacher", *COMPUTES}
     ]
     if changed:
         raise UsageError(
@@ -44,6 +43,16 @@ def as_begun(config: TrainConfig, run: Run) -> TrainConfig:
             "own. Pass the config it was begun with, or start a new run with another out."
         )
     return config
+
+
+def _differing(one: Any, other: Any, within: str = "") -> Iterator[str]:
+    """The names of the fields in which two configurations differ, as policy.sampler.steps."""
+    if type(one) is not type(other) or not is_dataclass(one):
+        yield from () if one == other else (within,)
+        return
+    for field in fields(one):
+        name = f"{within}.{field.name}" if within else field.name
+        yield from _differing(getattr(one, field.name), getattr(other, field.name), name)
 
 
 def warn_of_change(config: TrainConfig, run: Run, *, stacklevel: int) -> None:

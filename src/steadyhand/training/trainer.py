@@ -58,8 +58,8 @@ class Trainer:
             self.validation = PolicyWindows(self.policy, material.held_out, self.device)
         if config.compile:
             # In place, so that names in checkpoints stay; the average is asked too rarely for it.
-            for part in (self.policy.encoder, self.policy.sampler.denoiser):
-                part.compile()
+            self.policy.encoder.compile()
+            getattr(self.policy.sampler, "denoiser", self.policy.sampler).compile()
 
     def _learn_from(self, run: Path) -> nn.Module:
         """Begin where the policy in `run` ended; its sampler, which is from now on the teacher."""
