@@ -320,8 +320,8 @@ FAULTS = [
     Fault(
         "what was seen kept in the camera's own array",
         "runtime/history.py",
-        "np.copyto(ring[place], seen)",
-        "ring[place] = seen",
+        "now = {key: np.array(observation[key]) for key in self._keys}",
+        "now = {key: observation[key] for key in self._keys}",
         "runtime/test_plan.py -k same_array",
     ),
     Fault(

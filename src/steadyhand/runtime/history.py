@@ -1,5 +1,6 @@
 """What was seen: the last `obs_steps` observations of an episode, checked, for any controller."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,45 +16,32 @@ LARGEST = np.finfo(np.float32).max
 
 
 class History:
-    """A ring of arrays for each recorded key. A refused observation leaves it as it was."""
+    """The observations of the last ticks, each a copy. A refused one leaves it as it was."""
 
     def __init__(self, spec: PolicySpec) -> None:
-        self._spec, self._steps = spec, spec.chunking.obs_steps
-        self._rings: dict[str, list[NDArray[Any]]] = {f.key: [] for f in spec.observations}
-        self._count = 0
+        self._spec = spec
+        self._keys = tuple(dict.fromkeys(feature.key for feature in spec.observations))
+        self._seen: deque[Observation] = deque(maxlen=spec.chunking.obs_steps)
 
     def see(self, observation: Observation, told: NDArray[np.floating] | None = None) -> None:
         """Keep one observation. `told` is what a policy sees as `last_action`, where it does.
 
-        Raises `ConfigurationError` for one that does not fit, `NotFiniteError` for one that is not
-        finite.
+        Before the first `obs_steps` observations the earliest is repeated, as in training. Raises
+        `ConfigurationError` for one that does not fit, `NotFiniteError` for one that is not finite.
         """
         observation = self._checked(observation, told)
-        place = self._count % self._steps
-        for key, ring in self._rings.items():
-            # The one copy of a tick: a camera may fill the same array again.
-            seen = observation[key]
-            if place == len(ring):
-                ring.append(np.array(seen))
-            elif ring[place].dtype == seen.dtype:
-                np.copyto(ring[place], seen)
-            else:
-                ring[place] = np.array(seen)
-        self._count += 1
+        # The one copy of a tick: a camera may fill the same array again. A new array is as fast as
+        # an old one filled anew, and the allocator then has warm memory for what is stacked.
+        now = {key: np.array(observation[key]) for key in self._keys}
+        self._seen.extend([now] * max(1, self._spec.chunking.obs_steps - len(self._seen)))
 
     def stacked(self) -> dict[str, NDArray[Any]]:
-        """Key → (obs_steps, …), oldest first and the last one now, for the one who asks to keep.
-
-        Before the first `obs_steps` observations the earliest is repeated, as in training.
-        """
-        steps = range(self._count - self._steps, self._count)
-        places = [max(step, 0) % self._steps for step in steps]
-        rings = self._rings.items()
-        return {key: np.stack([ring[place] for place in places]) for key, ring in rings}
+        """Key → (obs_steps, …), oldest first and the last one now, for the one who asks to keep."""
+        return {key: np.stack([seen[key] for seen in self._seen]) for key in self._keys}
 
     def _checked(self, observation: Observation, told: NDArray[np.floating] | None) -> Observation:
         given = isinstance(observation, Mapping)  # pyright: ignore[reportUnnecessaryIsInstance]
-        if given and LAST_ACTION in self._rings and LAST_ACTION not in observation:
+        if given and LAST_ACTION in self._keys and LAST_ACTION not in observation:
             if told is None:
                 raise ConfigurationError(
                     f"This policy sees '{LAST_ACTION}', and before the first tick there was none: "
