@@ -495,8 +495,8 @@ FAULTS = [
     Fault(
         "validation on what was trained on",
         "training/trainer.py",
-        "PolicyWindows(self.policy, material.held_out, self.device)",
-        "PolicyWindows(self.policy, material.training, self.device)",
+        "PolicyWindows(self.policy, material.held_out)",
+        "PolicyWindows(self.policy, material.training)",
         "training/test_steps.py -k held_out",
     ),
     Fault(

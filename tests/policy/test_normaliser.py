@@ -72,7 +72,7 @@ def test_what_is_trained_on_is_what_was_recorded(config, where, normalisation, r
     shown = []
     for episodes in (moving(0.0, 1.0), moving(offset, size)):
         policy = policy_of(config, episodes, relative=relative, normalisation=normalisation)
-        windows, steps = PolicyWindows(policy, episodes, policy.device), np.arange(120)
+        windows, steps = PolicyWindows(policy, episodes), np.arange(120)
         state, action = windows.observation(steps)["state"], windows.actions(steps)
         assert action.dtype == state.dtype == torch.float32
         shown.append((state, action))
@@ -90,7 +90,7 @@ def test_actions_far_from_what_they_are_relative_to(config, where) -> None:
     shown = []
     for episodes in (near, away):
         policy = policy_of(config, episodes, relative=True)
-        shown.append(PolicyWindows(policy, episodes, policy.device).actions(np.arange(120)))
+        shown.append(PolicyWindows(policy, episodes).actions(np.arange(120)))
     assert float(shown[0].std()) > 0.3
     np.testing.assert_allclose(shown[1], shown[0], atol=1e-4)
 

@@ -296,7 +296,7 @@ def test_every_epoch_visits_each_window_once() -> None:
 
 def test_padded_actions_do_not_count(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    windows, steps = PolicyWindows(policy, episodes, policy.device), np.array([29, 0])
+    windows, steps = PolicyWindows(policy, episodes), np.array([29, 0])
     weight, actions = windows.weight(steps), windows.actions(steps)
     assert weight.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1] * 8]
     sampler, condition = policy.sampler, policy.condition(windows.observation(steps))[0]
@@ -340,7 +340,7 @@ def test_a_reflection_is_held_out_with_its_episode(pusht_path) -> None:
 
 def test_gathered_batches_are_normalised_raw_windows(config, episodes) -> None:
     policy = build_policy(config, episodes)
-    windows, steps = PolicyWindows(policy, episodes, policy.device), np.array([40])
+    windows, steps = PolicyWindows(policy, episodes), np.array([40])
     back = policy.normaliser.inverse("action", windows.actions(steps))[0]
     np.testing.assert_allclose(back.numpy(), episodes.read("action", 40, 48), rtol=1e-5)
     raw = {key: torch.from_numpy(episodes.read(key, 39, 41))[None] for key in ("keypoint", "state")}
@@ -351,7 +351,7 @@ def test_gathered_batches_are_normalised_raw_windows(config, episodes) -> None:
 
 def test_gathered_chunks_are_relative_to_now(config, episodes) -> None:
     policy = build_policy(replace(config, action_relative_to="state[:2]"), episodes)
-    windows = PolicyWindows(policy, episodes, policy.device)
+    windows = PolicyWindows(policy, episodes)
     chunk = policy.normaliser.inverse("action", windows.actions(np.array([40])))[0]
     wanted = episodes.read("action", 40, 48) - episodes.read("state[:2]", 40, 41)
     np.testing.assert_allclose(chunk.numpy(), wanted, rtol=1e-4, atol=1e-4)

@@ -92,7 +92,7 @@ class HeldOut:
 
     def __init__(self, policy: Policy, episodes: Episodes) -> None:
         self.policy = policy
-        self._windows = PolicyWindows(policy, episodes, policy.device)
+        self._windows = PolicyWindows(policy, episodes)
         self.episodes = self._windows.episodes
         self._ahead = slice(policy.spec.chunking.past_rows, None)
         self.actions = self.episodes.read(policy.spec.action).astype(np.float64)

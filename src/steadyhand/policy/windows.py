@@ -33,7 +33,7 @@ class PolicyWindows:
     not there are built.
     """
 
-    def __init__(self, policy: Policy, episodes: Episodes, device: torch.device) -> None:
+    def __init__(self, policy: Policy, episodes: Episodes) -> None:
         spec = policy.spec
         if any(feature.key == LAST_ACTION for feature in spec.observations):
             episodes = episodes.with_last_action(spec.action.key)
@@ -41,8 +41,8 @@ class PolicyWindows:
         self.places = make_windows(episodes, spec.chunking)
         self.waited = 0.0
         """Seconds in which nothing but the gathering of pictures went on."""
-        self._device, self._action = device, spec.action.name
-        self._normaliser = policy.normaliser.to(device)
+        self._device, self._action = policy.device, spec.action.name
+        self._normaliser = policy.normaliser
         far = self._normaliser.far
         states = [feature for feature in spec.observations if feature.kind == "state"]
         self._states = {

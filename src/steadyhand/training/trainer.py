@@ -52,10 +52,10 @@ class Trainer:
         self.average = WeightAverage(self.policy)
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
-        self.windows = PolicyWindows(self.policy, material.training, self.device)
+        self.windows = PolicyWindows(self.policy, material.training)
         self.validation = None
         if material.held_out is not None:
-            self.validation = PolicyWindows(self.policy, material.held_out, self.device)
+            self.validation = PolicyWindows(self.policy, material.held_out)
         if config.compile:
             # In place, so that names in checkpoints stay; the average is asked too rarely for it.
             self.policy.encoder.compile()
