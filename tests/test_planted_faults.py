@@ -341,8 +341,8 @@ FAULTS = [
     Fault(
         "two episodes as sure as two thousand",
         "evaluation/student.py",
-        "if within(middle, freedom) < 0.95",
-        "if within(middle, 2000) < 0.95",
+        "if within(middle, freedom) < 1 - p",
+        "if within(middle, 2000) < 1 - p",
         "evaluation/test_intervals.py -k measured_numbers_hold",
     ),
     Fault(
@@ -360,10 +360,17 @@ FAULTS = [
         "evaluation/test_intervals.py -k scores_over_seeds",
     ),
     Fault(
+        "a p that is none of the interval's",
+        "evaluation/student.py",
+        "if len(parts) == 1:",
+        "if len(parts) >= 1:",
+        "evaluation/test_differences_over_seeds.py -k say_the_same",
+    ),
+    Fault(
         "few outcomes that differ taken for proof",
         "evaluation/metrics.py",
-        "math.sqrt(n * part if alike else",
-        "math.sqrt(n * n * part if alike else",
+        "math.sqrt(episodes * part if alike else",
+        "math.sqrt(episodes**2 * part if alike else",
         "evaluation/test_intervals.py -k alike",
     ),
     Fault(

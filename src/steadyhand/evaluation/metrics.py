@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.evaluation.student import quantile, within
+from steadyhand.errors import ConfigurationError
+from steadyhand.evaluation.student import Mixture, chance, mixed, quantile
 
 Z = 1.959963984540054
 ROUNDING = 1e-12
@@ -113,18 +114,9 @@ def over_seeds(scores: NDArray[np.floating], *, share: bool | None = None) -> In
     found, n, alike = float(array.mean()), array.size, _alike(array, array)
     if episodes == 1:
         return _figure(found, n, None)
-    of_seeds, of_episodes = array.mean(1), array.mean(0)
-    rest = array - of_seeds[:, None] - of_episodes + found
-    both = float(np.square(rest).sum()) / ((seeds - 1) * (episodes - 1))
-    by_seed = float(of_seeds.var(ddof=1)) / seeds
-    by_episode = max(float(of_episodes.var(ddof=1)) - both / seeds, 0) / episodes
-    variance = by_seed + by_episode
-    parts = ((by_seed, seeds), (by_episode, episodes))
-    if variance > (ROUNDING * float(np.abs(array).max())) ** 2:
-        q = sum(part * quantile(count - 1) for part, count in parts) / variance
-    else:  # Outcomes may add up to the same for every seed: seeds share their episodes.
-        q = Z if alike else quantile(episodes - 1)
-        variance = 0 if alike else float(array.var(ddof=1)) / episodes
+    variance, parts = _crossed(array)
+    # What is all alike says no more than so many equal outcomes do.
+    variance, q = (0, Z) if alike else (variance, mixed(parts))
     if _between_0_and_1(array, share, alike):
         return _figure(found, n, _score(found, variance, episodes, q, (0, 1)))
     half = q * math.sqrt(variance)
@@ -142,30 +134,77 @@ def paired_difference(
     differs; fewer than six pairs are never told apart by outcomes).
     """
     one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    n = len(one)
+    variance = float((one - other).var(ddof=1)) / n if n > 1 else math.nan
+    return _tested(one, other, variance, ((1.0, n - 1),), share)
+
+
+def difference_over_seeds(
+    a: NDArray[np.floating], b: NDArray[np.floating], *, share: bool | None = None
+) -> Difference:
+    """Mean of `a - b`, (seeds, episodes) scores of two policies on the same episodes.
+
+    Each training of the one is set against one of the other. Of one seed it is
+    `paired_difference`, which says nothing about other trainings; of more, seeds and episodes both
+    vary, as in `over_seeds`. Interval and p are of one procedure. `share` as in `mean`.
+
+    Raises `ConfigurationError` where the shapes differ.
+    """
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if one.shape != other.shape or one.ndim != 2:
+        raise ConfigurationError(
+            f"Scores of shape {one.shape} and {other.shape} cannot be compared: both are "
+            "(seeds, episodes), with as many seeds, on the same episodes."
+        )
+    seeds, episodes = one.shape
+    if seeds == 1:
+        return paired_difference(one[0].tolist(), other[0].tolist(), share=share)
+    variance, parts = _crossed(one - other) if episodes > 1 else (math.nan, ())
+    return _tested(one, other, variance, parts, share)
+
+
+def _tested(
+    one: Numbers, other: Numbers, variance: float, parts: Mixture, share: bool | None
+) -> Difference:
+    """The difference whose mean has this variance and these quantiles; episodes come last."""
     both, difference = np.concatenate([one, other]), one - other
-    n, found = len(difference), float(difference.mean())
-    if n == 1:
-        return Difference(found, math.nan, math.nan, 1, math.nan)
-    alike, q = _alike(difference, both), quantile(n - 1)
-    shares = _between_0_and_1(both, share, _alike(both, both))
-    variance = 0 if alike else float(difference.var(ddof=1)) / n
+    n, episodes, found = difference.size, difference.shape[-1], float(difference.mean())
+    if episodes == 1:
+        return Difference(found, math.nan, math.nan, n, math.nan)
+    if alike := _alike(difference, both):
+        variance, parts = 0, ((1.0, episodes - 1),)
+    shares, q = _between_0_and_1(both, share, _alike(both, both)), mixed(parts)
     if not (shares or alike):
-        half = q * math.sqrt(variance)
-        p = 1 - within(abs(found) / math.sqrt(variance), n - 1)
-        return Difference(found, found - half, found + half, n, max(p, 0.0))
+        half, t = q * math.sqrt(variance), abs(found) / math.sqrt(variance)
+        return Difference(found, found - half, found + half, n, chance(t, parts))
     # How far a difference may go: of figures without bounds, as far as they lie apart.
     most = 1.0 if shares else float(np.ptp(both))
     if most == 0:
         return Difference(0.0, math.nan, math.nan, n, 1.0)
-    low, high = _score(found, variance, n, q, (-most, most))
+    low, high = _score(found, variance, episodes, q, (-most, most))
     part = abs(found) / most
-    t = math.sqrt(n * part if alike else max(1 - part**2, 0) * found**2 / variance)
-    return Difference(found, low, high, n, max(1 - within(t, n - 1), 0.0))
+    t = math.sqrt(episodes * part if alike else max(1 - part**2, 0) * found**2 / variance)
+    return Difference(found, low, high, n, chance(t, parts))
 
 
 def _figure(found: float, n: int, ends: tuple[float, float] | None) -> Interval:
     low, high = (math.nan, math.nan) if ends is None or n == 1 else ends
     return Interval(found, low, high, n)
+
+
+def _crossed(array: Numbers) -> tuple[float, Mixture]:
+    """The variance of the mean of (seeds, episodes) values, and whose quantiles go with it."""
+    seeds, episodes = array.shape
+    of_seeds, of_episodes = array.mean(1), array.mean(0)
+    rest = array - of_seeds[:, None] - of_episodes + array.mean()
+    both = float(np.square(rest).sum()) / ((seeds - 1) * (episodes - 1))
+    by_seed = float(of_seeds.var(ddof=1)) / seeds
+    by_episode = max(float(of_episodes.var(ddof=1)) - both / seeds, 0) / episodes
+    variance = by_seed + by_episode
+    if variance > (ROUNDING * float(np.abs(array).max())) ** 2:
+        return variance, ((by_seed / variance, seeds - 1), (by_episode / variance, episodes - 1))
+    # Outcomes may add up to the same for every seed: seeds share their episodes.
+    return float(array.var(ddof=1)) / episodes, ((1.0, episodes - 1),)
 
 
 def _alike(values: Numbers, size: Numbers) -> bool:
