@@ -136,6 +136,20 @@ FAULTS = [
         "tasks/test_fork.py -k corner",
     ),
     Fault(
+        "a repeat that draws the noise of the first time",
+        "evaluation/rollout.py",
+        "make(seed=noise_seed(seed, repeat))",
+        "make(seed=seed)",
+        "evaluation/test_evaluation.py -k again",
+    ),
+    Fault(
+        "an arc along frequencies that are not scaled to 1",
+        "evaluation/smoothness.py",
+        "along = 1 / max(len(height) - 1, 1)",
+        "along = float(frequency[1])",
+        "evaluation/test_smoothness.py",
+    ),
+    Fault(
         "an evaluation that empties the file of another",
         "evaluation/episodes_file.py",
         'return self.partial.open("x", buffering=1)',

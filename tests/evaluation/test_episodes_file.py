@@ -11,7 +11,9 @@ from steadyhand.evaluation.video import write_video
 
 
 def episode(seed: int):
-    return SimpleNamespace(seed=seed, initial_state=[0.0], actions=[0, 0], scores={"success": True})
+    return SimpleNamespace(
+        seed=seed, repeat=0, initial_state=[0.0], actions=[0, 0], scores={"success": True}
+    )
 
 
 def seeds(path) -> list[int]:

@@ -13,7 +13,8 @@ from steadyhand.evaluation import metrics
 from steadyhand.evaluation.compare import compare
 from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.evaluate import Evaluation, evaluate
-from steadyhand.evaluation.rollout import rollout
+from steadyhand.evaluation.rollout import noise_seed, rollout
+from steadyhand.evaluation.smoothness import Smoothness
 from steadyhand.evaluation.video import write_video
 from steadyhand.policy.device import on_threads
 from steadyhand.policy.predictor import TorchPredictor, evaluation_batch
@@ -56,16 +57,6 @@ def test_paired_difference_sees_what_is_paired() -> None:
     # With 5 pairs, all in favour, by the score test: t is √5 with 4 degrees of freedom.
     few = metrics.paired_difference([1.0] * 5, [0.0] * 5)
     assert few.p == pytest.approx(0.0890, abs=1e-4)
-
-
-def test_smoothness() -> None:
-    time = np.arange(30)[:, None] / 10
-    cubic = metrics.smoothness([time**3], [[]], rate_hz=10)
-    assert cubic.jerk == pytest.approx(36), "the third derivative of t³ is 6"
-    jumpy = np.where(np.arange(30) >= 8, 5.0, 0.0)[:, None] + np.arange(30)[:, None]
-    found = metrics.smoothness([jumpy], [[8, 16]], rate_hz=10)
-    assert found.inner_step == pytest.approx(1)
-    assert found.boundary_jump == pytest.approx((6 + 1) / 2)
 
 
 @dataclass(frozen=True)
@@ -138,6 +129,45 @@ def test_rollouts_pass_the_clock_test(past_rows) -> None:
     assert len(done[1].frames) == 13
     assert not done[0].frames
     assert max(clock.batches) == 3
+
+
+def test_an_initial_state_is_played_again_with_other_noise() -> None:
+    spec = PolicySpec.select({"time": (1,), "action": (1,)}, observations=["time"])
+
+    class Noisy(Clock):
+        """Right in every other noise."""
+
+        def predict(self, requests):
+            asked.extend((request.seed, request.number) for request in requests)
+            wrong = np.array([request.seed % 2 for request in requests])
+            return super().predict(requests) + wrong[:, None, None].astype(np.float32)
+
+    asked: list[tuple[int, int]] = []
+    once = rollout(Noisy(spec, []), Counting(), [5, 2])
+    ordinary, _ = set(asked), asked.clear()
+    done = rollout(Noisy(spec, []), Counting(), [5, 2], repeats=3, parallel=4, film=[2])
+    assert [(e.seed, e.repeat) for e in done] == [(s, r) for s in (5, 2) for r in range(3)]
+    assert ordinary < set(asked)
+    assert len({seed for seed, _ in asked}) == 6
+    assert all(2**62 <= seed < 2**63 for seed, _ in set(asked) - ordinary)
+    for first, again in zip(once, done[::3], strict=True):
+        np.testing.assert_array_equal(first.actions, again.actions)
+    assert [e.initial_state[0] for e in done] == [5, 5, 5, 2, 2, 2]
+    assert [bool(e.frames) for e in done] == [False] * 3 + [True, False, False]
+    assert [e.requests for e in done] == [2, 2, 2, 2, 2, 2]
+    assert noise_seed(2**63 - 1, 1) != noise_seed(2**63 - 1, 2)
+
+    found = evaluate(Noisy(spec, []), Counting(), episodes=6, repeats=4)
+    states = [
+        np.mean([e.scores["success"] for e in found.episodes[i : i + 4]]) for i in range(0, 24, 4)
+    ]
+    assert any(0 < state < 1 for state in states)
+    assert found.by_state("success") == states
+    assert found.success == metrics.mean(states, share=True)
+    assert found.success.n == 6, "an initial state counts once"
+    assert compare({"a": found, "b": found})["a", "b", "success"].n == 6
+    with pytest.raises(ConfigurationError, match="repeats is 0; it must be at least 1"):
+        evaluate(Clock(spec, []), Counting(), repeats=0)
 
 
 def test_evaluate_takes_any_task_and_any_predictor() -> None:
@@ -213,11 +243,13 @@ def test_a_policy_is_evaluated_in_the_precision_asked_for(pusht_policy) -> None:
 
 def made_up(scores, seeds=range(4)) -> Evaluation:
     episodes = [
-        SimpleNamespace(seed=seed, initial_state=[0.0], scores={"success": value > 0.5, "s": value})
+        SimpleNamespace(
+            seed=seed, repeat=0, initial_state=[0.0], scores={"success": value > 0.5, "s": value}
+        )
         for seed, value in zip(seeds, scores, strict=True)
     ]
     figures = {"success": metrics.rate([v > 0.5 for v in scores]), "s": metrics.mean(scores)}
-    smooth = metrics.Smoothness(0, 0, 0)
+    smooth = Smoothness(0, 0, 0)
     return Evaluation("t", "", figures, smooth, {}, episodes)  # type: ignore[arg-type]
 
 

@@ -1,6 +1,7 @@
 """Fork: the physics is what it says, the expert always arrives, the mean of its ways never does."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError
 from steadyhand.tasks import Demonstrated, Fork, PushT, make_task, record_episodes
 from steadyhand.tasks.fork import CUE_TICKS, GOAL, ROBOT_RADIUS, TOP_SPEED
+from steadyhand.tasks.task import modes_of
 
 SETTINGS = [
     Fork(),
@@ -177,6 +179,16 @@ def test_an_episode_is_long_enough_for_the_expert() -> None:
         Fork(max_steps=5)
     with pytest.raises(ConfigurationError, match="max_steps is a whole number, not '1e2'"):
         make_task("fork:max_steps=1e2")
+
+
+def test_ways_are_scores() -> None:
+    world, _ = drive(Fork(), 3, [(0, 0.5)])
+    assert modes_of(Fork()) == ("left", "right")
+    assert set(modes_of(Fork())) < set(world.scores())
+    assert modes_of(PushT()) == ()
+    wrong = SimpleNamespace(modes="left")
+    with pytest.raises(ConfigurationError, match="modes are 'left'; they are names of scores"):
+        modes_of(wrong)  # type: ignore[arg-type]
 
 
 def test_recording_needs_an_expert() -> None:

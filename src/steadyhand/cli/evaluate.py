@@ -78,8 +78,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         scores_table(f"{options.run}: {len(found.episodes)} episodes", {"": found.scores}),
         *([coverage] if "max_coverage" in found.scores else []),
         f"One chunk takes {chunk['median']:.1f} ms (95 % under {chunk['p95']:.1f} ms).",
-        f"From tick to tick the action moves {smooth.inner_step:.3g} robot units within a chunk, "
-        f"{smooth.boundary_jump:.3g} where a new one begins: the nearer, the smoother.",
+        f"Smoothness: {smooth.in_words()} ({smooth.boundary_jump:.3g} and {smooth.inner_step:.3g} "
+        "robot units from tick to tick).",
         f"Initial states: {found.initial_states}.",
         *(f"Video: {film}" for film in films),
         f"Episodes: {file}",

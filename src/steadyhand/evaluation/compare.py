@@ -31,7 +31,7 @@ def compare(
     if len(evaluations) < 2:
         raise ConfigurationError("A comparison needs at least two policies.")
     seeds = {
-        name: [(e.seed, *e.initial_state) for e in found.episodes]
+        name: [(e.seed, e.repeat, *e.initial_state) for e in found.episodes]
         for name, found in evaluations.items()
     }
     first = next(iter(seeds))
@@ -48,7 +48,7 @@ def compare(
     ]
     found = {
         (a, b, score): metrics.paired_difference(
-            *([float(e.scores[score]) for e in evaluations[name].episodes] for name in (a, b)),
+            *(evaluations[name].by_state(score) for name in (a, b)),
             share=score in SHARES or None,
         )
         for a, b in combinations(evaluations, 2)

@@ -23,7 +23,7 @@ class EpisodesFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.partial = path, path.with_name(f"{path.name}.partial")
-        self._lines: dict[int, str] = {}
+        self._lines: dict[tuple[int, int], str] = {}
 
     def __enter__(self) -> "EpisodesFile":
         self._made = None if self.path.parent.exists() else self.path.parent
@@ -45,19 +45,20 @@ class EpisodesFile:
         """Add an episode that has ended: its seed, initial state, length and scores."""
         record = {
             "seed": episode.seed,
+            "repeat": episode.repeat,
             "initial_state": episode.initial_state,
             "steps": len(episode.actions),
             **episode.scores,
         }
-        self._lines[episode.seed] = f"{json.dumps(record)}\n"
+        line = self._lines[episode.seed, episode.repeat] = f"{json.dumps(record)}\n"
         with self._explained():
-            self._file.write(self._lines[episode.seed])
+            self._file.write(line)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._explained():
             self._file.close()
             if kind is None:
-                write_text(self.path, "".join(self._lines[seed] for seed in sorted(self._lines)))
+                write_text(self.path, "".join(self._lines[each] for each in sorted(self._lines)))
         if kind is None or not self._lines:
             self.partial.unlink(missing_ok=True)
         if kind is not None and self._made is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.rollout import Episode, MakeController, rollout
+from steadyhand.evaluation.smoothness import Smoothness, smoothness
 from steadyhand.policy.device import compute_repeatably, on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import Precision, TorchPredictor, evaluation_batch
@@ -31,7 +32,7 @@ class Evaluation:
     initial_states: str
     scores: dict[str, metrics.Interval]
     """Each named score: the share of True, or the mean of numbers, with its interval."""
-    smoothness: metrics.Smoothness
+    smoothness: Smoothness
     chunk_ms: dict[str, float]
     """Milliseconds to predict one chunk, alone on one thread: {"median", "p95"}."""
     episodes: list[Episode] = field(repr=False)
@@ -42,13 +43,18 @@ class Evaluation:
             return scores[name]
         raise AttributeError(f"This evaluation has no '{name}'; scores: {', '.join(scores)}")
 
+    def by_state(self, score: str) -> list[float]:
+        """A score of each initial state in turn: the mean of its repeats."""
+        repeats = 1 + max(episode.repeat for episode in self.episodes)
+        return by_state([episode.scores[score] for episode in self.episodes], repeats)
+
     def as_json(self) -> dict[str, Any]:
         """What `steadyhand evaluate --json` prints, less the path of the episodes' file."""
         return {
             "task": self.task,
             "initial_states": self.initial_states,
             **{name: score.as_json() for name, score in self.scores.items()},
-            "smoothness": asdict(self.smoothness),
+            "smoothness": self.smoothness.as_json(),
             "chunk_ms": self.chunk_ms,
         }
 
@@ -62,6 +68,7 @@ def evaluate(
     seed_start: int | None = None,
     execute: int | None = None,
     parallel: int = 50,
+    repeats: int = 1,
     precision: Precision = "float32",
     controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
@@ -70,9 +77,11 @@ def evaluate(
     """Try a policy, or anything that predicts, in a task.
 
     The seeds are `seed_start…seed_start + episodes - 1` (the task's own first seed by default),
-    `execute` replaces the policy's own. Inference runs at one fixed batch size and on one thread,
-    so that the results of an episode do not depend on the others. `precision` is that of a policy;
-    a predictor has its own. `controller` makes the object that acts on the chunks of one episode.
+    each played `repeats` times with other noise; intervals are over initial states, each with the
+    mean of its repeats. `execute` replaces the policy's own. Inference runs at one fixed batch
+    size and on one thread, so that the results of an episode do not depend on the others.
+    `precision` is that of a policy; a predictor has its own. `controller` makes the object that
+    acts on the chunks of one episode.
     """
     if not hasattr(policy, "spec"):
         raise ConfigurationError(
@@ -87,6 +96,7 @@ def evaluate(
             task,
             seeds,
             parallel=parallel,
+            repeats=repeats,
             execute=execute,
             controller=controller,
             film=film,
@@ -96,8 +106,8 @@ def evaluate(
     return Evaluation(
         task=task.name,
         initial_states=task.initial_states,
-        scores=sum_up([episode.scores for episode in done]),
-        smoothness=metrics.smoothness(
+        scores=sum_up([episode.scores for episode in done], repeats),
+        smoothness=smoothness(
             [episode.actions for episode in done],
             [episode.boundaries for episode in done],
             task.rate_hz,
@@ -124,14 +134,25 @@ def seeds_of(task: Task, episodes: int, seed_start: int | None = None) -> range:
     return range(first, a_seed("The last seed", first + episodes - 1) + 1)
 
 
-def sum_up(scores: Sequence[Any]) -> dict[str, metrics.Interval]:
-    """Each named score of the episodes as one figure with its interval."""
+def sum_up(scores: Sequence[Any], repeats: int = 1) -> dict[str, metrics.Interval]:
+    """Each named score of the episodes as one figure with its interval.
+
+    Every `repeats` that follow each other are of one initial state, and count once.
+    """
     return {
         name: metrics.rate([score[name] for score in scores])
-        if isinstance(value, bool | np.bool_)
-        else metrics.mean([score[name] for score in scores], share=name in SHARES or None)
+        if isinstance(value, bool | np.bool_) and repeats == 1
+        else metrics.mean(
+            by_state([score[name] for score in scores], repeats),
+            share=isinstance(value, bool | np.bool_) or name in SHARES or None,
+        )
         for name, value in scores[0].items()
     }
+
+
+def by_state(values: Sequence[float], repeats: int) -> list[float]:
+    """The mean of every `repeats` values that follow each other."""
+    return np.asarray(values, dtype=np.float64).reshape(-1, repeats).mean(1).tolist()
 
 
 def chunk_times(

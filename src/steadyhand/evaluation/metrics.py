@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: rates, means, paired differences, smoothness. Numpy only.
+"""Figures with their uncertainty: rates, means, paired differences. Numpy only.
 
 One procedure a kind. Figures without bounds: Student's t. Figures that lie in 0…1: Wilson's score
 interval (1927) of as many episodes as would vary so much, as Korn and Graubard (1998) count them.
@@ -234,33 +234,3 @@ def _score(
     centre = (found + k * (low + high) / 2) / (1 + k)
     half = math.sqrt(span * k + (high - low) ** 2 * k**2 / 4) / (1 + k)
     return max(centre - half, low), min(centre + half, high)
-
-
-@dataclass(frozen=True)
-class Smoothness:
-    """How smooth executed actions are."""
-
-    jerk: float
-    """Mean squared third derivative of the actions, (robot units / s³)²."""
-    boundary_jump: float
-    """Mean distance between the last action of a chunk and the first of the next, robot units."""
-    inner_step: float
-    """The same between neighbours inside chunks: what a boundary without a jump would show."""
-
-
-def smoothness(
-    actions: Sequence[NDArray[np.floating]], boundaries: Sequence[Sequence[int]], rate_hz: float
-) -> Smoothness:
-    """Over episodes: `actions` are (T, A) each, `boundaries` the ticks at which a chunk began."""
-    jerks: list[float] = []
-    jumps: list[float] = []
-    inner: list[float] = []
-    for executed, begins in zip(actions, boundaries, strict=True):
-        if len(executed) > 3:
-            third = np.diff(executed.astype(np.float64), n=3, axis=0) * rate_hz**3
-            jerks.append(float(np.square(third).sum(-1).mean()))
-        steps = np.linalg.norm(np.diff(executed, axis=0), axis=-1)
-        at_boundary = np.isin(np.arange(1, len(executed)), begins)
-        jumps.extend(steps[at_boundary].tolist())
-        inner.extend(steps[~at_boundary].tolist())
-    return Smoothness(*(float(np.mean(x)) if x else 0.0 for x in (jerks, jumps, inner)))

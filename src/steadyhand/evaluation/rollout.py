@@ -1,6 +1,7 @@
 """Closed-loop episodes: many environments side by side, their chunks predicted in one batch.
 
-An episode's result depends on its seed alone: not on how many others run beside it, nor on which.
+An episode's result depends on its seed and repeat alone: not on how many others run beside it, nor
+on which.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -17,6 +18,8 @@ from steadyhand.tasks import Environment, Scores, Task
 from steadyhand.tasks.task import stepped, world_of
 from steadyhand.values import whole
 
+REPEATED = 2**62
+"""The noise of repeats is that of seeds from here on, which nobody writes."""
 MOST_TOGETHER = 10_000
 """Environments side by side."""
 MakeController = Callable[..., ChunkController]
@@ -37,6 +40,10 @@ class Episode:
     """(ticks, action_size), as executed, in robot units."""
     boundaries: tuple[int, ...]
     """The ticks at which a new chunk began, after the first."""
+    requests: int
+    """How many chunks were asked for."""
+    repeat: int = 0
+    """How often its initial state had been played before, with other noise."""
     frames: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
     """A picture a tick, where they were asked for."""
 
@@ -52,6 +59,7 @@ def rollout(
     seeds: Sequence[int],
     *,
     parallel: int = 50,
+    repeats: int = 1,
     execute: int | None = None,
     controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
@@ -59,21 +67,28 @@ def rollout(
 ) -> list[Episode]:
     """Run the episodes `seeds`; their results, in that order.
 
-    `film` names seeds whose pictures are kept; `watch` is called as each episode ends. `execute`
-    replaces the policy's own. `controller` is what acts on the chunks.
+    Each initial state is played `repeats` times, one after the other, the chunks drawn from other
+    noise each time. `film` names seeds whose pictures are kept, of the first time; `watch` is
+    called as each episode ends. `execute` replaces the policy's own. `controller` is what acts on
+    the chunks.
     """
     parallel = whole("parallel", parallel, 1, MOST_TOGETHER)
+    whole("repeats", repeats)
     make = partial(controller, predictor.spec, execute=execute)
-    waiting, done = iter(seeds), dict[int, Episode]()
+    planned = [(seed, repeat) for seed in seeds for repeat in range(repeats)]
+    waiting, done = iter(planned), dict[tuple[int, int], Episode]()
 
     def lane(world: Environment) -> Acting:
         """One environment, going from episode to episode."""
-        for seed in waiting:
-            done[seed] = yield from _episode(task, world, make(seed=seed), seed, seed in film)
-            watch(done[seed])
+        for seed, repeat in waiting:
+            acting = make(seed=noise_seed(seed, repeat))
+            filmed = seed in film and repeat == 0
+            episode = yield from _episode(task, world, acting, seed, repeat, filmed)
+            done[seed, repeat] = episode
+            watch(episode)
 
     without = () if len(film) else ("render",)
-    worlds = [world_of(task, but=without) for _ in range(min(parallel, len(seeds)))]
+    worlds = [world_of(task, but=without) for _ in range(min(parallel, len(planned)))]
     asking = [(acting, _next(acting)) for acting in map(lane, worlds)]
     while asking := [(acting, request) for acting, request in asking if request is not None]:
         chunks = answers(predictor, [request for _, request in asking])
@@ -81,7 +96,17 @@ def rollout(
             (acting, _next(acting, chunk))
             for (acting, _), chunk in zip(asking, chunks, strict=True)
         ]
-    return [done[seed] for seed in seeds]
+    return [done[each] for each in planned]
+
+
+def noise_seed(seed: int, repeat: int) -> int:
+    """The seed of the chunks' noise when the initial state `seed` is played once more; the same
+    seed the first time."""
+    if repeat == 0:
+        return seed
+    return REPEATED + int(
+        np.random.SeedSequence([seed, repeat]).generate_state(1, np.uint64)[0] >> 2
+    )
 
 
 def _next(acting: Acting, chunk: NDArray[np.floating] | None = None) -> ChunkRequest | None:
@@ -93,7 +118,12 @@ def _next(acting: Acting, chunk: NDArray[np.floating] | None = None) -> ChunkReq
 
 
 def _episode(
-    task: Task, world: Environment, controller: ChunkController, seed: int, filmed: bool
+    task: Task,
+    world: Environment,
+    controller: ChunkController,
+    seed: int,
+    repeat: int,
+    filmed: bool,
 ) -> Generator[ChunkRequest, Any, Episode]:
     """One episode, which asks for its chunks and is sent them. The world may do what it likes with
     what it is given, and change later what it answers with: what is kept are copies."""
@@ -117,6 +147,8 @@ def _episode(
         states=np.stack(states),
         actions=np.stack(actions),
         boundaries=tuple(begun[1:]),
+        requests=len(begun),
+        repeat=repeat,
         frames=frames,
     )
 

@@ -55,6 +55,7 @@ class Fork:
     """After how many ticks an episode ends; the expert needs up to 50."""
 
     kind: ClassVar[str] = "fork"
+    modes: ClassVar[tuple[str, ...]] = ("left", "right")
     rate_hz: ClassVar[float] = 10.0
     first_seed: ClassVar[int] = 100_000
     initial_states: ClassVar[str] = "(0, 0), moved by some 12 mm at random; the seed decides"

@@ -87,6 +87,17 @@ class Demonstrated(Protocol):
         ...
 
 
+def modes_of(task: Task) -> tuple[str, ...]:
+    """The scores that say which of several right ways an episode took, as the task's `modes` names
+    them; () where it names none. Raises `ConfigurationError` where they are no names."""
+    named = getattr(task, "modes", ())
+    if not isinstance(named, tuple | list) or not all(isinstance(name, str) for name in named):
+        raise ConfigurationError(
+            f"The task's modes are {shown(named)}; they are names of scores: ('left', 'right')."
+        )
+    return tuple(named)
+
+
 def usable(task: Task) -> Task:
     """The task; raises `ConfigurationError` where it lacks something or has what cannot be."""
     require({"task": (task, Task)}, "`steadyhand.tasks.Task` says what each of them is.")
