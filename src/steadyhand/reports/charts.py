@@ -23,8 +23,10 @@ WIDTH, PLOT_HEIGHT, LINE = 320, 104, 15
 """Pixels of a small chart, as wide as a cell of a page's grid; LINE is a line of text."""
 LETTER = 7.5
 """Pixels that a letter takes at most, on average."""
-NAMES = ("ink", "soft", "line", "card", "left", "right", "third", "bad", "band")
-COLOURS = {name: f"#0{n}0{n}0{n}" for n, name in enumerate(NAMES, 1)}
+SERIES = ("left", "right", "third", "fourth", "fifth", "sixth", "seventh")
+"""Told apart by those who see fewer colours too, in light and in dark."""
+NAMES = ("ink", "soft", "line", "card", *SERIES, "bad", "band")
+COLOURS = {name: f"#{n:02x}{n:02x}{n:02x}" for n, name in enumerate(NAMES, 1)}
 """What matplotlib draws in; in the SVG each is the colour that the page calls so."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -101,7 +103,7 @@ def chart(
     across, up = _range([line.x for line in lines]), _range([line.y for line in lines], span)
     up = (min(0.0, up[0]), up[1]) if from_zero else up
     with drawing(WIDTH, PLOT_HEIGHT + 3 * LINE) as figure:
-        marks, below = _marks(*up), _marks(*across)
+        marks, below = round_marks(*up), round_marks(*across)
         left = 12 + LETTER * max(map(len, marks.values()))
         axes = figure.add_axes(box(figure, left, 2.4 * LINE, 16, 8), xlim=across, ylim=up)
         axes.set_yticks(list(marks), list(marks.values()))
@@ -178,7 +180,7 @@ def _drawable(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(np.isfinite(numbers), np.clip(numbers, -LARGEST, LARGEST), np.nan)
 
 
-def _marks(low: float, high: float) -> dict[float, str]:
+def round_marks(low: float, high: float) -> dict[float, str]:
     """Round numbers between two, with as many digits as tell them apart."""
     from matplotlib.ticker import MaxNLocator
 
