@@ -136,6 +136,13 @@ FAULTS = [
         "tasks/test_fork.py -k corner",
     ),
     Fault(
+        "an expert that does not see the obstacle move",
+        "tasks/fork_expert.py",
+        "if offset != self._offset:",
+        "if offset == float('nan'):",
+        "tasks/test_fork.py -k whatever",
+    ),
+    Fault(
         "a repeat that draws the noise of the first time",
         "evaluation/rollout.py",
         "make(seed=noise_seed(seed, repeat))",

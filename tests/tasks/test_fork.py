@@ -19,7 +19,10 @@ SETTINGS = [
     Fork(commit=0.7),
     Fork(gap=0.1, commit=0.7),
     Fork(cue="start"),
+    Fork(gap=0.1, commit=0.7, shift=0.15),
+    Fork(gap=0.35, shift=0.15),
 ]
+MOVING = Fork(gap=0.1, commit=0.5, shift=0.1)
 
 
 def drive(task: Fork, seed: int, targets) -> tuple:
@@ -134,6 +137,68 @@ def test_a_cue_is_shown_and_has_to_be_followed() -> None:
     assert "cue" not in Fork().make().reset(0)
 
 
+def test_the_scene_moves_in_half_of_the_episodes_on_either_way() -> None:
+    for first in (0, 100_000):
+        seeds = range(first, first + 200)
+        moved = [seed for seed in seeds if MOVING.shifted(seed).happens]
+        assert abs(len(moved) - 100) <= 2
+        ways = np.array([MOVING.goes_left(seed) for seed in moved])
+        right = np.array([MOVING.shifted(seed).offset > 0 for seed in moved])
+        for both in (ways & right, ways & ~right, ~ways & right, ~ways & ~right):
+            assert 17 <= both.sum() <= 33
+        far = np.abs([MOVING.shifted(seed).offset for seed in moved])
+        assert 0.06 <= far.min() < 0.07
+        assert 0.09 < far.max() <= 0.1
+    assert not any(Fork().shifted(seed).happens for seed in range(50))
+
+
+def test_it_moves_before_the_robot_which_sees_it() -> None:
+    seed = next(seed for seed in range(9) if MOVING.shifted(seed).happens)
+    shift, expert, world = MOVING.shifted(seed), MOVING.expert(seed), MOVING.make()
+    seen, over, shown = world.reset(seed), False, []
+    before = world.render()
+    while not over:
+        come = seen["state"][1] >= shift.y
+        shown.append((float(seen["shift"][0]), float(np.float32(shift.offset)) * come))
+        seen, over = world.step(expert.act(seen))
+    assert all(found == right for found, right in shown)
+    assert [found for found, _ in shown].index(shown[-1][0]) > 2
+    assert world.scores()["success"]
+    assert world.scores()["disturbed"] is True
+    assert world.state()[2] == shift.offset
+    edge = round((0.12 + abs(shift.offset) / 2) * 300) * (1 if shift.offset > 0 else -1)
+    uncovered = round((1.1 - 0.5) * 300), 150 + edge
+    assert before[uncovered].tolist() == [247, 247, 245]
+    assert world.render()[uncovered].tolist() == [68, 71, 78]
+
+
+def test_it_stays_in_the_other_half() -> None:
+    still = next(seed for seed in range(9) if not MOVING.shifted(seed).happens)
+    calm, observations = drive(MOVING, still, [(0.17, 0.3)] * 9)
+    assert not any(observation["shift"] for observation in observations)
+    assert calm.scores()["disturbed"] is False
+    assert "disturbed" not in drive(Fork(), still, [(0, 0.1)])[0].scores()
+    assert len(drive(Fork(), still, [(0, 0.1)])[0].state()) == 2
+
+
+def test_who_drives_as_planned_collides_where_the_scene_moves() -> None:
+    for seed in range(40):
+        planned = replace(MOVING, shift=0.0)
+        expert = planned.expert(seed)
+        world, _ = drive(MOVING, seed, [expert.act({}) for _ in range(50)])
+        assert world.scores()["collision"] == world.scores()["disturbed"]
+
+
+def test_the_usual_scene_is_as_it_was() -> None:
+    """Policies and figures of before are about it."""
+    episodes = record_episodes(Fork(), 20)
+    action = episodes.read("action")
+    assert set(episodes.shapes) == {"state", "action"}
+    assert len(action) == 596
+    known = [(-0.22507371, 0.29668263), (-0.01371851, 0.00942826), (-0.00598262, 0.95255101)]
+    np.testing.assert_allclose(action[[10, 300, -1]], known, atol=1e-7)
+
+
 def test_the_same_seed_is_the_same_episode() -> None:
     once, again = (record_episodes(Fork(), 5, first_seed=7) for _ in range(2))
     np.testing.assert_array_equal(once.read("state"), again.read("state"))
@@ -170,6 +235,8 @@ def test_names_carry_the_settings() -> None:
         make_task("fork:gap=wide")
     with pytest.raises(ConfigurationError, match=r"gap is 0.9; it must be in 0.1…0.35"):
         make_task("fork:gap=0.9")
+    with pytest.raises(ConfigurationError, match=r"shift is 0.2; it must be in 0…0.15"):
+        make_task("fork:shift=0.2")
     with pytest.raises(ConfigurationError, match=r"no cue 'never'\. "):
         make_task("fork:cue=never")
 

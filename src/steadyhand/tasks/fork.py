@@ -1,8 +1,8 @@
 """Fork: drive a disc around an obstacle to the goal behind it. Left and right are both right.
 
 The smallest task that behaviour cloning cannot do: the mean of the two ways is the obstacle. It
-needs no simulator; `fork_expert.py` is who demonstrates it, `fork_picture.py` draws it. Units are
-metres and seconds, y points from the start to the goal.
+needs no simulator; `fork_expert.py` is who demonstrates it, `fork_picture.py` draws it and
+`fork_shift.py` disturbs it. Units are metres and seconds, y points from the start to the goal.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from steadyhand.sizes import within
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
+from steadyhand.tasks.fork_shift import Shift, shift_of
 from steadyhand.tasks.task import Scores, spelled
 from steadyhand.values import at_least, checked
 from steadyhand.values import seed as a_seed
@@ -51,6 +52,9 @@ class Fork:
     """Share of the way to the obstacle that is driven before turning to a side, 0 to 0.7."""
     cue: Literal["none", "start", "always"] = "none"
     """When `cue` (-1 left, 1 right) is shown. Where it is, only that way is success."""
+    shift: Annotated[float, within(0, 0.15)] = 0.0
+    """How far obstacle and passages move sideways at most, metres, before the robot in every other
+    episode, 0 to 0.15. Where it is above 0, `shift` is seen, too: how far they have moved."""
     max_steps: Annotated[int, at_least(50)] = 80
     """After how many ticks an episode ends; the expert needs up to 50."""
 
@@ -68,8 +72,16 @@ class Fork:
     @property
     def blocks(self) -> NDArray[np.float64]:
         """What the robot must not touch, (3, 4): x from, x to, y from, y to of each rectangle."""
+        return self.blocks_at(0.0)
+
+    def blocks_at(self, offset: float) -> NDArray[np.float64]:
+        """The same when obstacle and passages have moved so far to the right."""
         inner, outer = OBSTACLE_HALF_WIDTH, OBSTACLE_HALF_WIDTH + self.gap
-        spans = [(-inner, inner), (ARENA[0], -outer), (outer, ARENA[1])]
+        spans = [
+            (offset - inner, offset + inner),
+            (ARENA[0], offset - outer),
+            (offset + outer, ARENA[1]),
+        ]
         return np.array([(*span, OBSTACLE_FRONT, OBSTACLE_BACK) for span in spans])
 
     def goes_left(self, seed: int) -> bool:
@@ -78,6 +90,10 @@ class Fork:
         A golden-ratio sequence: any run of seeds has `left_share` to within a few seeds.
         """
         return (seed + 0.5) * GOLDEN % 1 < self.left_share
+
+    def shifted(self, seed: int) -> Shift:
+        """How episode `seed` is disturbed."""
+        return shift_of(seed, self.shift)
 
     def start(self, seed: int) -> NDArray[np.float64]:
         """Where episode `seed` begins, (2,)."""
@@ -109,6 +125,7 @@ class ForkEnvironment:
     def reset(self, seed: int) -> Observation:
         self._seed = a_seed("seed", seed)
         self._trail = [self._task.start(seed)]
+        self._shift, self._offset = self._task.shifted(seed), 0.0
         self._way: Literal["left", "right"] | None = None
         self._collided = self._arrived = False
         return {**self._observe(), LAST_ACTION: self._trail[0].astype(np.float32)}
@@ -125,12 +142,14 @@ class ForkEnvironment:
         self._trail.append(place)
         passed = place[1] > (OBSTACLE_FRONT + OBSTACLE_BACK) / 2
         if passed and self._way is None and not self._collided:
-            self._way = "left" if place[0] < 0 else "right"
+            self._way = "left" if place[0] < self._offset else "right"
         self._arrived = bool(np.linalg.norm(place - GOAL) < GOAL_RADIUS) and not self._collided
+        if place[1] >= self._shift.y:
+            self._offset = self._shift.offset
         return self._observe(), self._collided or self._arrived
 
     def _touches(self, place: NDArray[np.float64]) -> bool:
-        x_from, x_to, y_from, y_to = self._task.blocks.T
+        x_from, x_to, y_from, y_to = self._task.blocks_at(self._offset).T
         beside = np.maximum(np.maximum(x_from - place[0], place[0] - x_to), 0)
         beyond = np.maximum(np.maximum(y_from - place[1], place[1] - y_to), 0)
         return bool(np.any(np.hypot(beside, beyond) < ROBOT_RADIUS))
@@ -141,12 +160,15 @@ class ForkEnvironment:
             shown = self._task.cue == "always" or len(self._trail) <= CUE_TICKS
             way = -1.0 if self._task.goes_left(self._seed) else 1.0
             seen["cue"] = np.array([way if shown else 0.0], dtype=np.float32)
+        if self._task.shift > 0:
+            seen["shift"] = np.array([self._offset], dtype=np.float32)
         return seen
 
     def scores(self) -> Scores:
         """Success, collision, and which way was taken: the side on which the obstacle was passed.
 
-        Where a way was shown, the other one is no success.
+        Where a way was shown, the other one is no success. Where the scene may move, `disturbed`
+        says whether it does in this episode.
         """
         shown = "left" if self._task.goes_left(self._seed) else "right"
         allowed = self._task.cue == "none" or self._way == shown
@@ -155,16 +177,18 @@ class ForkEnvironment:
             "collision": self._collided,
             "left": self._way == "left",
             "right": self._way == "right",
+            **({"disturbed": self._shift.happens} if self._task.shift > 0 else {}),
         }
 
     def state(self) -> list[float]:
-        return self._trail[-1].tolist()
+        """Where the robot is, and where the scene may move, how far it has."""
+        return self._trail[-1].tolist() + ([self._offset] if self._task.shift > 0 else [])
 
     def render(self) -> NDArray[np.uint8]:
         """The scene with the robot and where it has been, (360, 300, 3)."""
         return draw(
             arena=ARENA,
-            blocks=self._task.blocks,
+            blocks=self._task.blocks_at(self._offset),
             goal=(*GOAL, GOAL_RADIUS),
             robot=ROBOT_RADIUS,
             trail=np.array(self._trail),

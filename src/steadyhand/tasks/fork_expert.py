@@ -1,7 +1,7 @@
 """Who demonstrates `fork`: a script with a human's variation in speed and shape, never twice alike.
 
 A path is drawn once an episode, out to its side, past the obstacle and in to the goal, and then
-driven at a speed that wavers.
+driven at a speed that wavers. Where the obstacle moves, it is drawn anew from there on.
 """
 
 from typing import Any
@@ -44,21 +44,41 @@ class ForkExpert:
         sway = 0.1 * room * random.normal() * np.sin(np.pi * (y - start[1]) / (goal[1] - start[1]))
         sway *= np.sin(random.uniform(1, 2) * np.pi * y + random.uniform(0, 2 * np.pi))
         x = start[0] * (1 - out) + side * (out - home) + goal[0] * home + sway
-        self._path = np.stack([x, y], axis=-1)
+        self._x, self._y, self._home, self._ready, self._offset = x, y, home, turn[1], 0.0
 
-        length = np.cumsum(np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0])))
+        length = _length(x, y)
         speed, waver, phase = random.uniform(*SPEED), random.uniform(0, 0.2), random.uniform(0, 6.3)
         ticks = np.arange(1, int(3 * length[-1] / speed * rate_hz))
         pace = speed * (1 + waver * np.sin(0.4 * ticks + phase)) * np.minimum(1, (ticks + 1) / 4)
-        gone = np.cumsum(pace / rate_hz)
-        self._targets = np.stack([np.interp(gone, length, axis) for axis in (x, y)], axis=-1)
+        self._gone = np.cumsum(pace / rate_hz)
+        self._targets = np.stack([np.interp(self._gone, length, axis) for axis in (x, y)], axis=-1)
         self._tick = 0
 
     def act(self, observation: Observation) -> NDArray[Any]:
         """The target of this tick (2,); after the end of the path, the goal."""
+        offset = float(observation["shift"][0]) if "shift" in observation else 0.0
+        if offset != self._offset:
+            self._swerve(offset)
         target = self._targets[min(self._tick, len(self._targets) - 1)]
         self._tick += 1
         return target
+
+    def _swerve(self, offset: float) -> None:
+        """From here on, pass where the passage is now, on the same side as before."""
+        tick, y = self._tick, self._y
+        here = self._targets[tick - 1, 1]
+        moved = swing(y, here, self._ready) - self._home
+        self._x = self._x + (offset - self._offset) * moved
+        self._offset = offset
+        length = _length(self._x, y)
+        gone = self._gone[tick:] - self._gone[tick - 1] + np.interp(here, y, length)
+        path = [np.interp(gone, length, axis) for axis in (self._x, y)]
+        self._targets[tick:] = np.stack(path, axis=-1)
+
+
+def _length(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How long the path is up to each of its points."""
+    return np.cumsum(np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0])))
 
 
 def swing(y: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
