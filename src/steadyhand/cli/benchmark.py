@@ -1,8 +1,7 @@
 """`steadyhand benchmark`: many methods on one task, as one table and one picture."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,16 @@ from steadyhand.cli.screen import console, progress, results, show, stage, waiti
 from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.tasks import make_task
+from steadyhand.tasks import make_task, register_task
+from steadyhand.tasks.own import file_word, short_name
 from steadyhand.values import whole
 
 
 @flags
 class Options(OnDevice, Printed):
     task: str = "fork"
-    """The task, with settings where it has some: fork, pusht, fork:gap=0.1."""
+    """The task, with settings where it has some: fork, pusht, fork:gap=0.1; your own as
+    FILE.py:function."""
     methods: str = "regression,ddpm,flow"
     """Methods with commas between them; flow:1 is flow in one network call, of the same runs."""
     networks: str = ""
@@ -37,7 +38,8 @@ class Options(OnDevice, Printed):
     data: Path | None = None
     """Demonstrations; recorded first where the task has an expert and none are named."""
     recipe: str | None = None
-    """What all are trained by; the task's own by default."""
+    """What all are trained by; the task's own by default, and `state` for a task of your own. Your
+    own recipe is FILE.py:function."""
     workers: int | None = None
     """Runs at once; one a core by default, and one on a GPU."""
     threads: int = 1
@@ -66,8 +68,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.studies.plan import Trial
 
     choose_device(options.device)  # refused now, and not after the recording
-    name = re.sub("[:=,]", "-", make_task(options.task).name)
-    out = options.out or Path("runs") / f"benchmark-{name}"
+    options = replace(options, task=register_task(options.task))
+    word = file_word(make_task(options.task).name)
+    out = options.out or Path("runs") / f"benchmark-{word}"
     minutes = 2.0 if options.minutes is None else options.minutes
     length = {"minutes": minutes} if options.steps is None else {"steps": options.steps}
     entries = declare(
@@ -124,10 +127,11 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
 
         outcomes = do_runs(runs, out, executor=LocalProcesses(options.workers), watch=watch)
     found = rows(entries, outcomes)
-    answer = write(options.task, found, out, asdict(options))
+    named = short_name(options.task)
+    answer = write(named, found, out, asdict(options))
     show(
         results(as_json=options.json),
-        screen_table(options.task, found),
+        screen_table(named, found),
         f"Report: {out / 'report.html'}; rows for a document: {out / 'table.md'}",
     )
     return answer

@@ -3,6 +3,7 @@
 The engine declares, a worker fills it in, and whoever starts workers needs to know nothing else.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from steadyhand.disk import read_json, write_json
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial
+from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
 
 PLAN, PROGRESS = "plan.json", "progress.json"
@@ -19,6 +21,15 @@ SPENT = "spent.json"
 """Seconds of training, over all interruptions."""
 TRAINED = "trained.json"
 """{"steps", "minutes", "parameters"}, once all steps are done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTask:
+    """A task in a user's file, which they named in the call that declared the run."""
+
+    name: str
+    mark: str
+    """Of what the file held then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +41,8 @@ class Declared:
     """Of the demonstrations."""
     trials: tuple[Trial, ...]
     library: str
+    own: tuple[OwnTask, ...] = ()
+    """What a worker may run, and does before all else."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,11 @@ class RunFolder:
             teacher = RunFolder(self.path.parent / run.distilled_from.key)
             config = replace(config, teacher=teacher.policy.resolve())
         declared = Declared(
-            config=config, fingerprint=run.fingerprint, trials=run.trials, library=library_version()
+            config=config,
+            fingerprint=run.fingerprint,
+            trials=run.trials,
+            library=library_version(),
+            own=_own([run.config.task, *(trial.task for trial in run.trials)]),
         )
         self.path.mkdir(parents=True, exist_ok=True)
         self.write(PLAN, encode(declared))
@@ -82,3 +99,9 @@ class RunFolder:
     def write(self, name: str, content: Any) -> None:
         """Whole or not at all, also where the power fails."""
         write_json(self.path / name, content)
+
+
+def _own(names: Iterable[str | None]) -> tuple[OwnTask, ...]:
+    """Those of the names that are of files. Raises where the user has not named one of them."""
+    marks = {name: mark_of(name) for name in names if name is not None}
+    return tuple(OwnTask(name=n, mark=mark) for n, mark in marks.items() if mark is not None)

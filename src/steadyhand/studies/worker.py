@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from steadyhand.disk import lock
-from steadyhand.errors import DataError, SteadyhandError
+from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
 from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Declared, RunFolder
 from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations, fingerprint
+from steadyhand.tasks import register_task
+from steadyhand.tasks.own import mark_of
 from steadyhand.training.begin import begin
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
@@ -80,6 +82,7 @@ class Signs:
 def work(folder: RunFolder, signs: Signs) -> None:
     """Do what is left of the plan. Raises `Stopped` where it is not finished."""
     declared = folder.declared()
+    _run_own(declared)
     if folder.read(TRAINED) is None:
         _train(folder, declared, signs)
     for number, trial in enumerate(declared.trials):
@@ -88,6 +91,16 @@ def work(folder: RunFolder, signs: Signs) -> None:
                 found = _evaluate(folder.policy, declared.config, trial, signs)
             folder.write(trial.file, found)
         signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(declared.trials))
+
+
+def _run_own(declared: Declared) -> None:
+    """Run the files that the user named to whoever declared this run, as they were then."""
+    for own in declared.own:
+        if mark_of(register_task(own.name)) != own.mark:
+            raise ConfigurationError(
+                f"{own.name} was edited since this run was declared. Give the command again: it "
+                "declares a run of what is there now."
+            )
 
 
 def _train(folder: RunFolder, declared: Declared, signs: Signs) -> None:
