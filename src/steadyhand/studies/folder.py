@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.disk import read_json, write_json
+from steadyhand.errors import SteadyhandError
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial
@@ -21,6 +22,8 @@ SPENT = "spent.json"
 """Seconds of training, over all interruptions."""
 TRAINED = "trained.json"
 """{"steps", "minutes", "parameters"}, once all steps are done."""
+TRAINING = 10
+"""Training is taken for as long as so many trials."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,21 @@ class Declared:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    share: float = 0.0
+    """How much of it is done, 0 to 1."""
+    doing: str = ""
+    """What is being done of it, in words; nothing while nobody works at it."""
+
+
+def done_share(trained: float, tried: int, trials: int) -> float:
+    """How much of a run is done, with a share of its steps and some of its trials."""
+    return (TRAINING * trained + tried) / (TRAINING + trials)
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """Its files are written whole; one that is damaged counts as not there, and is redone."""
 
@@ -67,9 +85,22 @@ class RunFolder:
         return next((line for line in reversed(lines) if line.strip()), "it said nothing.")
 
     @property
+    def progress(self) -> Progress:
+        """What was told last, whoever told it."""
+        try:
+            return decode(Progress, self.read(PROGRESS), PROGRESS)
+        except SteadyhandError:
+            return Progress()
+
+    def tell(self, share: float, doing: str) -> None:
+        """Say how far the run is. Where it cannot be said, the work goes on all the same."""
+        with suppress(OSError):
+            self.write(PROGRESS, encode(Progress(share, doing)))
+
+    @property
     def share(self) -> float:
         """How much of it is done, 0 to 1."""
-        return float(self.read(PROGRESS) or 0.0)
+        return self.progress.share
 
     def declare(self, run: PlannedRun) -> None:
         """Write what is to be done."""
