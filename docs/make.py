@@ -33,10 +33,10 @@ from steadyhand.reports.demo import (
     demonstrations_picture,
     denoising_frames,
     denoising_strip,
-    scene,
     trajectories_picture,
 )
 from steadyhand.reports.page import picture_style
+from steadyhand.reports.paths import scene
 from steadyhand.reports.plane import UNITS
 from steadyhand.runtime.folders import find_policy
 from steadyhand.studies.distributions import generate, learn, mixture, sliced_wasserstein

@@ -2,6 +2,7 @@
 
 import re
 from itertools import combinations
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,7 +18,7 @@ from steadyhand.reports.series import Series, series
 
 UNKNOWN = float("nan")
 STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
-LABELS = {"x_label": "denoising steps", "y_label": "success"}
+LABELS: Any = {"x_label": "denoising steps", "y_label": "success"}
 
 
 def around(mean: float, half: float = 0.05) -> Interval:
@@ -131,7 +132,8 @@ def test_a_variant_is_dashed_and_hollow() -> None:
 
 def test_what_is_unknown_is_left_out() -> None:
     y = [Interval(0.5, UNKNOWN, UNKNOWN, 1), Interval(UNKNOWN, UNKNOWN, UNKNOWN, 1), around(0.7)]
-    for more in ({}, {"y_log": True}, {"x_log": True}):
+    settings: list[Any] = [{}, {"y_log": True}, {"x_log": True}]
+    for more in settings:
         text = series([Series(name="", x=(1, 2, 4), y=y, look=0)], "a", **LABELS, **more)
         assert "nan" not in text
         assert "inf" not in text

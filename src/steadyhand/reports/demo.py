@@ -17,9 +17,9 @@ from steadyhand.evaluation.evaluate import Evaluation
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.policy.policy import Policy
 from steadyhand.reports.page import page
-from steadyhand.reports.plane import Plane
+from steadyhand.reports.paths import paths_picture, scene, way
 from steadyhand.runtime.predictor import chunk_noise
-from steadyhand.tasks.fork import ARENA, GOAL, GOAL_RADIUS, ROBOT_RADIUS, Fork
+from steadyhand.tasks import Fork
 
 SCORES = {
     "success": "reaches the goal",
@@ -93,24 +93,17 @@ def _share(found: Interval) -> str:
 
 def demonstrations_picture(episodes: Episodes) -> Markup:
     """Every demonstration, coloured by its way."""
-    states, plane = episodes.read("state"), scene()
-    paths = np.split(states, episodes.ends[:-1])
-    for path in paths:
-        plane.line(path, f"{way(path)} thin")
-    return plane.svg(f"{len(paths)} demonstrations")
+    paths = np.split(episodes.read("state"), episodes.ends[:-1])
+    ways, title = [way(path) for path in paths], f"{len(paths)} demonstrations"
+    return paths_picture(paths, ways, [False] * len(paths), title, Fork())
 
 
 def trajectories_picture(evaluation: Evaluation, name: str) -> Markup:
     """Every episode of a policy, coloured by its way, with a cross where it collided."""
-    plane = scene()
-    for episode in evaluation.episodes:
-        css = "bad" if episode.scores["collision"] else way(episode.states)
-        plane.line(episode.states, f"{css} thin")
-    for episode in evaluation.episodes:
-        if episode.scores["collision"]:
-            x, y = episode.states[-1]
-            plane.cross(x, y, 0.03, "bad thick")
-    return plane.svg(f"Trajectories of {name}")
+    paths = [episode.states for episode in evaluation.episodes]
+    collided = [bool(episode.scores["collision"]) for episode in evaluation.episodes]
+    css = ["bad" if bad else way(path) for path, bad in zip(paths, collided, strict=True)]
+    return paths_picture(paths, css, collided, f"Trajectories of {name}", Fork())
 
 
 def denoising_frames(policy: Policy) -> NDArray[np.float32]:
@@ -148,18 +141,3 @@ def denoising_loop(frames: NDArray[np.float32]) -> Markup:
         css = f"{way(frames[-1, chunk])} {'thin' if chunk else 'thick'}"
         plane.moving_line(list(frames[:, chunk]), css, seconds=5)
     return plane.svg("Noise turning into chunks")
-
-
-def scene(arena: tuple[float, float, float, float] = ARENA) -> Plane:
-    """The goal and the blocks, with nobody there."""
-    plane = Plane(arena)
-    plane.disc(GOAL[0], GOAL[1], GOAL_RADIUS, "goal")
-    for x_from, x_to, y_from, y_to in Fork().blocks:
-        plane.rectangle(x_from, x_to, y_from, y_to, "block")
-    plane.disc(0, 0, ROBOT_RADIUS / 3, "robot")
-    return plane
-
-
-def way(path: NDArray[np.floating]) -> str:
-    """left or right: the side that a path is on where it is farthest from the middle."""
-    return "left" if path[np.abs(path[:, 0]).argmax(), 0] < 0 else "right"

@@ -17,7 +17,6 @@ from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.runtime import RecedingHorizon
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
-from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
 
 CONTROLLERS: dict[str, MakeController] = {"receding": RecedingHorizon}
@@ -52,7 +51,7 @@ class Trial:
     @property
     def key(self) -> str:
         """What its results are known by."""
-        return _hash(_canonical(Trial, self), mark_of(self.task))
+        return _hash(_canonical(Trial, self))
 
     @property
     def file(self) -> str:
@@ -81,9 +80,8 @@ class PlannedRun:
     def key(self) -> str:
         """The name of its folder.
 
-        It is another for other data, on other threads, in another version of this library, and
-        where a task in a user's file was edited. Where the data lies and what the policy is tried
-        in do not count: trials can be added later.
+        It is another for other data, on other threads and in another version of this library. Where
+        the data lies and what the policy is tried in do not count: trials can be added later.
         """
         device = choose_device(self.config.device)
         config = replace(
@@ -97,8 +95,7 @@ class PlannedRun:
         )
         teacher = None if self.distilled_from is None else self.distilled_from.key
         made_of = [_canonical(TrainConfig, config), self.fingerprint, teacher]
-        mark = mark_of(self.config.task)
-        return f"{self.name}-{_hash([*made_of, library_version()], mark)}"
+        return f"{self.name}-{_hash([*made_of, library_version()])}"
 
     @property
     def threads(self) -> int:
@@ -157,8 +154,6 @@ def _canonical(kind: type[Any], value: Any) -> Any:
     return encode(decode(kind, encode(value)))
 
 
-def _hash(content: Any, mark: str | None = None) -> str:
-    """Of some content; with the mark of a user's file, where there is one."""
-    content = content if mark is None else [content, mark]
+def _hash(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
