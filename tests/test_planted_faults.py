@@ -388,6 +388,13 @@ FAULTS = [
         "evaluation/test_differences_over_seeds.py -k say_the_same",
     ),
     Fault(
+        "resampled seeds as sure as ever so many",
+        "evaluation/bootstrap.py",
+        "parts = [(of_seeds * seeds / (seeds - 1), seeds - 1)",
+        "parts = [(of_seeds, 2000)",
+        "evaluation/test_bootstrap.py -k as_wide",
+    ),
+    Fault(
         "few outcomes that differ taken for proof",
         "evaluation/metrics.py",
         "math.sqrt(episodes * part if alike else",

@@ -15,6 +15,7 @@ import pytest
 from steadyhand.cli.main import main
 from steadyhand.policy.card import read_config
 from steadyhand.runtime.card import read_provenance
+from steadyhand.studies.folder import RunFolder
 from steadyhand.training.trainer import Trainer
 
 TINY = ["--precision=float32", "--device=cpu", "--denoiser.width=16", "--denoiser.blocks=1"]
@@ -157,7 +158,9 @@ def test_a_benchmark_that_is_stopped_goes_on(tmp_path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     until = time.monotonic() + 90
-    while not list(out.glob("*/progress.json")) and time.monotonic() < until:
+    trained = 0.0
+    while not trained and time.monotonic() < until:
+        trained = sum(RunFolder(path.parent).share for path in out.glob("*/progress.json"))
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate(timeout=90)

@@ -1,6 +1,7 @@
 """What is printed is text, whatever was in the names: no markup, no escapes, no false lines."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from steadyhand.cli import screen
 from steadyhand.cli.main import main
 from steadyhand.data import Episodes, write_episodes
 from steadyhand.errors import ConfigurationError
+from steadyhand.studies.folder import Progress
 
 NAME = "x \x07\u202egnp.\u2066 \x9b1m a\nsteadyhand: all is well\r"
 EVIL = f"[bold red]x[/] :boom: \x1b[2J\x1b]0;title{NAME}"
@@ -49,6 +51,47 @@ def test_on_a_terminal(capsys, monkeypatch) -> None:
         pass
     said = capsys.readouterr().err
     assert SHOWN.partition(" ")[0] in said, "the markup is there to be read"
+    assert not [bad for bad in ("\x1b[2J\x1b]", "\x07", "\u202e", "\x9b") if bad in said]
+
+
+def test_many_runs_are_watched_in_a_pipe(capsys, monkeypatch) -> None:
+    """A line says how many are done, how long it takes still, and what each does."""
+    now = [0.0]
+    monkeypatch.setattr(screen.time, "monotonic", lambda: now[0])
+    left = {"flow-0-abc": Progress(0.5), "ddpm-0-def": Progress(), "gone-0-fed": Progress(0.5)}
+    with screen.watching("training", left) as watch:
+        now[0] = 10.0
+        watch(left)
+        now[0] = 60.0
+        moved = {"flow-0-abc": Progress(0.75, f"training{EVIL}"), "ddpm-0-def": Progress()}
+        watch(moved)
+        watch({"ddpm-0-def": Progress(0.5, "trying 1 of 2")})
+        watch({})
+    said = capsys.readouterr().err
+    only_text(said)
+    first, last = said.splitlines()
+    # Of three runs 1.0 was done before, and 0.75 in a minute; 1.25 are left.
+    begin = "training: 58%, 1 of 3 runs, 2 min left; flow-0 training[bold red]x"
+    assert first.startswith(begin), first
+    assert last == "training: 100%, 3 of 3 runs"
+
+
+def test_many_runs_are_watched_on_a_terminal(capsys, monkeypatch) -> None:
+    """A bar for all and one for each that is worked at, as many as there is room for."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "1000")
+    monkeypatch.setenv("LINES", "8")
+    left = {f"run{number}-0-{EVIL}": Progress() for number in range(9)}
+    with screen.watching(EVIL, left) as watch:
+        watch({name: Progress(0.1, EVIL) for name in left})
+        time.sleep(0.25)
+        watch({})
+    said = capsys.readouterr().err
+    assert "run4" in said
+    assert "run5" not in said
+    assert "9 of 9 runs" in said
+    assert "100%" in said
     assert not [bad for bad in ("\x1b[2J\x1b]", "\x07", "\u202e", "\x9b") if bad in said]
 
 

@@ -24,7 +24,7 @@ from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
 from steadyhand.studies import folder, plan, runs, worker
 from steadyhand.studies.executor import LocalProcesses
-from steadyhand.studies.folder import RunFolder
+from steadyhand.studies.folder import Progress, RunFolder
 from steadyhand.studies.grid import Method, declare
 from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
 from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
@@ -66,7 +66,7 @@ class AfterFive(Signs):
 
     steps = 0
 
-    def tell(self, share: float) -> None:
+    def tell(self, share: float, doing: str) -> None:
         self.steps += 1
         self.asked = self.steps >= 5
 
@@ -77,9 +77,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_a_run_is_done_once_and_again_only_where_something_differs(data, tmp_path) -> None:
     out, flow = tmp_path / "out", planned(data)
-    told: list[float] = []
-    first = do_runs([flow], out, watch=lambda shares: told.extend(shares.values()))
-    assert told, "how far it is can be watched"
+    told: list[Progress] = []
+    first = do_runs([flow], out, watch=lambda left: told.extend(left.values()))
+    assert told[0] == Progress(0.0, "beginning"), "how far it is can be watched"
     result = first[0].trials[flow.trials[0].key]
     assert result["seeds"] == [100000, 100001, 100002]
     assert set(result["scores"]) >= {"success", "collision"}
@@ -195,13 +195,14 @@ run = t.planned(Path({str(data)!r}), steps=1_000_000)
 t.do_runs([run], Path({str(tmp_path / "out")!r}))
 """
     engine = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
-    progress: list[Path] = []
+    begun: list[Path] = []
     until = time.monotonic() + 120
-    while not progress and time.monotonic() < until:
-        progress = list((tmp_path / "out").glob("*/progress.json"))
+    while not begun and time.monotonic() < until:
+        there = (path.parent for path in (tmp_path / "out").glob("*/progress.json"))
+        begun = [path for path in there if RunFolder(path).share > 0]
         time.sleep(0.1)
-    assert progress, "it began"
-    folder = progress[0].parent
+    assert begun, "it began"
+    folder = begun[0]
     engine.send_signal(number)
     engine.wait(90)
     # A worker holds its lock as long as it lives.

@@ -1,25 +1,26 @@
 """`steadyhand benchmark`: many methods on one task, as one table and one picture."""
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from steadyhand.cli.options import OnDevice, Printed, flags, parse
-from steadyhand.cli.screen import console, progress, results, show, stage, waiting
+from steadyhand.cli.options import OnDevice, Printed, Spread, flags, parse
+from steadyhand.cli.screen import console, results, show, stage, waiting, watching
 from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.tasks import make_task
+from steadyhand.tasks import make_task, register_task
+from steadyhand.tasks.own import file_word, short_name
 from steadyhand.values import whole
 
 
 @flags
-class Options(OnDevice, Printed):
+class Options(OnDevice, Spread, Printed):
     task: str = "fork"
-    """The task, with settings where it has some: fork, pusht, fork:gap=0.1."""
+    """The task, with settings where it has some: fork, pusht, fork:gap=0.1; your own as
+    FILE.py:function."""
     methods: str = "regression,ddpm,flow"
     """Methods with commas between them; flow:1 is flow in one network call, of the same runs."""
     networks: str = ""
@@ -37,11 +38,8 @@ class Options(OnDevice, Printed):
     data: Path | None = None
     """Demonstrations; recorded first where the task has an expert and none are named."""
     recipe: str | None = None
-    """What all are trained by; the task's own by default."""
-    workers: int | None = None
-    """Runs at once; one a core by default, and one on a GPU."""
-    threads: int = 1
-    """Threads of each run; another number makes other runs."""
+    """What all are trained by; the task's own by default, and `state` for a task of your own. Your
+    own recipe is FILE.py:function."""
     out: Path | None = None
     """Where runs, table and picture go; runs/benchmark-TASK by default. What is there is kept; what
     another version of steadyhand has done there is done anew."""
@@ -57,7 +55,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     if options.minutes is not None and options.steps is not None:
         raise UsageError("Give --steps or --minutes, not both.")
-    for name in ("seeds", "episodes", "threads", "workers", "steps"):
+    for name in ("seeds", "episodes", "steps"):
         if (value := getattr(options, name)) is not None:
             whole(f"--{name}", value)
     with waiting("loading torch"):
@@ -66,8 +64,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.studies.plan import Trial
 
     choose_device(options.device)  # refused now, and not after the recording
-    name = re.sub("[:=,]", "-", make_task(options.task).name)
-    out = options.out or Path("runs") / f"benchmark-{name}"
+    options = replace(options, task=register_task(options.task))
+    word = file_word(make_task(options.task).name)
+    out = options.out or Path("runs") / f"benchmark-{word}"
     minutes = 2.0 if options.minutes is None else options.minutes
     length = {"minutes": minutes} if options.steps is None else {"steps": options.steps}
     entries = declare(
@@ -82,7 +81,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         **length,
     )
     try:
-        return _benchmark(options, entries, out)
+        with options.executor() as executor:
+            return _benchmark(options, entries, out, executor)
     except KeyboardInterrupt:
         show(console(), "What was done is kept: the same command goes on from here.")
         raise
@@ -95,9 +95,8 @@ def _words(text: str, flag: str) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any]:
+def _benchmark(options: Options, entries: list[Any], out: Path, executor: Any) -> dict[str, Any]:
     from steadyhand.studies.benchmark import rows
-    from steadyhand.studies.executor import LocalProcesses
     from steadyhand.studies.grid import check, recorded_once, runs_on
     from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
     from steadyhand.studies.table import screen_table, write
@@ -110,24 +109,14 @@ def _benchmark(options: Options, entries: list[Any], out: Path) -> dict[str, Any
     if others := of_other_versions(out):
         left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
         tell(f"{left_alone}; what this one is asked for is done anew.")
-    left = unfinished(runs, out)
-    total, told = 100 * len(left), round(100 * sum(left.values()))
-    with progress("training and evaluating, %", total, start=told) as advance:
-
-        def watch(shares: Mapping[str, float]) -> None:
-            nonlocal told
-            done = round(total - 100 * sum(1 - share for share in shares.values()))
-            moved = [name for name, share in shares.items() if share != left[name]]
-            going = (f"{name.rpartition('-')[0]} {shares[name]:.0%}" for name in moved)
-            advance(max(0, done - told), ", ".join(going))
-            told = max(told, done)
-
-        outcomes = do_runs(runs, out, executor=LocalProcesses(options.workers), watch=watch)
+    with watching("training and trying", unfinished(runs, out)) as watch:
+        outcomes = do_runs(runs, out, executor=executor, watch=watch)
     found = rows(entries, outcomes)
-    answer = write(options.task, found, out, asdict(options))
+    named = short_name(options.task)
+    answer = write(named, found, out, asdict(options))
     show(
         results(as_json=options.json),
-        screen_table(options.task, found),
+        screen_table(named, found),
         f"Report: {out / 'report.html'}; rows for a document: {out / 'table.md'}",
     )
     return answer

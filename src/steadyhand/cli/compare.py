@@ -25,7 +25,7 @@ class Options(EpisodeOptions, Printed):
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
-    options = parse(Options, "compare", arguments)
+    options = parse(Options, "compare", arguments).with_task
     if len(set(options.runs)) < 2:
         raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
     from steadyhand.evaluation.compare import as_json, compare

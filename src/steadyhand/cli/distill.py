@@ -11,6 +11,7 @@ from steadyhand.cli.options import OnDevice, Printed, flags, parse
 from steadyhand.cli.screen import waiting
 from steadyhand.cli.train import tell, train_run
 from steadyhand.errors import UsageError
+from steadyhand.tasks import register_task
 from steadyhand.values import whole
 
 
@@ -30,6 +31,8 @@ class Options(OnDevice, Printed):
     """Times between noise and the clean end at which neighbours are made to agree."""
     data: Path | None = None
     """Where the teacher's demonstrations are now, if they were moved."""
+    task: str | None = None
+    """The task once more where it is your own: FILE.py:function, which is run only where named."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
@@ -56,6 +59,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         student_training(begun, replace(policy, process=process)),
         teacher=folder.resolve(),
         data=options.data or (recorded if moved else begun.data),
+        task=begun.task if options.task is None else register_task(options.task),
         device=options.device,
         minutes=options.minutes,
         steps=max(1, begun.steps // 2) if options.steps is None else options.steps,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import tyro
 
@@ -14,7 +14,7 @@ from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
 from steadyhand.cli.screen import console, progress, results, scores_table, show, stage, waiting
 from steadyhand.errors import UsageError, library
 from steadyhand.runtime.folders import evaluations, find_policy
-from steadyhand.tasks import make_task
+from steadyhand.tasks import make_task, register_task
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
@@ -33,7 +33,13 @@ class EpisodeOptions(Sampled, OnDevice):
     parallel: int = 50
     """Environments stepped together; the results do not depend on it."""
     task: str | None = None
-    """Another task than the one the policy was trained for."""
+    """Another task than the one the policy was trained for; your own as FILE.py:function, which is
+    run only where it is named."""
+
+    @property
+    def with_task(self) -> Self:
+        """The options with the task known by its name: a file of the user's is run for it."""
+        return self if self.task is None else replace(self, task=register_task(self.task))
 
 
 @flags
@@ -54,7 +60,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.cli.offline import run as run_offline
 
         return run_offline([word for word in arguments if word != "--offline"])
-    options = parse(Options, "evaluate", arguments)
+    options = parse(Options, "evaluate", arguments).with_task
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
     find_policy(options.run)

@@ -10,14 +10,19 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from inspect import get_annotations
-from typing import Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 import tyro
 
 from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import SteadyhandError, UsageError, unknown
+from steadyhand.values import whole
+
+if TYPE_CHECKING:
+    from steadyhand.studies.executor import Executor
 
 T = TypeVar("T")
 KINDS = {"INT": "a whole number", "FLOAT": "a number"}
@@ -54,6 +59,25 @@ class OnDevice:
 class Printed:
     json: bool = False
     """Print one JSON object on standard output."""
+
+
+@flags
+class Spread:
+    workers: int | None = None
+    """Runs at once; one a core by default, and one on a GPU."""
+    threads: int = 1
+    """Threads of each run; another number makes other runs."""
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "workers"):
+            if (value := getattr(self, name)) is not None:
+                whole(f"--{name}", value)
+
+    def executor(self) -> "AbstractContextManager[Executor]":
+        """Who does the runs, as long as the context lasts. Raises `UsageError`."""
+        from steadyhand.studies.executor import LocalProcesses
+
+        return nullcontext(LocalProcesses(self.workers))
 
 
 def parse(

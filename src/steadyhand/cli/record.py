@@ -9,7 +9,7 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, show, stage
 from steadyhand.data.formats import require_free, write_episodes
 from steadyhand.evaluation.metrics import rate
-from steadyhand.tasks import make_task
+from steadyhand.tasks import make_task, register_task
 from steadyhand.training.demonstrations import record
 
 
@@ -20,7 +20,8 @@ class Options(Printed):
     out: Path
     """Where they go; it must be new."""
     task: str = "fork"
-    """What is demonstrated, with settings as fork:gap=0.1,commit=0.5."""
+    """What is demonstrated, with settings as fork:gap=0.1,commit=0.5; your own as
+    FILE.py:function."""
     episodes: int = 200
     """How many demonstrations."""
     format: Literal["npz", "zarr"] | None = None
@@ -32,7 +33,7 @@ class Options(Printed):
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "record", arguments)
     require_free(options.out, options.format)
-    task, screen = make_task(options.task), console()
+    task, screen = make_task(register_task(options.task)), console()
     episodes, outcomes = record(
         task, options.episodes, first_seed=options.seed, stage=stage, tell=partial(show, screen)
     )

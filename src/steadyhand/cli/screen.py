@@ -2,15 +2,18 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
+import rich.progress
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
+    TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -24,6 +27,12 @@ from steadyhand.data.stages import Advance
 from steadyhand.errors import plain
 from steadyhand.evaluation.metrics import Interval
 
+if TYPE_CHECKING:
+    from steadyhand.studies.folder import Progress
+    from steadyhand.studies.runs import Watch
+
+WORDS = ("description", "fields[doing]")
+"""What stands before the bar of a run, and after it."""
 EVERY_SECONDS = 15.0
 """Between lines of progress where the output is no terminal."""
 
@@ -60,7 +69,7 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
     if not screen.is_terminal:
         yield _lines(screen, title, total, start)
         return
-    bar = Progress(
+    bar = rich.progress.Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
@@ -91,6 +100,94 @@ def waiting(what: str) -> AbstractContextManager[Any]:
 def stage(title: str, total: int) -> AbstractContextManager[Any]:
     """A piece of work: a bar where it can be counted (`total` above 0), else a word."""
     return progress(title, total) if total else waiting(title)
+
+
+@contextmanager
+def watching(title: str, left: "Mapping[str, Progress]") -> "Iterator[Watch]":
+    """Many runs at once, `left` at first: gives what `do_runs` is to tell of them.
+
+    On a terminal a bar for all, with the time left, and one for each that is worked at; elsewhere
+    as much in a line, every few seconds.
+    """
+    screen, runs = console(), _Runs(left)
+    if not screen.is_terminal:
+        told = time.monotonic()
+
+        def say(now: "Mapping[str, Progress]") -> None:
+            nonlocal told
+            check()
+            runs.see(now)
+            if time.monotonic() - told >= EVERY_SECONDS or not now:
+                told = time.monotonic()
+                going = (f"{_named(name)} {run.doing}" for name, run in runs.going.items())
+                show(screen, "; ".join([f"{title}: {runs.share:.0%}, {runs.summary}", *going]))
+
+        yield say
+        return
+    words, doing = (TextColumn(f"{{task.{name}}}", markup=False) for name in WORDS)
+    with rich.progress.Progress(
+        words, BarColumn(), TaskProgressColumn(), doing, console=screen
+    ) as bars:
+        whole, of = bars.add_task(in_a_line(title), total=1.0, doing=""), dict[str, TaskID]()
+
+        def draw(now: "Mapping[str, Progress]") -> None:
+            check()
+            runs.see(now)
+            bars.update(whole, completed=runs.share, doing=runs.summary)
+            shown = dict(islice(runs.going.items(), max(1, screen.height - 3)))
+            for name in of.keys() - shown:
+                bars.remove_task(of.pop(name))
+            for name, run in shown.items():
+                if name not in of:
+                    of[name] = bars.add_task(in_a_line(f"  {_named(name)}"), total=1.0, doing="")
+                bars.update(of[name], completed=run.share, doing=in_a_line(run.doing))
+
+        yield draw
+
+
+class _Runs:
+    """How far many runs are together, and how long the rest takes at the speed so far."""
+
+    def __init__(self, left: "Mapping[str, Progress]") -> None:
+        self._count, self._now = len(left), left
+        self._begun, self._share = time.monotonic(), self.share
+
+    def see(self, now: "Mapping[str, Progress]") -> None:
+        self._now = now
+
+    @property
+    def share(self) -> float:
+        return 1 - sum(1 - run.share for run in self._now.values()) / max(1, self._count)
+
+    @property
+    def going(self) -> "dict[str, Progress]":
+        return {name: run for name, run in self._now.items() if run.doing}
+
+    @property
+    def summary(self) -> str:
+        """How many runs are done, and the time left once something was done."""
+        said, done = f"{self._count - len(self._now)} of {self._count} runs", self.share
+        if not self._share < done < 1:
+            return said
+        seconds = (time.monotonic() - self._begun) * (1 - done) / (done - self._share)
+        return f"{said}, {duration(seconds)} left"
+
+
+def _named(folder: str) -> str:
+    """The name of a run, without its hash."""
+    return folder.rpartition("-")[0] or folder
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 45 s, 12 min, 2 h 5 min.
+
+    >>> duration(7500)
+    '2 h 5 min'
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 @contextmanager

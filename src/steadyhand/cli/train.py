@@ -1,5 +1,6 @@
 """`steadyhand train RECIPE`: a policy from demonstrations."""
 
+import re
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,8 +19,10 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, notes, progress, rate_of, show, stage, waiting
 from steadyhand.errors import UsageError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig
-from steadyhand.recipes import RECIPES, recipe
+from steadyhand.recipes import RECIPES, about, recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.tasks import register_task
+from steadyhand.tasks.own import task_flag
 from steadyhand.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ HELP = """usage: steadyhand train RECIPE [--data PATH] [options]
        steadyhand train --resume --out RUN
 
 Train a policy from demonstrations. Recipes: {recipes}.
-`lerobot` is for your own robot and its cameras, `state` for its state alone.
+`lerobot` is for your own robot and its cameras, `state` for its state alone. A recipe of your
+own is FILE.py:function, and so is a task.
 
   --data PATH       demonstrations: a LeRobot data set, .hdf5, .zarr, .zarr.zip or .npz;
                     recorded first where the recipe's task has an expert (fork) and none
@@ -87,17 +91,19 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     method, network, backbone = chosen.values()
     config = recipe(name, method=method, network=network)
     config = config if backbone is None else _with_backbone(config, backbone, name)
-    about = (RECIPES[name].__doc__ or "").splitlines()[0]
     options = parse(
         Options,
         f"train {name}",
         arguments[1:],
-        description=f"{about} Every field of the recipe is a flag.",
+        description=f"{about(name)} Every field of the recipe is a flag.",
         default=Options(config=config, **chosen),
     )
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = options.out or Path("runs") / "-".join(filter(None, [name, method, network, stamp]))
-    return tell(train_run(options.config, out, resume=False), options.config)
+    word = re.sub(r"\.py:|[:=,]", "-", Path(name).name)  # a recipe of one's own is in a file
+    out = options.out or Path("runs") / "-".join(filter(None, [word, method, network, stamp]))
+    task = options.config.task and register_task(options.config.task)
+    config = replace(options.config, task=task)
+    return tell(train_run(config, out, resume=False), config)
 
 
 def _with_backbone(config: TrainConfig, source: str, name: str) -> TrainConfig:
@@ -128,6 +134,8 @@ class ResumeOptions(Printed):
     """Where the demonstrations are now, if they were moved."""
     teacher: Path | None = None
     """Where the teacher is now, if it was moved."""
+    task: str | None = None
+    """The task once more where it is your own: FILE.py:function, which is run only where named."""
     device: str | None = None
     """Another device; the weights are then no longer the same to the last bit."""
     threads: int | None = None
@@ -153,7 +161,9 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
 
         read_config(run.folder(step))  # refuses a policy of its author's own parts
     names = ("data", "teacher", "device", "threads")
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    given: Any = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.task is not None:
+        given["task"] = register_task(options.task)
     config = replace(config, **given)
     return tell(train_run(config, options.out, resume=True), config)
 
@@ -207,11 +217,12 @@ def _threads(count: int | None) -> str:
 
 def tell(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
     """Say what can be done next; the summary as it was."""
+    again = task_flag(config.task)
     if summary.get("interrupted"):
-        show(console(), f"Continue: steadyhand train --resume --out {quote(summary['run'])}")
+        show(console(), f"Continue: steadyhand train --resume --out {quote(summary['run'])}{again}")
     elif config.task:
         run = quote(summary["run"])
-        show(console(), f"Next: steadyhand evaluate {run} --episodes 50 --video 3")
+        show(console(), f"Next: steadyhand evaluate {run}{again} --episodes 50 --video 3")
     else:
         unseen = " --data DEMONSTRATIONS" if summary["validation_loss"] is None else ""
         show(console(), f"Next: steadyhand evaluate --offline {quote(summary['run'])}{unseen}")

@@ -18,6 +18,7 @@ from steadyhand.policy.storage import load_policy
 from steadyhand.runtime.card import read_provenance
 from steadyhand.runtime.folders import find_policy, run_of
 from steadyhand.tasks import make_task
+from steadyhand.tasks.own import file_word
 
 
 def attempt(
@@ -56,8 +57,8 @@ def attempt(
     policy = load_policy(folder, sampler=sampler, device=place)
     seeds = seeds_of(world, episodes, seed_start)
     acted = execute or policy.spec.chunking.execute
-    label = f"{world.name}-step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}"
-    file = _file(path, out, f"{label}-{episodes}")
+    label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}"
+    file = _file(path, out, f"{file_word(world.name)}-{label}")
     try:
         with file, stage(f"evaluating {path.name}", episodes) as advance:
 

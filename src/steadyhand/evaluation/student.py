@@ -45,7 +45,7 @@ def chance(t: float, parts: Mixture) -> float:
     """The p at which the mixed quantile is `t`: below 0.05 exactly where `t` is above its 95 %.
 
     Between points that are the same for every `t`, sixteen to a doubling, log p is taken to be
-    straight in log t, which is right to 2e-4 of p (above 0.8, to 1e-3). What is below 1e-12 is said
+    straight in log t, which is right to 1e-3 of p. What is below 1e-12 is said
     to be that.
     """
     if len(parts) == 1:

@@ -7,6 +7,7 @@ from shlex import quote
 
 from steadyhand.evaluation.metrics import Difference
 from steadyhand.evaluation.offline import Judgement
+from steadyhand.tasks.own import task_flag
 
 WORDS = {
     "policy": "the policy",
@@ -76,5 +77,5 @@ def next_step(found: Judgement, run: str, *, task: str | None = None) -> str:
         why = "so far the nearest moment of training answers as well"
         return f"Next: before a robot moves, {better}: {why}."
     if task:
-        return f"Next: steadyhand evaluate {quote(run)} --episodes 50 --video 3"
+        return f"Next: steadyhand evaluate {quote(run)}{task_flag(task)} --episodes 50 --video 3"
     return f"Next: load_policy({run!r}) in your robot's loop, slowly at first."

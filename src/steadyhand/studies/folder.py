@@ -3,15 +3,18 @@
 The engine declares, a worker fills it in, and whoever starts workers needs to know nothing else.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from steadyhand.disk import read_json, write_json
+from steadyhand.errors import SteadyhandError
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial
+from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
 
 PLAN, PROGRESS = "plan.json", "progress.json"
@@ -19,6 +22,17 @@ SPENT = "spent.json"
 """Seconds of training, over all interruptions."""
 TRAINED = "trained.json"
 """{"steps", "minutes", "parameters"}, once all steps are done."""
+TRAINING = 10
+"""Training is taken for as long as so many trials."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTask:
+    """A task in a user's file, which they named in the call that declared the run."""
+
+    name: str
+    mark: str
+    """Of what the file held then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +44,23 @@ class Declared:
     """Of the demonstrations."""
     trials: tuple[Trial, ...]
     library: str
+    own: tuple[OwnTask, ...] = ()
+    """What a worker may run, and does before all else."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    share: float = 0.0
+    """How much of it is done, 0 to 1."""
+    doing: str = ""
+    """What is being done of it, in words; nothing while nobody works at it."""
+
+
+def done_share(trained: float, tried: int, trials: int) -> float:
+    """How much of a run is done, with a share of its steps and some of its trials."""
+    return (TRAINING * trained + tried) / (TRAINING + trials)
 
 
 @dataclass(frozen=True)
@@ -54,9 +85,22 @@ class RunFolder:
         return next((line for line in reversed(lines) if line.strip()), "it said nothing.")
 
     @property
+    def progress(self) -> Progress:
+        """What was told last, whoever told it."""
+        try:
+            return decode(Progress, self.read(PROGRESS), PROGRESS)
+        except SteadyhandError:
+            return Progress()
+
+    def tell(self, share: float, doing: str) -> None:
+        """Say how far the run is. Where it cannot be said, the work goes on all the same."""
+        with suppress(OSError):
+            self.write(PROGRESS, encode(Progress(share, doing)))
+
+    @property
     def share(self) -> float:
         """How much of it is done, 0 to 1."""
-        return float(self.read(PROGRESS) or 0.0)
+        return self.progress.share
 
     def declare(self, run: PlannedRun) -> None:
         """Write what is to be done."""
@@ -65,7 +109,11 @@ class RunFolder:
             teacher = RunFolder(self.path.parent / run.distilled_from.key)
             config = replace(config, teacher=teacher.policy.resolve())
         declared = Declared(
-            config=config, fingerprint=run.fingerprint, trials=run.trials, library=library_version()
+            config=config,
+            fingerprint=run.fingerprint,
+            trials=run.trials,
+            library=library_version(),
+            own=_own([run.config.task, *(trial.task for trial in run.trials)]),
         )
         self.path.mkdir(parents=True, exist_ok=True)
         self.write(PLAN, encode(declared))
@@ -82,3 +130,9 @@ class RunFolder:
     def write(self, name: str, content: Any) -> None:
         """Whole or not at all, also where the power fails."""
         write_json(self.path / name, content)
+
+
+def _own(names: Iterable[str | None]) -> tuple[OwnTask, ...]:
+    """Those of the names that are of files. Raises where the user has not named one of them."""
+    marks = {name: mark_of(name) for name in names if name is not None}
+    return tuple(OwnTask(name=n, mark=mark) for n, mark in marks.items() if mark is not None)

@@ -12,10 +12,12 @@ from steadyhand.evaluation.evaluate import seeds_of
 from steadyhand.methods.choices import Consistency
 from steadyhand.recipes import recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
+from steadyhand.runtime.own_file import own_name
 from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.plan import PlannedRun, Trial, demonstrations, fingerprint
 from steadyhand.studies.runs import alone
 from steadyhand.tasks import make_task
+from steadyhand.tasks.own import family_of, mark_of
 from steadyhand.training.begin import check_task
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.demonstrations import recorded, sample
@@ -24,6 +26,8 @@ from steadyhand.training.train import build_policy
 
 RECIPES = {"fork": "fork", "pusht": "pusht_state"}
 """What a task's policies are trained by, unless said otherwise."""
+OWN_RECIPE = "state"
+"""Those of a task in a user's own file."""
 TEACHER = "flow"
 """What a distilled method learns from, within the same time: half of it is the teacher's."""
 
@@ -99,9 +103,9 @@ def declare(
     that is distilled shares minutes or steps with its teacher. Rows of one method and network
     differ in their calls and share their runs.
     """
-    kind = task.partition(":")[0]
+    kind = family_of(task)
     seeds_of(make_task(task), trial.episodes, trial.seed_start)
-    name = recipe_name or RECIPES.get(kind)
+    name = recipe_name or RECIPES.get(kind) or (OWN_RECIPE if own_name(task) else None)
     if name is None:
         raise ConfigurationError(unknown("task with a recipe:", kind, RECIPES))
     entries: list[Entry] = []
@@ -122,7 +126,7 @@ def declare(
 def _task(asked: str, config: TrainConfig) -> str:
     """The task asked for; as the recipe has it where nothing is asked of its settings."""
     own = config.task or ""
-    return make_task(own if own.partition(":")[0] == asked else asked).name
+    return make_task(own if own and family_of(own) == asked else asked).name
 
 
 def _name_of(config: TrainConfig) -> str:
@@ -156,14 +160,16 @@ def recorded_once(
     check(entries, sample(config), tell)
     path, card = out.resolve() / "demonstrations.npz", "demonstrations.json"
     folder, said = RunFolder(out), {"task": config.task, "episodes": config.demonstrations}
+    if (mark := mark_of(config.task)) is not None:
+        said["mark"] = mark
     with alone(out):
         if not path.exists():
             folder.write(card, said)
             write_episodes(path, recorded(config, stage, tell))
     if folder.read(card) != said:
         raise UsageError(
-            f"{path} was not recorded of {config.task} for this benchmark, and is left as it is. "
-            "Choose another --out, or name it with --data."
+            f"{path} was not recorded of {config.task} as it is now for this benchmark, and is "
+            "left alone. Choose another --out, or name it with --data."
         )
     return path
 

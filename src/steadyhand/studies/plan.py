@@ -17,6 +17,7 @@ from steadyhand.policy.device import choose_device, choose_precision
 from steadyhand.runtime import RecedingHorizon
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
+from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
 
 CONTROLLERS: dict[str, MakeController] = {"receding": RecedingHorizon}
@@ -51,7 +52,7 @@ class Trial:
     @property
     def key(self) -> str:
         """What its results are known by."""
-        return _hash(_canonical(Trial, self))
+        return _hash(_canonical(Trial, self), mark_of(self.task))
 
     @property
     def file(self) -> str:
@@ -80,8 +81,9 @@ class PlannedRun:
     def key(self) -> str:
         """The name of its folder.
 
-        It is another for other data, on other threads and in another version of this library. Where
-        the data lies and what the policy is tried in do not count: trials can be added later.
+        It is another for other data, on other threads, in another version of this library, and
+        where a task in a user's file was edited. Where the data lies and what the policy is tried
+        in do not count: trials can be added later.
         """
         device = choose_device(self.config.device)
         config = replace(
@@ -95,7 +97,8 @@ class PlannedRun:
         )
         teacher = None if self.distilled_from is None else self.distilled_from.key
         made_of = [_canonical(TrainConfig, config), self.fingerprint, teacher]
-        return f"{self.name}-{_hash([*made_of, library_version()])}"
+        mark = mark_of(self.config.task)
+        return f"{self.name}-{_hash([*made_of, library_version()], mark)}"
 
     @property
     def threads(self) -> int:
@@ -154,6 +157,8 @@ def _canonical(kind: type[Any], value: Any) -> Any:
     return encode(decode(kind, encode(value)))
 
 
-def _hash(content: Any) -> str:
+def _hash(content: Any, mark: str | None = None) -> str:
+    """Of some content; with the mark of a user's file, where there is one."""
+    content = content if mark is None else [content, mark]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

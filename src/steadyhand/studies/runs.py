@@ -16,10 +16,12 @@ from steadyhand.disk import lock
 from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.runtime.card import library_version
 from steadyhand.studies.executor import Executor, Job, LocalProcesses
-from steadyhand.studies.folder import PLAN, TRAINED, RunFolder
+from steadyhand.studies.folder import PLAN, TRAINED, Progress, RunFolder, done_share
 from steadyhand.studies.plan import PlannedRun, in_order
 
 POLL_SECONDS = 0.2
+BEGINNING = "beginning"
+"""What is said of a run that was submitted, until it tells more."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Outcome:
         return RunFolder(self.folder).policy
 
 
-Watch = Callable[[Mapping[str, float]], object]
-"""Told now and then how far each run is that is not done: folder → share."""
+Watch = Callable[[Mapping[str, Progress]], object]
+"""Told now and then how far each run is that is not done, by its folder."""
 
 
 def do_runs(
@@ -49,7 +51,7 @@ def do_runs(
     out: Path,
     *,
     executor: Executor | None = None,
-    watch: Watch = lambda shares: None,
+    watch: Watch = lambda left: None,
 ) -> list[Outcome]:
     """Do what is not done yet of `planned`, in the folder `out`; all outcomes, in that order.
 
@@ -61,10 +63,7 @@ def do_runs(
     Raises `UsageError` where another process works in `out`, and `CheckpointError`, when all else
     is done, where a run failed.
     """
-    runs: dict[str, PlannedRun] = {}
-    for run in in_order(planned):
-        trials = (*runs.get(run.key, run).trials, *run.trials)
-        runs[run.key] = replace(run, trials=tuple(dict.fromkeys(trials)))
+    runs = _each_once(planned)
     with alone(out):
         for key, run in runs.items():
             RunFolder(out / key).declare(run)
@@ -83,10 +82,10 @@ def do_runs(
     return done
 
 
-def unfinished(planned: Sequence[PlannedRun], out: Path) -> dict[str, float]:
-    """The runs that are not done, teachers among them, and how far each is: folder → share."""
-    left = [run.key for run in in_order(planned) if outcome(run, out) is None]
-    return {key: RunFolder(out / key).share for key in left}
+def unfinished(planned: Sequence[PlannedRun], out: Path) -> dict[str, Progress]:
+    """The runs that are not done, teachers among them, and how far each is, by its folder."""
+    runs = _each_once(planned)
+    return {key: Progress(_share(run, out)) for key, run in runs.items() if not outcome(run, out)}
 
 
 def of_other_versions(out: Path) -> int:
@@ -112,9 +111,27 @@ def outcome(run: PlannedRun, out: Path) -> Outcome | None:
     return Outcome(run, folder.path, **trained, trials=tried)
 
 
+def _each_once(planned: Sequence[PlannedRun]) -> dict[str, PlannedRun]:
+    """By its folder each run, teachers first, with all that it is to be tried in."""
+    runs: dict[str, PlannedRun] = {}
+    for run in in_order(planned):
+        trials = (*runs.get(run.key, run).trials, *run.trials)
+        runs[run.key] = replace(run, trials=tuple(dict.fromkeys(trials)))
+    return runs
+
+
+def _share(run: PlannedRun, out: Path) -> float:
+    """How much of a run is done: trials may have been added since it was last told."""
+    folder, trials = RunFolder(out / run.key), len(run.trials)
+    if folder.read(TRAINED) is None:
+        return min(folder.progress.share, done_share(1, 0, trials))
+    return done_share(1, sum(folder.read(t.file) is not None for t in run.trials), trials)
+
+
 def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: Watch) -> list[str]:
     """Do all that waits; the folders of those that failed."""
     jobs, failed, left = dict[str, Job](), list[str](), set(waiting)
+    before = {key: Progress(_share(run, out)) for key, run in waiting.items()}
     try:
         while waiting or jobs:
             for key, run in list(waiting.items()):
@@ -124,6 +141,7 @@ def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: 
                 elif teacher in left or not executor.room_for(run):
                     continue
                 else:
+                    RunFolder(out / key).tell(before[key].share, BEGINNING)
                     jobs[key] = executor.submit(run, RunFolder(out / key))
                 del waiting[key]
             time.sleep(POLL_SECONDS)
@@ -132,7 +150,8 @@ def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: 
                     del jobs[key]
                     left.discard(key)
                     failed += [] if ended else [key]
-            watch({key: RunFolder(out / key).share for key in left})
+            waits = {key: before[key] for key in waiting}
+            watch(waits | {key: RunFolder(out / key).progress for key in jobs})
     finally:
         for job in jobs.values():
             job.cancel()

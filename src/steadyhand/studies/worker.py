@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from steadyhand.disk import lock
-from steadyhand.errors import DataError, SteadyhandError
+from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
-from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Declared, RunFolder
+from steadyhand.studies.folder import SPENT, TRAINED, Declared, RunFolder, done_share
 from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations, fingerprint
+from steadyhand.tasks import register_task
+from steadyhand.tasks.own import mark_of
 from steadyhand.training.begin import begin
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.session import Checkpoint, Plan, Step
 
 TOLD_SECONDS = 1.0
-TRAINING = 0.9
-"""The share of a run that training is taken for; the rest are its trials."""
 STOPPED = 130
 
 
@@ -70,24 +70,36 @@ class Signs:
         if self.stop:
             raise Stopped
 
-    def tell(self, share: float) -> None:
+    def tell(self, share: float, doing: str) -> None:
         now = time.monotonic()
         if now - self.told > TOLD_SECONDS:
             self.told = now
-            self.folder.write(PROGRESS, share)
+            self.folder.tell(share, doing)
 
 
 def work(folder: RunFolder, signs: Signs) -> None:
     """Do what is left of the plan. Raises `Stopped` where it is not finished."""
     declared = folder.declared()
+    _run_own(declared)
     if folder.read(TRAINED) is None:
         _train(folder, declared, signs)
+    many = len(declared.trials)
     for number, trial in enumerate(declared.trials):
         if folder.read(trial.file) is None:
+            signs.tell(done_share(1, number, many), f"trying {number + 1} of {many}")
             with signs.at_once():
                 found = _evaluate(folder.policy, declared.config, trial, signs)
             folder.write(trial.file, found)
-        signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(declared.trials))
+
+
+def _run_own(declared: Declared) -> None:
+    """Run the files that the user named to whoever declared this run, as they were then."""
+    for own in declared.own:
+        if mark_of(register_task(own.name)) != own.mark:
+            raise ConfigurationError(
+                f"{own.name} was edited since this run was declared. Give the command again: it "
+                "declares a run of what is there now."
+            )
 
 
 def _train(folder: RunFolder, declared: Declared, signs: Signs) -> None:
@@ -102,7 +114,8 @@ def _train(folder: RunFolder, declared: Declared, signs: Signs) -> None:
                 folder.write(SPENT, before + time.perf_counter() - begun)
             if isinstance(event, Step):
                 done = event.step
-                signs.tell(TRAINING * done / all_of_it)
+                share = done_share(done / all_of_it, 0, len(declared.trials))
+                signs.tell(share, f"training {done:,} of {all_of_it:,}")
                 if signs.stop:
                     break
     seconds = before + time.perf_counter() - begun

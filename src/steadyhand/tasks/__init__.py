@@ -6,6 +6,7 @@ from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.tasks.catalogue import TASKS, make_task
 from steadyhand.tasks.fork import Fork
+from steadyhand.tasks.own import family_of, register_task
 from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.pusht_demonstrations import align, mirror
 from steadyhand.tasks.record import record_episodes
@@ -27,6 +28,7 @@ __all__ = [
     "make_task",
     "prepare_episodes",
     "record_episodes",
+    "register_task",
 ]
 
 
@@ -35,7 +37,7 @@ def prepare_episodes(
 ) -> Episodes:
     """What a task does to demonstrations before training, each step by name, in order."""
     for step in steps:
-        kind = (task or "").partition(":")[0]
+        kind = family_of(task or "")
         known = PREPARATIONS.get(kind, {})
         if step not in known:
             raise ConfigurationError(

@@ -4,7 +4,9 @@ from dataclasses import fields
 from typing import Any
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.runtime.settings import read_settings
 from steadyhand.tasks.fork import Fork
+from steadyhand.tasks.own import own_task
 from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.task import Task
 
@@ -15,23 +17,15 @@ TASKS: dict[str, type[Any]] = {"fork": Fork, "pusht": PushT}
 def make_task(name: str) -> Task:
     """The task of that name, with settings where they are given: `fork:gap=0.1,commit=0.5`.
 
-    Raises `ConfigurationError` with the nearest name for a typo.
+    One in a user's file, `FILE.py:function`, has to be registered: `register_task`. Raises
+    `ConfigurationError` with the nearest name for a typo.
     """
+    if (own := own_task(name)) is not None:
+        return own
     kind, _, words = name.partition(":")
     if kind not in TASKS:
-        raise ConfigurationError(unknown("task", kind, TASKS))
+        raise ConfigurationError(
+            f"{unknown('task', kind, TASKS)} Your own is named by its file, as FILE.py:function."
+        )
     usual = {field.name: field.default for field in fields(TASKS[kind])}
-    settings: dict[str, Any] = {}
-    for word in filter(None, words.split(",")):
-        key, _, value = word.partition("=")
-        if key not in usual:
-            raise ConfigurationError(unknown(f"setting of {kind}:", key, usual))
-        try:
-            settings[key] = type(usual[key])(value)
-        except ValueError:
-            kind_of_number = "whole number" if type(usual[key]) is int else "number"
-            raise ConfigurationError(
-                f"{kind}'s {key} is a {kind_of_number}, not '{value}'. "
-                f"Write it as {kind}:{key}={usual[key]}"
-            ) from None
-    return TASKS[kind](**settings)
+    return TASKS[kind](**read_settings(kind, words, usual))

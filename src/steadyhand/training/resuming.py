@@ -13,6 +13,7 @@ from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.runtime.card import read_card, read_statistics
+from steadyhand.tasks.own import moved
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 
@@ -31,6 +32,8 @@ def as_begun(config: TrainConfig, run: Run) -> TrainConfig:
     )
     if config.minutes is not None:
         config = replace(config, steps=begun.steps, minutes=None)
+    if moved(begun.task, config.task):
+        begun = replace(begun, task=config.task)
     if config.threads is None:
         config = replace(config, threads=begun.threads)
     # Where the data is and what computes may change.
