@@ -63,7 +63,7 @@ def load_demo(path: Path) -> Demo:
     return Demo(open_episodes(path / "demonstrations.npz"), policies, evaluations, {})
 
 
-def side_by_side(panels: list[tuple[str, str]], size: tuple[float, float]) -> str:
+def side_by_side(panels: Sequence[tuple[str, str]], size: tuple[float, float]) -> str:
     """Panels of (picture, title under it), three in a row; `size` is a panel's, in metres."""
     width, height = round(UNITS * size[0]), round(UNITS * size[1])
     gap = width // 16

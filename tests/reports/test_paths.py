@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.reports.paths import panels, paths_picture
+from steadyhand.reports.paths import paths_picture
+from steadyhand.reports.study import panels
 from steadyhand.tasks import Fork, PushT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,6 +32,17 @@ def test_a_fork_is_drawn_with_its_own_gap() -> None:
     assert "left" in line.get("class", "")
     assert not shapes(picture, "path")
     assert ElementTree.fromstring(picture).get("aria-label") == "a <way>"
+
+
+def test_samples_lie_over_the_paths() -> None:
+    path, sample = np.zeros((2, 2)), np.ones((3, 2))
+    picture = paths_picture([path], ["left"], [True], "t", samples=[sample])
+    assert [line.get("class") for line in shapes(picture, "polyline")] == [
+        "left middling",
+        "sample middling",
+    ]
+    at = [points(line) for line in shapes(picture, "polyline")]
+    assert at[0][0, 0] < at[1][0, 0] < 1000, "inside, too"
 
 
 def test_failed_ones_end_in_a_cross() -> None:
@@ -70,6 +82,6 @@ def test_what_cannot_be_drawn_is_left_out() -> None:
 
 def test_panels_say_what_they_show() -> None:
     picture = paths_picture([], [], [], "t")
-    found = panels([(picture, "of <b>"), (picture, "two")])
+    found = panels([("of <b>", picture), ("two", picture)])
     assert found.count("<svg") == 2
     assert "<figcaption>of &lt;b&gt;</figcaption>" in found

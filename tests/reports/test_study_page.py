@@ -13,12 +13,13 @@ from PIL import Image
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.metrics import Interval
-from steadyhand.reports.paths import panels, paths_picture
+from steadyhand.reports.paths import paths_picture
 from steadyhand.reports.series import Series, series
 from steadyhand.reports.strip import FILM_BYTES, Strip, contact_strip, film
 from steadyhand.reports.study import (
     Figure,
     StudyReport,
+    panels,
     study_markdown,
     study_page,
     study_pictures,
@@ -53,7 +54,7 @@ def report() -> StudyReport:
         figures=[
             figure(),
             Figure(
-                picture=panels([(paths_picture([], [], [], "a"), "one")] * 2),
+                picture=panels([("one", paths_picture([], [], [], "a"))] * 2),
                 caption="Paths.",
                 wide=True,
             ),

@@ -29,12 +29,14 @@ def paths_picture(
     title: str,
     task: object = None,
     *,
+    samples: Sequence[Points] = (),
     arena: Arena | None = None,
 ) -> Markup:
     """Every path (T, 2 or more) in a colour of the page's, with a cross at the end of failed ones.
 
     Of `fork` the scene is drawn with it; any other task is a plain plane of its first two numbers,
-    as wide as the paths unless `arena` says. What is not finite is left out.
+    as wide as the paths unless `arena` says. What is not finite is left out. `samples`, as chunks
+    drawn at one start, are grey and lie over the paths.
 
     Raises `ConfigurationError` where there are not as many colours and outcomes as paths.
     """
@@ -43,29 +45,22 @@ def paths_picture(
             f"There are {len(paths)} paths, {len(css)} colours and {len(failed)} outcomes; "
             "give one of each for every path."
         )
-    drawn = [np.asarray(path, np.float64)[:, :2] for path in paths]
-    drawn = [path[np.isfinite(path).all(1)] for path in drawn]
+    drawn = [_finite(path) for path in (*paths, *samples)]
     if isinstance(task, Fork):
         plane = scene(arena or ARENA, task)
     else:
         plane, drawn = _fitted(drawn, arena)
+    drawn, over = drawn[: len(paths)], drawn[len(paths) :]
     weight = "thin" if len(paths) >= THIN_FROM else "middling"
     for path, colour in zip(drawn, css, strict=True):
         if len(path):
             plane.line(path, f"{colour} {weight}")
+    for path in filter(len, over):
+        plane.line(path, "sample middling")
     for path, colour, bad in zip(drawn, css, failed, strict=True):
         if bad and len(path):
-            plane.cross(*path[-1], CROSS, f"{colour} thick")
+            plane.cross(path[-1, 0], path[-1, 1], CROSS, f"{colour} thick")
     return plane.svg(title)
-
-
-def panels(pictures: Sequence[tuple[Markup, str]]) -> Markup:
-    """Pictures beside each other, each with its words below, as one."""
-    shown = (
-        Markup('<figure class="panel">{}<figcaption>{}</figcaption></figure>').format(one, words)
-        for one, words in pictures
-    )
-    return Markup('<div class="panels">{}</div>').format(Markup("").join(shown))
 
 
 def scene(arena: Arena = ARENA, task: Fork | None = None) -> Plane:
@@ -81,6 +76,12 @@ def scene(arena: Arena = ARENA, task: Fork | None = None) -> Plane:
 def way(path: NDArray[np.floating]) -> str:
     """left or right: the side that a path is on where it is farthest from the middle."""
     return "left" if path[np.abs(path[:, 0]).argmax(), 0] < 0 else "right"
+
+
+def _finite(path: Points) -> Points:
+    """The first two numbers, where both can be drawn."""
+    plane = np.asarray(path, np.float64)[:, :2]
+    return plane[np.isfinite(plane).all(1)]
 
 
 def _fitted(paths: Sequence[Points], arena: Arena | None) -> tuple[Plane, list[Points]]:

@@ -6,7 +6,7 @@ Names stand above their rows, so that they may be long on a phone.
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -125,13 +125,14 @@ def _interval(axes: "Axes", row: Dot, y: float) -> None:
     value = row.value
     if abs(value.mean) <= LARGEST:
         low, high = (value.low, value.high) if value.known else 2 * (value.mean,)
+        style: dict[str, Any] = {**line_style(row.look), "linestyle": "none"}
         axes.errorbar(
             value.mean,
             y,
             xerr=[[max(value.mean - low, 0)], [max(high - value.mean, 0)]],
             elinewidth=1.8,
             capsize=3,
-            **(line_style(row.look) | {"linestyle": "none"}),
+            **style,
         )
 
 

@@ -52,6 +52,15 @@ class StudyReport:
     """How to make it again: "command", and what else there is to say by name."""
 
 
+def panels(pictures: Sequence[tuple[str, Markup]]) -> Markup:
+    """(words, picture): beside each other as one, the words below each."""
+    shown = (
+        Markup('<figure class="panel">{}<figcaption>{}</figcaption></figure>').format(one, words)
+        for words, one in pictures
+    )
+    return Markup('<div class="panels">{}</div>').format(Markup("").join(shown))
+
+
 def study_page(report: StudyReport) -> str:
     """The whole page."""
     made = dict(report.made)
