@@ -31,12 +31,12 @@ def test_of_means_it_is_as_wide_as_the_interval_of_means(seeds, apart) -> None:
 @pytest.mark.parametrize("episodes", [10, 60])
 def test_it_holds_what_is_no_mean(seeds, episodes) -> None:
     random, found = np.random.default_rng(seeds), []
-    for turn in range(250):
+    for turn in range(120):
         seed, state = random.normal(0, 0.2, (seeds, 1)), random.normal(0, 0.5, (1, episodes))
         scores = (0 if seeds == 1 else seed) + state + random.normal(0, 0.5, (seeds, episodes))
         found.append(bootstrap(lambda x: math.exp(x.mean()), scores, resamples=100, seed=turn))
     held = np.mean([one.low <= 1 <= one.high for one in found])
-    assert 0.9 < held < 0.995
+    assert 0.9 < held < 1
 
 
 def test_several_policies_are_drawn_together() -> None:

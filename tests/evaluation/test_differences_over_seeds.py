@@ -23,7 +23,7 @@ def test_p_and_interval_say_the_same() -> None:
         apart = random.choice([0, 1])
         found = difference_over_seeds(a * 1.0, b * (1 - apart) - apart * (not outcomes) * 1.5)
         assert found.low <= found.mean <= found.high
-        assert 0 < found.p <= 1
+        assert 0 <= found.p <= 1
         assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
         seen.add((outcomes, found.p < 0.05))
     assert len(seen) == 4
@@ -67,3 +67,28 @@ def test_other_shapes_are_refused() -> None:
         difference_over_seeds(np.ones((3, 20)), np.ones((2, 20)))
     with pytest.raises(ConfigurationError, match="are"):
         difference_over_seeds(np.ones(20), np.ones(20))
+
+
+def test_trainings_apart_tell_more() -> None:
+    random, widths, held = np.random.default_rng(0), [], []
+    for _ in range(400):
+        states = random.normal(0, 1, (1, 40))
+        a, b = (
+            random.normal(0, 1, (2, 1)) + states + random.normal(0, 1, (2, 40)) for _ in range(2)
+        )
+        found = [difference_over_seeds(a, b, apart=apart) for apart in (False, True)]
+        widths.append([one.high - one.low for one in found])
+        held.append([one.low <= 0 <= one.high for one in found])
+        assert all((one.p >= 0.05) == (one.low <= 0 <= one.high) for one in found)
+    paired, apart = np.median(widths, axis=0)
+    assert apart < 0.8 * paired
+    assert all(0.93 < share < 0.99 for share in np.mean(held, axis=0))
+
+
+def test_one_training_in_two_uses_is_compared_with_itself() -> None:
+    """What the seeds have in common cancels: it is only apart that it counts."""
+    random = np.random.default_rng(0)
+    a = np.array([[0.0], [5.0], [10.0]]) + random.normal(0, 1, (3, 40))
+    b = a - 1 + random.normal(0, 0.1, (3, 40))
+    assert difference_over_seeds(a, b).p < 0.01
+    assert difference_over_seeds(a, b, apart=True).p > 0.5

@@ -86,7 +86,7 @@ def bootstraps(
         _ends(float(one), [x[:, k] for x in levels], seeds, episodes) for k, one in enumerate(found)
     ]
     return [
-        Interval(float(one), *np.clip(reach, *ends).tolist(), seeds * episodes)
+        Interval(float(one), *np.clip(reach, ends[0], ends[1]).tolist(), seeds * episodes)
         for one, reach in zip(found, reached, strict=True)
     ]
 

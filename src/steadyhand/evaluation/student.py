@@ -41,6 +41,13 @@ def mixed(parts: Mixture, p: float = 0.05) -> float:
     return sum(weight * quantile(freedom, p) for weight, freedom in parts)
 
 
+def between(freedom: float) -> Mixture:
+    """The two whole degrees of freedom around, weighted as quantiles go between them: by 1 / f."""
+    whole = math.floor(freedom + 1e-9)
+    part = (1 - whole / freedom) * (whole + 1)
+    return ((1 - part, whole), (part, whole + 1)) if part > 0 else ((1.0, whole),)
+
+
 def chance(t: float, parts: Mixture) -> float:
     """The p at which the mixed quantile is `t`: below 0.05 exactly where `t` is above its 95 %.
 
