@@ -82,13 +82,12 @@ def bootstraps(
     levels = [
         np.array([figures(*drawn) for drawn in level]) for level in _draws(whole, resamples, random)
     ]
-    reached = [
-        _ends(float(one), [x[:, k] for x in levels], seeds, episodes) for k, one in enumerate(found)
-    ]
-    return [
-        Interval(float(one), *np.clip(reach, ends[0], ends[1]).tolist(), seeds * episodes)
-        for one, reach in zip(found, reached, strict=True)
-    ]
+    intervals = []
+    for k, one in enumerate(found.tolist()):
+        low, high = _ends(one, [level[:, k] for level in levels], seeds, episodes)
+        low, high = (min(max(end, ends[0]), ends[1]) for end in (low, high))
+        intervals.append(Interval(one, low, high, seeds * episodes))
+    return intervals
 
 
 def _draws(whole: Drawn, resamples: int, random: np.random.Generator) -> Iterator[Iterator[Drawn]]:
