@@ -143,6 +143,13 @@ FAULTS = [
         "tasks/test_fork.py -k whatever",
     ),
     Fault(
+        "a perturbed past that reaches to now",
+        "evaluation/perturbed.py",
+        "return np.concatenate([past.astype(seen.dtype), seen[-1:]])",
+        "return np.concatenate([past.astype(seen.dtype), past[-1:].astype(seen.dtype)])",
+        "evaluation/test_perturbed.py -k only",
+    ),
+    Fault(
         "a repeat that draws the noise of the first time",
         "evaluation/rollout.py",
         "make(seed=noise_seed(seed, repeat))",

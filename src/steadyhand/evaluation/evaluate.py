@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
+from steadyhand.evaluation.perturbed import PerturbedHistory, deviations
 from steadyhand.evaluation.rollout import Episode, MakeController, rollout
 from steadyhand.evaluation.smoothness import Smoothness, smoothness
 from steadyhand.policy.device import compute_repeatably, on_threads
@@ -18,7 +19,7 @@ from steadyhand.policy.predictor import Precision, TorchPredictor, evaluation_ba
 from steadyhand.runtime import Predictor, RecedingHorizon
 from steadyhand.tasks import Task, make_task
 from steadyhand.tasks.task import SHARES, usable
-from steadyhand.values import checked, whole
+from steadyhand.values import at_least, checked, taken, whole
 from steadyhand.values import seed as a_seed
 
 MOST_EPISODES = 1_000_000
@@ -69,6 +70,7 @@ def evaluate(
     execute: int | None = None,
     parallel: int = 50,
     repeats: int = 1,
+    perturb_history: float = 0.0,
     precision: Precision = "float32",
     controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
@@ -81,7 +83,8 @@ def evaluate(
     mean of its repeats. `execute` replaces the policy's own. Inference runs at one fixed batch
     size and on one thread, so that the results of an episode do not depend on the others.
     `precision` is that of a policy; a predictor has its own. `controller` makes the object that
-    acts on the chunks of one episode.
+    acts on the chunks of one episode. `perturb_history` shows a policy all that it saw before now
+    with noise of so many deviations, as of its demonstrations: how much it leans on the past.
     """
     if not hasattr(policy, "spec"):
         raise ConfigurationError(
@@ -90,6 +93,8 @@ def evaluate(
     task = usable(make_task(task) if isinstance(task, str) else task)
     seeds = seeds_of(task, episodes, seed_start)
     batched, alone = _predictors(policy, precision)
+    if taken("perturb_history", perturb_history, float, at_least(0)):
+        batched = _perturbed(policy, batched, perturb_history)
     with on_threads(1):
         done = rollout(
             batched,
@@ -125,6 +130,17 @@ def _predictors(given: Policy | Predictor, precision: Precision) -> tuple[Predic
     batch = evaluation_batch(given.spec)
     together = TorchPredictor(given, batch=batch, precision=precision)
     return together, TorchPredictor(given, precision=precision)
+
+
+def _perturbed(given: Policy | Predictor, predictor: Predictor, scale: float) -> Predictor:
+    """The predictor, shown a perturbed past. Raises `ConfigurationError` where nobody knows how far
+    what it sees moves."""
+    if not isinstance(given, Policy):
+        raise ConfigurationError(
+            "perturb_history is in deviations of what a policy was trained on, and a predictor "
+            "knows none. Wrap it: evaluate(PerturbedHistory(predictor, scale, stds), task)."
+        )
+    return PerturbedHistory(predictor, scale, deviations(given.spec, given.normaliser.statistics))
 
 
 def seeds_of(task: Task, episodes: int, seed_start: int | None = None) -> range:
