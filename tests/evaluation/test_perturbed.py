@@ -125,7 +125,7 @@ def test_evaluate_perturbs_what_the_policy_remembers(config, steps) -> None:
 
 
 def test_what_cannot_be_perturbed_is_refused(config, episodes) -> None:
-    with pytest.raises(ConfigurationError, match="perturb_history is -1.0; it must be at least 0"):
+    with pytest.raises(ConfigurationError, match=r"perturb_history is -1.0; it must be at least 0"):
         evaluate(build_policy(config, episodes), Fork(), perturb_history=-1)
     with pytest.raises(ConfigurationError, match="a predictor knows none"):
         evaluate(Listening(), Fork(), perturb_history=0.1)
