@@ -402,6 +402,13 @@ FAULTS = [
         "evaluation/test_bootstrap.py -k as_wide",
     ),
     Fault(
+        "a study planned as if all its trainings were one",
+        "evaluation/power.py",
+        "by_seed = of_seeds / seeds + of_cells",
+        "by_seed = 0 * of_seeds / seeds + of_cells",
+        "evaluation/test_power.py -k detect",
+    ),
+    Fault(
         "few outcomes that differ taken for proof",
         "evaluation/metrics.py",
         "math.sqrt(episodes * part if alike else",
