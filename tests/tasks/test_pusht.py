@@ -6,7 +6,9 @@ import pytest
 from steadyhand.data import open_episodes
 from steadyhand.errors import ConfigurationError, DataError
 from steadyhand.tasks import PushT, make_task, prepare_episodes
+from steadyhand.tasks.disturbance import disturbed
 from steadyhand.tasks.pusht import GOAL_POSE, keypoints, paper_state
+from steadyhand.tasks.pusht_disturbance import move_block
 
 
 def test_keypoints_are_those_of_the_published_data(pusht_path) -> None:
@@ -182,3 +184,58 @@ def test_the_view_is_a_setting_of_the_task() -> None:
     assert make_task("pusht:view=32").make().reset(1)["img"].shape == (32, 32, 3)
     with pytest.raises(ConfigurationError, match="view is 3"):
         make_task("pusht:view=3")
+
+
+def moved(seed: int, tick: int, ticks: int = 12) -> list[np.ndarray]:
+    """What is observed of the block while the finger rests, in a world that disturbs."""
+    world = PushT(disturb=tick).make()
+    seen = [world.reset(seed)["state"]]
+    seen += [world.step(seen[0][:2])[0]["state"] for _ in range(ticks)]
+    assert world.scores()["disturbed"] == disturbed(seed)
+    np.testing.assert_allclose(world.state(), seen[-1], rtol=1e-6)
+    return seen
+
+
+def test_the_block_is_moved_in_half_of_the_episodes() -> None:
+    far: list[float] = []
+    for seed in range(100_000, 100_030):
+        seen = moved(seed, 5)
+        steps = np.diff(np.stack(seen), axis=0)
+        jump = np.linalg.norm(steps[4, 2:4])
+        if not disturbed(seed):
+            assert jump < 30, "what the finger pushes away at the start"
+            continue
+        far.append(float(jump))
+        assert abs(steps[4, 4]) < 0.05, "it is not turned"
+        assert not steps[6:].any(), "it lies free: neither walls nor finger push it on"
+        assert np.abs(steps[5]).max() < 0.5, "but for what was pushing it a moment before"
+        assert ((seen[-1][2:4] > 8) & (seen[-1][2:4] < 503)).all()
+        np.testing.assert_array_equal(seen[5], moved(seed, 5, 5)[-1], "the seed decides")
+    assert 12 <= len(far) <= 18
+    assert np.median(far) == pytest.approx(60, abs=1e-3)
+    assert min(far) > 14
+
+
+def test_a_block_that_is_moved_fits_where_it_is_put() -> None:
+    """Wherever it was: in a corner, and beside the finger."""
+    for seed, pose in enumerate([(70, 60, 0), (440, 380, 0), (200, 300, 1.0), (256, 300, 0)] * 3):
+        world = PushT(disturb=1).make()
+        world.reset(seed)
+        inner = world._world
+        inner.block.angle, inner.block.position = pose[2], pose[:2]
+        inner.agent.position = (256, 282 if seed % 2 else 480)
+        for _ in range(2):
+            inner.space.step(0.01)
+        before = np.array(inner.get_obs())
+        move_block(inner, seed)
+        after = np.array(inner.get_obs())
+        inner.space.step(0.01)
+        np.testing.assert_allclose(np.array(inner.get_obs())[2:], after[2:], atol=1e-9)
+        assert 14 < np.linalg.norm(after[2:4] - before[2:4]) < 60.001
+
+
+def test_disturbance_is_a_setting() -> None:
+    assert make_task("pusht:disturb=60") == PushT(disturb=60)
+    assert "disturbed" not in PushT().make().scores()
+    with pytest.raises(ConfigurationError, match="disturb is -1; it must be at least 0"):
+        make_task("pusht:disturb=-1")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steadyhand.tasks.disturbance import disturbed
+
 SHARES = (0.6, 1.0)
 """How far they move, as shares of the furthest."""
 WHEN = (0.14, 0.27)
@@ -29,10 +31,10 @@ class Shift:
 def shift_of(seed: int, furthest: float) -> Shift:
     """That of the episode `seed`; `furthest` is the most that they may move.
 
-    Whether and to which side are sequences as `Fork.goes_left`'s, of other irrational steps: any
-    run of seeds has half of each, on either way.
+    To which side is a sequence as `disturbed`'s: any run of seeds has about half of each, on either
+    way.
     """
-    if furthest == 0 or (seed + 0.5) * 2**0.5 % 1 >= 0.5:
+    if furthest == 0 or not disturbed(seed):
         return Shift()
     side = -1 if (seed + 0.5) * 3**0.5 % 1 < 0.5 else 1
     random = np.random.default_rng([seed, 3])

@@ -16,8 +16,10 @@ from steadyhand.errors import library
 from steadyhand.runtime.predictor import Observation
 from steadyhand.sizes import SMALLEST_IMAGE
 from steadyhand.spec import LAST_ACTION
+from steadyhand.tasks.disturbance import disturbed
+from steadyhand.tasks.pusht_disturbance import move_block
 from steadyhand.tasks.task import Scores, spelled
-from steadyhand.values import Bound, checked, whole
+from steadyhand.values import Bound, at_least, checked, whole
 from steadyhand.values import seed as a_seed
 
 SUCCESS_COVERAGE = 0.95
@@ -81,6 +83,8 @@ class PushT:
     max_steps: int = 300
     view: Annotated[int, VIEW] = 0
     """Height and width of the picture `img` that is observed, too; 0 for none."""
+    disturb: Annotated[int, at_least(0)] = 0
+    """After how many ticks the block is moved by 60 pixels, in every other episode; 0 for never."""
 
     kind: ClassVar[str] = "pusht"
     rate_hz: ClassVar[float] = 10.0
@@ -116,6 +120,7 @@ class PushTEnvironment:
         # memory, and with it the last bit of the coverage: here they are taken in their order.
         self._world._get_coverage = self._measure_coverage
         self._coverage: list[float] = []
+        self._seed = 0
 
     def reset(self, seed: int) -> Observation:
         if self._task.start == "paper":
@@ -125,12 +130,20 @@ class PushTEnvironment:
         else:
             state, _ = self._world.reset(seed=a_seed("seed", seed))
         self._coverage = []
+        self._seed = seed
         return {**self._observation(state), LAST_ACTION: np.asarray(state[:2], dtype=np.float32)}
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
         state, _, over, _, info = self._world.step(np.asarray(action, dtype=np.float64))
         self._coverage.append(float(info["coverage"]))
+        if self._disturbed and len(self._coverage) == self._task.disturb:
+            move_block(self._world, self._seed)
+            state = self._world.get_obs()
         return self._observation(state), bool(over)
+
+    @property
+    def _disturbed(self) -> bool:
+        return self._task.disturb > 0 and disturbed(self._seed)
 
     def _observation(self, state: NDArray[Any]) -> Observation:
         # In float32, as it was recorded.
@@ -156,12 +169,14 @@ class PushTEnvironment:
         return goal.intersection(block).area / goal.area
 
     def scores(self) -> Scores:
-        """Success, and coverage over 0.95 (at most 1): its maximum over time and its last."""
+        """Success, and coverage over 0.95 (at most 1): its maximum over time and its last. Where
+        blocks are moved, `disturbed` says whether this episode's is."""
         best, last = max(self._coverage, default=0.0), (self._coverage or [0.0])[-1]
         return {
             "success": best > SUCCESS_COVERAGE,
             "max_coverage": min(best / SUCCESS_COVERAGE, 1.0),
             "final_coverage": min(last / SUCCESS_COVERAGE, 1.0),
+            **({"disturbed": self._disturbed} if self._task.disturb else {}),
         }
 
     def state(self) -> list[float]:
