@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,6 +126,8 @@ def test_one_episode_has_no_interval(run, capsys) -> None:
     early = run / "checkpoints" / "00000010"
     assert main(["compare", str(run), str(early), "--episodes=1"]) == 0
     said = capsys.readouterr().out
+    shown = said.partition("Paired differences")[0]
+    assert len(re.findall(r"×\d|none", shown.partition("Jump at seams")[0])) == 2, "smoothness"
     assert said.count("(n = 1)") >= 9, "of each score of each run and of each difference"
     found = answer(capsys, ["evaluate", run, "--episodes=1"])
     assert found["success"]["n"] == 1

@@ -104,3 +104,8 @@ def test_nothing_is_made_up_where_there_is_nothing(ticks) -> None:
 )
 def test_it_is_said_in_words(jump, inner, said) -> None:
     assert said in Smoothness(1, jump, inner).in_words()
+
+
+def test_a_seam_stands_beside_a_score() -> None:
+    assert Smoothness(1.0, 0.28, 0.2).shortly() == "×1.4"
+    assert Smoothness(1.0, 0.28, 0.0).shortly() == "none"

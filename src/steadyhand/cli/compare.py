@@ -29,6 +29,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if len(set(options.runs)) < 2:
         raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
     from steadyhand.evaluation.compare import as_json, compare
+    from steadyhand.evaluation.smoothness import SEAMS
     from steadyhand.policy.card import sampler_of
     from steadyhand.policy.storage import load_policy
 
@@ -53,9 +54,13 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         for (a, b, score), d in differences.items()
     )
     title = f"{options.episodes} episodes each"
+    seams = [evaluation.smoothness.shortly() for evaluation in found.values()]
     show(
         results(as_json=options.json),
-        scores_table(title, {short[k]: v.scores for k, v in found.items()}),
+        scores_table(
+            title, {short[k]: v.scores for k, v in found.items()}, {"jump at seams": seams}
+        ),
+        SEAMS,
         table("Paired differences", header, rows),
         "Interval and p are of one line alone: where nothing differs, p is below 0.05, and 0 "
         "outside the interval, in one line of twenty. The adjusted p (Holm) is of all lines: it is "

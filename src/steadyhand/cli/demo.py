@@ -117,12 +117,13 @@ def _trained(run: Run, config: TrainConfig, times: Times) -> bool:
 
 
 def _table(demo: Any) -> Any:
-    from steadyhand.reports.demo import SCORES
+    from steadyhand.reports.demo import SCORES, SEAM
     from steadyhand.reports.page import percent
 
     tried = demo.evaluations.values()
     count = next(iter(tried)).success.n
     rows = [(label, *(percent(f.scores[name]) for f in tried)) for name, label in SCORES.items()]
+    rows.append((SEAM, *(found.smoothness.shortly() for found in tried)))
     return table(f"{count} episodes each, with 95 % intervals", ("", *demo.evaluations), rows)
 
 

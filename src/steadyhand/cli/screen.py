@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -226,13 +226,22 @@ def table(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> T
     return made
 
 
-def scores_table(title: str, rows: dict[str, dict[str, Interval]]) -> Table:
-    """Rows of scores with their intervals, legible in 80 columns."""
+def scores_table(
+    title: str, rows: dict[str, dict[str, Interval]], beside: dict[str, Sequence[str]] | None = None
+) -> Table:
+    """Rows of scores with their intervals, legible in 80 columns.
+
+    `beside` are further columns of several rows, by what stands above them.
+    """
     [scores, *others] = rows.values()
     words = {name: name.replace("_", " ") for name in scores}
     if others:
-        lines = ((run, *(str(found[name]) for name in words)) for run, found in rows.items())
-        return table(title, ("run", *words.values()), lines)
+        more = zip(*(beside or {}).values(), strict=True) if beside else ((),) * len(rows)
+        lines = (
+            (run, *(str(found[name]) for name in words), *further)
+            for (run, found), further in zip(rows.items(), more, strict=True)
+        )
+        return table(title, ("run", *words.values(), *(beside or {})), lines)
     shown = ((s.mean, s.bounds(".3f", "{} … {}")) for s in scores.values())
     lines = ((w, f"{mean:.3f}", b) for w, (mean, b) in zip(words.values(), shown, strict=True))
     return table(title, ("score", "mean", "95 % interval"), lines)

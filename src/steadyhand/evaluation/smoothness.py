@@ -17,6 +17,12 @@ FAINT = 0.05
 """The arc ends where nothing beyond is larger, as a share of the spectrum's peak."""
 CUTOFF_HZ = 10.0
 """The arc goes no further: people who reach do not."""
+SEAMS = (
+    "Jump at seams: how far the command moves where one chunk ends and the next begins, over how "
+    "far it moves from tick to tick inside chunks. At ×1 nobody sees where a chunk ends; at ×3 the "
+    "arm twitches there."
+)
+"""What `Smoothness.shortly` says, for whoever owns the robot."""
 NO_FARTHER = 1.05
 """A seam below is none to the eye."""
 
@@ -54,6 +60,10 @@ class Smoothness:
         if self.inner_step > 0:
             return "there are no seams: one chunk is the whole episode"
         return "the command does not move"
+
+    def shortly(self) -> str:
+        """The seam as it stands in a table beside a score: ×1.4."""
+        return "none" if math.isnan(self.seam) else f"×{self.seam:.2g}"
 
     def as_json(self) -> dict[str, float | None]:
         """Every figure by name, null where there is none."""

@@ -15,6 +15,7 @@ from steadyhand.data import Episodes
 from steadyhand.evaluation.denoising import denoising
 from steadyhand.evaluation.evaluate import Evaluation
 from steadyhand.evaluation.metrics import Interval
+from steadyhand.evaluation.smoothness import SEAMS
 from steadyhand.policy.policy import Policy
 from steadyhand.reports.page import page
 from steadyhand.reports.paths import paths_picture, scene, way
@@ -27,6 +28,7 @@ SCORES = {
     "left": "passes on the left",
     "right": "passes on the right",
 }
+SEAM = "jumps at seams"
 AROUND = (-0.8, 0.8, -0.4, 1.4)
 """Wide enough for noise: it knows no obstacle."""
 CHUNKS = 16
@@ -57,6 +59,8 @@ def demo_page(demo: Demo, *, machine: str, folder: str) -> str:
         evaluations=demo.evaluations,
         first=next(iter(demo.evaluations.values())),
         scores=SCORES,
+        seam=SEAM,
+        seams=SEAMS,
         episodes=demo.demonstrations,
         demonstrated=demonstrations_picture(demo.demonstrations),
         driven={name: trajectories_picture(f, name) for name, f in demo.evaluations.items()},
