@@ -27,6 +27,7 @@ SHORTER = {
     "--minutes 30": "--steps 2 --batch-size 4 --encoder.network.width 8",
     "--offline runs/image": "--offline runs/image --samples 1 --steps 1",
     "--data fork.npz --out": "--data fork.npz --steps 20 --out",
+    "examples/reach.py:reach --out": "examples/reach.py:reach --steps 5 --out",
     "--episodes 50": "--episodes 2",
     "--episodes 100": "--episodes 2",
 }
@@ -89,6 +90,7 @@ def test_the_first_program_is_short() -> None:
 
 def test_commands_run(workplace, pusht_path) -> None:
     (workplace / pusht_path.name).symlink_to(pusht_path.resolve())
+    (workplace / "examples").symlink_to(ROOT / "examples")
     verbs = [verb for block in blocks("README.md", "sh") for verb in run_commands(block)]
     assert set(verbs) == set(VERBS)
     assert list(Path("runs").glob("*/evaluations/*.mp4"))

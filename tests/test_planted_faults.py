@@ -878,6 +878,13 @@ FAULTS = [
         "nets/test_once_a_chunk.py -k layers_of_both",
     ),
     Fault(
+        "a file that is run because a policy names it",
+        "tasks/own.py",
+        "found = _registered(name)",
+        "found = run_file(parts)",
+        "tasks/test_own.py -k nothing_on_disk",
+    ),
+    Fault(
         "a method sampled in as many calls as another",
         "diffusion/sampling.py",
         "steps=own.steps if self.steps is None else self.steps,",
