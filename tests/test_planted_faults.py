@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "an interval drawn upside down",
+        "reports/series.py",
+        "yerr=[np.maximum(mean - low, 0), np.maximum(high - mean, 0)]",
+        "yerr=[np.maximum(high - mean, 0), np.maximum(mean - low, 0)]",
+        "reports/test_series.py -k where_they_are",
+    ),
+    Fault(
         "the sign of v",
         "diffusion/process.py",
         '"v": (-sigma, alpha)',
