@@ -416,6 +416,13 @@ FAULTS = [
         "evaluation/test_power.py -k detect",
     ),
     Fault(
+        "failures of all trainings as if of one",
+        "evaluation/scaling.py",
+        "np.array([one.size for one in arrays])",
+        "np.array([one.shape[1] for one in arrays])",
+        "evaluation/test_scaling.py -k exponent_is_held",
+    ),
+    Fault(
         "few outcomes that differ taken for proof",
         "evaluation/metrics.py",
         "math.sqrt(episodes * part if alike else",
