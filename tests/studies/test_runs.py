@@ -22,9 +22,15 @@ from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
-from steadyhand.studies import folder, plan, runs, worker
+from steadyhand.studies import folder, plan, runs
+from steadyhand.studies import trial as trials
 from steadyhand.studies.executor import LocalProcesses
+<<<<<<< HEAD
 from steadyhand.studies.folder import Progress, RunFolder
+=======
+from steadyhand.studies.asked import Asked
+from steadyhand.studies.folder import RunFolder
+>>>>>>> 8c374c3 (Studies: a frame in which a question's rows are declared, done, and told)
 from steadyhand.studies.grid import Method, declare
 from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
 from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
@@ -403,4 +409,4 @@ def test_as_many_runs_at_once_as_there_are_cores_for(data, tmp_path, monkeypatch
 )
 def test_episodes_that_cannot_be_are_refused_before_anything_is_trained(asked, said) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
-        declare("fork", [Method("flow")], Trial(**asked), steps=1)
+        declare(Asked(task="fork", steps=1, **asked), [Method("flow")])

@@ -8,12 +8,15 @@ from typing import Any
 
 from steadyhand.cli.options import OnDevice, Printed, Spread, flags, parse
 from steadyhand.cli.screen import console, results, show, stage, waiting, watching
-from steadyhand.data import open_episodes
 from steadyhand.errors import UsageError
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.tasks import make_task, register_task
 from steadyhand.tasks.own import file_word, short_name
 from steadyhand.values import whole
+
+
+SHARED = ("task", "recipe", "seeds", "episodes", "seed_start", "steps", "data", "device", "threads")
+"""Options that a study has, too."""
 
 
 @flags
@@ -60,29 +63,23 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             whole(f"--{name}", value)
     with waiting("loading torch"):
         from steadyhand.policy.device import choose_device
+        from steadyhand.studies.asked import Asked
         from steadyhand.studies.grid import Method, declare
-        from steadyhand.studies.plan import Trial
 
     choose_device(options.device)  # refused now, and not after the recording
     options = replace(options, task=register_task(options.task))
     word = file_word(make_task(options.task).name)
     out = options.out or Path("runs") / f"benchmark-{word}"
-    minutes = 2.0 if options.minutes is None else options.minutes
-    length = {"minutes": minutes} if options.steps is None else {"steps": options.steps}
-    entries = declare(
-        options.task,
+    minutes = 2.0 if options.minutes is None and options.steps is None else options.minutes
+    shared = {name: getattr(options, name) for name in SHARED}
+    cells = declare(
+        Asked(minutes=minutes, **shared),
         [Method.parse(word) for word in _words(options.methods, "methods")],
-        Trial(episodes=options.episodes, seed_start=options.seed_start),
         networks=_words(options.networks, "networks") if options.networks else (None,),
-        seeds=options.seeds,
-        recipe_name=options.recipe,
-        device=options.device,
-        threads=options.threads,
-        **length,
     )
     try:
         with options.executor() as executor:
-            return _benchmark(options, entries, out, executor)
+            return _benchmark(options, cells, out, executor)
     except KeyboardInterrupt:
         show(console(), "What was done is kept: the same command goes on from here.")
         raise
@@ -95,23 +92,20 @@ def _words(text: str, flag: str) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _benchmark(options: Options, entries: list[Any], out: Path, executor: Any) -> dict[str, Any]:
+def _benchmark(options: Options, cells: list[Any], out: Path, executor: Any) -> dict[str, Any]:
     from steadyhand.studies.benchmark import rows
-    from steadyhand.studies.grid import check, recorded_once, runs_on
-    from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
+    from steadyhand.studies.cell import runs_of
+    from steadyhand.studies.runs import do_rows, of_other_versions, unfinished
     from steadyhand.studies.table import screen_table, write
 
     tell = partial(show, console())
-    if options.data is not None:
-        check(entries, open_episodes(options.data), tell)
-    data = options.data or recorded_once(entries, out, stage, tell)
-    runs = runs_on(data.resolve(), entries)
     if others := of_other_versions(out):
         left_alone = f"{others} runs of another version of steadyhand are left as they are in {out}"
         tell(f"{left_alone}; what this one is asked for is done anew.")
-    with watching("training and trying", unfinished(runs, out)) as watch:
-        outcomes = do_runs(runs, out, executor=executor, watch=watch)
-    found = rows(entries, outcomes)
+    runs = runs_of(cells, options.seeds, out, stage, tell)
+    left = unfinished([run for each in runs for run in each], out)
+    with watching("training and trying", left) as watch:
+        found = rows(cells, do_rows(runs, out, executor=executor, watch=watch))
     named = short_name(options.task)
     answer = write(named, found, out, asdict(options))
     show(

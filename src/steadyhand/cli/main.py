@@ -27,6 +27,7 @@ VERBS = {
     "train": "train a policy from demonstrations",
     "evaluate": "try a policy in its task, with intervals and video",
     "distill": "teach a policy to do in one network call what another does in many",
+    "study": "answer a question with trainings, figures and a report: steps, chunk, modes, …",
     "benchmark": "train and compare many methods on one task, as one table",
     "compare": "compare policies on the same initial states",
     "convert": "write demonstrations in another format",
@@ -38,6 +39,7 @@ SMALLER = {
     "evaluate": "Take a smaller --parallel",
     "compare": "Take a smaller --parallel",
     "benchmark": "Take fewer --workers or a smaller network",
+    "study": "Take fewer --workers or a smaller --network",
 }
 """What takes less memory, by verb."""
 

@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from steadyhand.evaluation.metrics import Interval, over_seeds
 from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
-from steadyhand.studies.grid import Entry
+from steadyhand.studies.cell import Cell
 from steadyhand.studies.runs import Outcome
 from steadyhand.tasks import make_task
 
@@ -37,25 +36,23 @@ class Row:
     seeds: int
 
 
-def rows(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Row]:
-    """The table, from what came of all runs of all entries, in their order.
+def rows(cells: Sequence[Cell], outcomes: Sequence[Sequence[Outcome]]) -> list[Row]:
+    """The table, from what came of the runs of each cell.
 
     Chunks are timed now, all rows in turns.
     """
-    left = iter(outcomes)
-    of_entry = [list(islice(left, len(entry.configs))) for entry in entries]
-    config = entries[0].configs[0]
+    config = cells[0].config
     device = choose_device(config.device)
     policies = [
-        load_policy(done[0].policy, sampler=entry.trial.sampler, device=device)
-        for entry, done in zip(entries, of_entry, strict=True)
+        load_policy(done[0].policy, sampler=cell.trial.sampler, device=device)
+        for cell, done in zip(cells, outcomes, strict=True)
     ]
     predictors, task = [TorchPredictor(policy) for policy in policies], make_task(config.task or "")
     with on_threads(1):
         times = chunk_times(predictors, task, task.first_seed, calls=TIMED_CHUNKS)
     found = []
-    for entry, done, policy, spent in zip(entries, of_entry, policies, times.T, strict=True):
-        results = [one.trials[entry.trial.key]["scores"] for one in done]
+    for cell, done, policy, spent in zip(cells, outcomes, policies, times.T, strict=True):
+        results = [one.trials[cell.trial.key]["scores"] for one in done]
         scores = {
             score: over_seeds(np.array([result[score] for result in results]), share=True)
             for score in SCORES
@@ -63,8 +60,8 @@ def rows(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Row]:
         }
         found.append(
             Row(
-                method=entry.method.label,
-                denoiser=entry.network,
+                method=cell.factors["method"],
+                denoiser=cell.factors["network"],
                 calls=int(getattr(policy.sampler, "steps", 1)),
                 scores=scores,
                 parameters=done[0].parameters,

@@ -9,8 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from steadyhand.disk import read_json, write_json
 from steadyhand.errors import SteadyhandError
+=======
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.disk import read_json, write_json, written_whole
+>>>>>>> 8c374c3 (Studies: a frame in which a question's rows are declared, done, and told)
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial
@@ -130,6 +137,16 @@ class RunFolder:
     def write(self, name: str, content: Any) -> None:
         """Whole or not at all, also where the power fails."""
         write_json(self.path / name, content)
+
+    def read_array(self, name: str) -> NDArray[Any] | None:
+        """As `read`."""
+        with suppress(OSError, ValueError, EOFError):
+            return np.load(self.path / name, allow_pickle=False)
+
+    def write_array(self, name: str, content: NDArray[Any]) -> None:
+        """As `write`."""
+        with written_whole(self.path / name) as partial, partial.open("wb") as file:
+            np.save(file, content, allow_pickle=False)
 
 
 def _own(names: Iterable[str | None]) -> tuple[OwnTask, ...]:

@@ -1,33 +1,19 @@
-"""A grid of methods and networks on one task: which runs it takes, and on which demonstrations."""
+"""A grid of methods and networks on one task, as rows that are to come."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-from steadyhand.data import Episodes, write_episodes
-from steadyhand.data.stages import Stage, Tell, unseen, untold
-from steadyhand.errors import ConfigurationError, UsageError, unknown
+from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.evaluation.evaluate import seeds_of
 from steadyhand.methods.choices import Consistency
 from steadyhand.recipes import recipe
-from steadyhand.recipes.methods import METHODS, NETWORKS
-from steadyhand.runtime.own_file import own_name
-from steadyhand.studies.folder import RunFolder
-from steadyhand.studies.plan import PlannedRun, Trial, demonstrations, fingerprint
-from steadyhand.studies.runs import alone
+from steadyhand.recipes.methods import METHODS
+from steadyhand.studies.asked import Asked, network_name, recipe_of
+from steadyhand.studies.cell import Cell
 from steadyhand.tasks import make_task
-from steadyhand.tasks.own import family_of, mark_of
-from steadyhand.training.begin import check_task
 from steadyhand.training.config import TrainConfig
-from steadyhand.training.demonstrations import recorded, sample
 from steadyhand.training.teacher import student_config, student_training
-from steadyhand.training.train import build_policy
 
-RECIPES = {"fork": "fork", "pusht": "pusht_state"}
-"""What a task's policies are trained by, unless said otherwise."""
-OWN_RECIPE = "state"
-"""Those of a task in a user's own file."""
 TEACHER = "flow"
 """What a distilled method learns from, within the same time: half of it is the teacher's."""
 
@@ -56,86 +42,36 @@ class Method:
         return self.name if self.calls is None else f"{self.name}:{self.calls}"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One row that is to come: a method with a network, trained once a seed and tried once."""
-
-    method: Method
-    network: str
-    trial: Trial
-    configs: tuple[TrainConfig, ...]
-    """One a seed."""
-    teacher: TrainConfig | None
-    """What each of them learns from, trained with the same seed."""
-
-    def runs(self, data: Path, mark: str) -> list[PlannedRun]:
-        """On the demonstrations at `data`, whose fingerprint is `mark`."""
-        found: list[PlannedRun] = []
-        for config in self.configs:
-            name = f"{self.method.name}-{self.network}-{config.seed}"
-            run = PlannedRun(
-                name=name,
-                config=replace(config, data=data),
-                fingerprint=mark,
-                trials=(self.trial,),
-            )
-            if self.teacher is not None:
-                taught = replace(self.teacher, seed=config.seed, data=data)
-                teacher = PlannedRun(name=f"teacher-{name}", config=taught, fingerprint=mark)
-                run = replace(run, distilled_from=teacher)
-            found.append(run)
-        return found
-
-
 def declare(
-    task: str,
-    methods: Sequence[Method],
-    trial: Trial,
-    *,
-    networks: Sequence[str | None] = (None,),
-    seeds: int = 1,
-    recipe_name: str | None = None,
-    **changes: Any,
-) -> list[Entry]:
+    asked: Asked, methods: Sequence[Method], *, networks: Sequence[str | None] = (None,)
+) -> list[Cell]:
     """The rows that are asked for. Raises `ConfigurationError` for what cannot be trained or tried.
 
-    `changes` are fields of the recipe's `TrainConfig`: minutes, steps, device, threads. A method
-    that is distilled shares minutes or steps with its teacher. Rows of one method and network
-    differ in their calls and share their runs.
+    A method that is distilled shares minutes or steps with its teacher. Rows of one method and
+    network differ in their calls and share their runs.
     """
-    kind = family_of(task)
+    task, trial = asked.task or "", asked.trial()
     seeds_of(make_task(task), trial.episodes, trial.seed_start)
-    name = recipe_name or RECIPES.get(kind) or (OWN_RECIPE if own_name(task) else None)
-    if name is None:
-        raise ConfigurationError(unknown("task with a recipe:", kind, RECIPES))
-    entries: list[Entry] = []
+    cells: list[Cell] = []
     for network in networks:
         for method in methods:
-            base = recipe(name, method=method.name, network=network)
-            base = replace(base, task=_task(task, base), **changes)
+            base = replace(asked, network=network).config(task, method=method.name)
             # All of it said, and refused where the method cannot do it, before anything is trained.
             calls = {} if method.calls is None else {"steps": method.calls}
             sampler = replace(base.policy.sampler, **calls).settled(base.policy.process)
-            sampled = replace(trial, sampler=sampler)
-            config, teacher = _in_halves(base, name, network)
-            configs = tuple(replace(config, seed=seed) for seed in range(seeds))
-            entries.append(Entry(method, network or _name_of(base), sampled, configs, teacher))
-    return entries
+            config, teacher = in_halves(base, recipe_of(task, asked.recipe), network)
+            cells.append(
+                Cell(
+                    factors={"method": method.label, "network": network or network_name(base)},
+                    config=config,
+                    trial=replace(trial, sampler=sampler),
+                    teacher=teacher,
+                )
+            )
+    return cells
 
 
-def _task(asked: str, config: TrainConfig) -> str:
-    """The task asked for; as the recipe has it where nothing is asked of its settings."""
-    own = config.task or ""
-    return make_task(own if own and family_of(own) == asked else asked).name
-
-
-def _name_of(config: TrainConfig) -> str:
-    """What the recipe's own network is called."""
-    kind = type(config.policy.denoiser)
-    return next(name for name, known in NETWORKS.items() if type(known) is kind)
-
-
-def _in_halves(
+def in_halves(
     config: TrainConfig, recipe_name: str, network: str | None
 ) -> tuple[TrainConfig, TrainConfig | None]:
     """(what is trained, its teacher): of a method that is distilled, each in half of the time."""
@@ -147,40 +83,3 @@ def _in_halves(
         half = replace(config, steps=max(1, config.steps // 2))
     policy = recipe(recipe_name, method=TEACHER, network=network).policy
     return student_training(half, student_config(policy)), replace(half, policy=policy)
-
-
-def recorded_once(
-    entries: Sequence[Entry], out: Path, stage: Stage = unseen, tell: Tell = untold
-) -> Path:
-    """Where the demonstrations of the task's expert lie in `out`, recorded now or another time.
-
-    A few are checked before. Raises `UsageError` where those that are there are of another task.
-    """
-    config = entries[0].configs[0]
-    check(entries, sample(config), tell)
-    path, card = out.resolve() / "demonstrations.npz", "demonstrations.json"
-    folder, said = RunFolder(out), {"task": config.task, "episodes": config.demonstrations}
-    if (mark := mark_of(config.task)) is not None:
-        said["mark"] = mark
-    with alone(out):
-        if not path.exists():
-            folder.write(card, said)
-            write_episodes(path, recorded(config, stage, tell))
-    if folder.read(card) != said:
-        raise UsageError(
-            f"{path} was not recorded of {config.task} as it is now for this benchmark, and is "
-            "left alone. Choose another --out, or name it with --data."
-        )
-    return path
-
-
-def check(entries: Sequence[Entry], episodes: Episodes, tell: Tell = untold) -> None:
-    """Raise where one of them cannot be trained on `episodes`, or not tried after that."""
-    specs = [build_policy(entry.configs[0], episodes).spec for entry in entries]
-    check_task(make_task(entries[0].configs[0].task or ""), specs[0], tell)
-
-
-def runs_on(data: Path, entries: Sequence[Entry]) -> list[PlannedRun]:
-    """All runs of all entries, in their order, on the demonstrations at `data`."""
-    mark = fingerprint(demonstrations(replace(entries[0].configs[0], data=data)))
-    return [run for entry in entries for run in entry.runs(data, mark)]

@@ -38,8 +38,19 @@ class Trial:
     latency: int = 0
     """Ticks between an observation and the first action that knows of it."""
     episodes: int = 100
+    """Initial states."""
     seed_start: int | None = None
     execute: int | None = None
+    repeats: int = 1
+    """How often each initial state is played, with other noise each time."""
+    perturb_history: float = 0.0
+    """Noise on what was seen before now, in standard deviations."""
+    before_last: int = 0
+    """Which checkpoint: so many before the last."""
+    paths: int = 0
+    """Of so many episodes, where the world stood at each tick is kept: its first two numbers."""
+    samples: int = 0
+    """Chunks drawn at each of 16 moments of the demonstrations, and kept."""
 
     def __post_init__(self) -> None:
         if self.controller not in CONTROLLERS:
@@ -58,6 +69,11 @@ class Trial:
     def file(self) -> str:
         """Where in a run's folder they are kept."""
         return f"{self.key}.json"
+
+    @property
+    def drawn(self) -> str:
+        """Where the chunks that were drawn are."""
+        return f"{self.key}.npy"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,19 @@ def do_runs(
     done = [one for one in found if one is not None]
     assert len(done) == len(found), "what did not fail has an outcome"
     return done
+
+
+def do_rows(
+    rows: Sequence[Sequence[PlannedRun]],
+    out: Path,
+    *,
+    executor: Executor | None = None,
+    watch: Watch = lambda shares: None,
+) -> list[list[Outcome]]:
+    """The same for runs in rows: the outcomes of each."""
+    every = [run for row in rows for run in row]
+    outcomes = iter(do_runs(every, out, executor=executor, watch=watch))
+    return [list(islice(outcomes, len(row))) for row in rows]
 
 
 def unfinished(planned: Sequence[PlannedRun], out: Path) -> dict[str, Progress]:

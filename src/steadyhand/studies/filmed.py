@@ -1,0 +1,67 @@
+"""Episodes of a study to look at: a typical success and a failure of a row, played once more.
+
+An episode's outcome is a function of its seed, so what is filmed is what was counted.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steadyhand.data.stages import Tell, untold
+from steadyhand.evaluation.evaluate import evaluate
+from steadyhand.policy.device import choose_device
+from steadyhand.policy.storage import load_policy
+from steadyhand.reports.strip import Strip, contact_strip
+from steadyhand.studies.plan import CONTROLLERS
+from steadyhand.studies.results import Result, main_score
+from steadyhand.tasks import make_task
+
+MOST = 4
+"""Strips in a report."""
+
+
+def strips(results: Sequence[Result], shown: Sequence[int], tell: Tell = untold) -> list[Strip]:
+    """Of the rows at the places `shown`: one that is typical, and one that failed."""
+    found: list[Strip] = []
+    for place in dict.fromkeys(shown):
+        for word, seed, score in _chosen(results[place]):
+            if len(found) == MOST:
+                return found
+            try:
+                pictures = _frames(results[place], seed)
+            except (AttributeError, NotImplementedError) as error:
+                tell(f"This task draws no pictures, so no episode is shown ({error}).")
+                return []
+            caption = f"{results[place].cell.label}: {word}, seed {seed} ({score})."
+            found.append(Strip(caption=caption, jpeg=contact_strip(pictures)))
+    return found
+
+
+def _chosen(result: Result) -> list[tuple[str, int, str]]:
+    """(what it is, its seed, its score) of a typical episode, and of one that failed."""
+    record, every = result.records[0], result.cell.trial.repeats
+    name = "success" if "success" in record["scores"] else main_score([result])
+    values = np.array(record["scores"][name][::every])
+    seeds = record["seeds"][::every]
+    middle = int(np.argmin(np.abs(values - np.median(values))))
+    least = int(values.argmin())
+    chosen = [("a typical episode", middle)]
+    if values[least] < values[middle]:
+        chosen.append(("one that failed", least))
+    return [(word, seeds[place], f"{name} {values[place]:.3g}") for word, place in chosen]
+
+
+def _frames(result: Result, seed: int) -> list[np.ndarray]:
+    config, trial = result.cell.config, result.cell.trial
+    device = choose_device(trial.device or config.device)
+    found = evaluate(
+        load_policy(result.outcomes[0].policy, sampler=trial.sampler, device=device),
+        make_task(trial.task or config.task or ""),
+        episodes=1,
+        seed_start=seed,
+        execute=trial.execute,
+        perturb_history=trial.perturb_history,
+        controller=CONTROLLERS[trial.controller],
+        film=[seed],
+    )
+    return found.episodes[0].frames

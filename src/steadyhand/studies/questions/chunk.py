@@ -1,0 +1,199 @@
+"""How long a chunk, and how much of it is executed? Rows predicted against rows executed, with
+diffusion and with regression, of which one row is plain behaviour cloning."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.evaluation.metrics import Interval
+from steadyhand.reports.series import Series, series
+from steadyhand.reports.study import Figure
+from steadyhand.studies.asked import Asked, method_name
+from steadyhand.studies.cell import Cell
+from steadyhand.studies.question import Findings, behind_best, figure, seam, words
+from steadyhand.studies.results import Ranking, Result, main_score, ranked
+
+ROWS = (1, 4, 8, 16, 32)
+"""Future rows of a chunk."""
+EXECUTE = (1, 2, 4, 8, 16)
+QUICK_ROWS, QUICK_EXECUTE = (1, 4, 16), (1, 2, 4, 8, 16)
+SLOW = "regression"
+
+
+@dataclass(frozen=True)
+class ChunkLength:
+    """Compares chunk lengths, and how much of a chunk is executed before the next."""
+
+    title: str = "How long a chunk, and how much of it is executed?"
+    timed: bool = False
+    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.1"
+
+    def asked(self, asked: Asked) -> Asked:
+        return replace(asked, task=asked.task or "fork:gap=0.15,commit=0.5,shift=0.1")
+
+    def cells(self, asked: Asked) -> list[Cell]:
+        task = asked.task or ""
+        many, few = (QUICK_ROWS, QUICK_EXECUTE) if asked.quick else (ROWS, EXECUTE)
+        usual = method_name(asked.config(task))
+        cells: list[Cell] = []
+        for method in dict.fromkeys((usual, SLOW)):
+            base = asked.config(task, method=method)
+            for rows in many:
+                chunking = replace(
+                    base.chunking,
+                    horizon=rows + base.chunking.past_rows,
+                    execute=min(rows, base.chunking.execute),
+                )
+                config = replace(base, chunking=chunking)
+                cells += [
+                    Cell(
+                        factors={"method": method, "rows": rows, "execute": execute},
+                        config=config,
+                        trial=asked.trial(execute=execute),
+                    )
+                    for execute in few
+                    if execute <= rows
+                ]
+        return cells
+
+    def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
+        score = main_score(results)
+        ranking, moved = ranked(results, score), disturbed(results)
+        columns = {"network calls": [f"{r.calls_per_second:.0f}/s" for r in results]}
+        if moved.any():
+            columns |= {
+                "undisturbed": [figure(r.among(score, ~moved), score) for r in results],
+                "disturbed": [figure(r.among(score, moved), score) for r in results],
+            }
+        plain = _place(results, SLOW, 1)
+        return Findings(
+            answer=_answer(results, ranking, plain, moved),
+            figures=_figures(results, ranking, moved),
+            columns=columns,
+            figures_of_rows=[_parts(result, score, moved) for result in results],
+            more={"best": dict(results[ranking.best].cell.factors)},
+            reading=(
+                "Rows: future actions of a chunk; execute: how many of them are driven before the "
+                "next chunk is asked for. Regression with one row is plain behaviour cloning."
+                + (
+                    f" In {int(moved.sum())} of {len(moved)} episodes something was moved on the "
+                    "way (disturbed); a robot that executes for long notices late."
+                    if moved.any()
+                    else ""
+                )
+            ),
+            shown=[ranking.best, plain],
+        )
+
+
+def disturbed(results: Sequence[Result]) -> NDArray[np.bool_]:
+    """In which of the initial states something is moved on the way.
+
+    An episode may end before it comes to that: what counts is whether it did for any row.
+    """
+    if "disturbed" not in results[0].score_names:
+        return np.zeros(results[0].cell.trial.episodes, dtype=bool)
+    return np.any([(result.scores("disturbed") > 0).any(0) for result in results], axis=0)
+
+
+def _parts(result: Result, score: str, moved: NDArray[np.bool_]) -> dict[str, object]:
+    found = {"undisturbed": result.among(score, ~moved), "disturbed": result.among(score, moved)}
+    return {name: part and part.as_json() for name, part in found.items()} if moved.any() else {}
+
+
+def _place(results: Sequence[Result], method: str, rows: int) -> int:
+    factors = [result.cell.factors for result in results]
+    places = [i for i, f in enumerate(factors) if f["method"] == method and f["rows"] == rows]
+    return places[0]
+
+
+def _answer(
+    results: Sequence[Result], ranking: Ranking, plain: int, moved: NDArray[np.bool_]
+) -> str:
+    best, score = results[ranking.best], ranking.score
+    rows, execute = best.cell.factors["rows"], best.cell.factors["execute"]
+    alike = [row for row in range(len(results)) if not ranking.told(row)]
+    range_of = sorted({results[row].cell.factors["execute"] for row in alike})
+    said = (
+        f"Best is {best.cell.factors['method']} with chunks of {rows}, of which {execute} "
+        f"{'are' if execute > 1 else 'is'} executed: {words(score)} "
+        f"{figure(ranking.scores[ranking.best], score)}, jump at seams {seam(best.seam)}. "
+    )
+    said += (
+        f"Rows that cannot be told from it execute {_range(range_of)}. "
+        if len(alike) > 1
+        else "Every other row is worse. "
+    )
+    against = ranking.behind[plain]
+    if against is not None:
+        verb = "reaches" if ranking.told(plain) else "cannot be told from it, with"
+        said += f"Plain behaviour cloning {verb} {figure(ranking.scores[plain], score)}."
+    return said
+
+
+def _range(values: Sequence[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
+
+
+def _figures(
+    results: Sequence[Result], ranking: Ranking, moved: NDArray[np.bool_]
+) -> dict[str, Figure]:
+    methods = list(dict.fromkeys(result.cell.factors["method"] for result in results))
+    score = words(ranking.score)
+
+    def lines(method: str, value: Callable[[int], Interval | None]) -> list[Series]:
+        found = []
+        mine = [i for i, r in enumerate(results) if r.cell.factors["method"] == method]
+        for look, rows in enumerate(dict.fromkeys(results[i].cell.factors["rows"] for i in mine)):
+            places = [i for i in mine if results[i].cell.factors["rows"] == rows]
+            known = [(i, value(i)) for i in places]
+            points = [(results[i].cell.factors["execute"], y) for i, y in known if y is not None]
+            points = [(x, y) for x, y in points if y.mean == y.mean]
+            if points:
+                name = f"{rows} row{'s' if rows > 1 else ''}"
+                xs, ys = zip(*points, strict=True)
+                found.append(Series(name=name, x=list(xs), y=list(ys), look=look))
+        return found
+
+    figures = {
+        f"score-{method}": Figure(
+            picture=series(
+                lines(method, lambda i: ranking.scores[i]),
+                f"{method}: {score} against rows executed",
+                x_label="rows executed before the next chunk",
+                y_label=f"{score}, {method}",
+                x_log=True,
+                y_range=(0, 1),
+            ),
+            caption=f"{method.capitalize()}: {score} by how much of a chunk is executed, a line a "
+            "chunk length.",
+        )
+        for method in methods
+    }
+    if moved.any():
+        for name, chosen in (("undisturbed", ~moved), ("disturbed", moved)):
+            figures[name] = Figure(
+                picture=series(
+                    lines(methods[0], lambda i, part=chosen: results[i].among(ranking.score, part)),
+                    f"{methods[0]}, {name} episodes",
+                    x_label="rows executed before the next chunk",
+                    y_label=f"{score}, {name}",
+                    x_log=True,
+                    y_range=(0, 1),
+                ),
+                caption=f"{methods[0]} in the {name} episodes alone.",
+            )
+    figures["seams"] = Figure(
+        picture=series(
+            lines(methods[0], lambda i: results[i].seam),
+            "jump at seams",
+            x_label="rows executed before the next chunk",
+            y_label="jump at seams",
+            x_log=True,
+        ),
+        caption=f"{methods[0]}: how far the command jumps where a chunk ends, over its steps "
+        "inside. Chunks of which one row is executed have no inside.",
+    )
+    return figures

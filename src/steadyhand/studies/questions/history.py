@@ -1,0 +1,146 @@
+"""Does it help to see the past? Observations stacked, on tasks whose present says all and on one
+whose present does not; and what a policy loses that leans on a past which is not as recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from steadyhand.evaluation.metrics import Difference, Interval
+from steadyhand.reports.series import Series, series
+from steadyhand.reports.study import Figure
+from steadyhand.studies.asked import Asked
+from steadyhand.studies.cell import Cell
+from steadyhand.studies.question import Findings, figure, words
+from steadyhand.studies.results import Ranking, Result, main_score, ranked
+
+OBS_STEPS = (1, 2, 4, 8)
+HIDDEN = "fork:commit=0.5,cue=start"
+"""The way to go is shown in the first moments alone: what is seen later does not say it."""
+SHOWN = "fork:commit=0.5,cue=always"
+NOISE = 0.2
+"""Of the past, in standard deviations of each feature, where it is perturbed."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Compares how many observations a policy sees."""
+
+    title: str = "Does it help to see the past?"
+    timed: bool = False
+    harder: str = f"--task {HIDDEN}"
+
+    def asked(self, asked: Asked) -> Asked:
+        return asked
+
+    def cells(self, asked: Asked) -> list[Cell]:
+        cells: list[Cell] = []
+        for task in asked.tasks(HIDDEN, SHOWN):
+            base = asked.config(task)
+            if "cue" in task and "cue" not in base.observations:
+                base = replace(base, observations=(*base.observations, "cue"))
+            for noise in (0.0, NOISE):
+                for steps in OBS_STEPS:
+                    if steps == 1 and noise:
+                        continue  # which sees no past
+                    past = base.chunking.past_rows and steps - 1
+                    ahead = base.chunking.horizon - base.chunking.past_rows
+                    chunking = replace(
+                        base.chunking, obs_steps=steps, past_rows=past, horizon=ahead + past
+                    )
+                    cells.append(
+                        Cell(
+                            factors={
+                                "task": base.task,
+                                "obs_steps": steps,
+                                "past": "perturbed" if noise else "as it was",
+                            },
+                            config=replace(base, chunking=chunking),
+                            trial=asked.trial(perturb_history=noise),
+                        )
+                    )
+        return cells
+
+    def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
+        score, said, figures, more = main_score(results), list[str](), dict[str, Figure](), {}
+        tasks = list(dict.fromkeys(str(result.cell.factors["task"]) for result in results))
+        for task in tasks:
+            rows = [result for result in results if result.cell.factors["task"] == task]
+            clean = [row for row in rows if row.cell.factors["past"] == "as it was"]
+            ranking = ranked(clean, score)
+            said.append(_answer(task, clean, ranking) + _danger(clean, rows, score))
+            name = f"history-{len(figures) + 1}"
+            figures[name] = _figure(task, rows, score)
+            more[task] = {"best": dict(clean[ranking.best].cell.factors)}
+        return Findings(
+            answer=" ".join(said),
+            figures=figures,
+            more={"tasks": more},
+            reading=(
+                f"Perturbed: noise of {NOISE:g} standard deviations on everything that was seen "
+                "before now, not on what is seen now. A policy that copies what was done before, "
+                "instead of looking, loses most by it. It was trained on a past as it was."
+            ),
+            shown=[0, len(results) // len(tasks) - 1],
+        )
+
+
+def _answer(task: str, clean: Sequence[Result], ranking: Ranking) -> str:
+    one, best, score = clean[0], clean[ranking.best], ranking.score
+    seen, alone = best.cell.factors["obs_steps"], figure(ranking.scores[0], score)
+    if ranking.best != 0 and ranking.told(0):
+        return (
+            f"On {task} it helps: with {seen} observations {words(score)} is "
+            f"{figure(ranking.scores[ranking.best], score)}, with the present alone {alone}."
+        )
+    assert one.cell.factors["obs_steps"] == 1
+    worse = [row for row in range(len(clean)) if ranking.told(row)]
+    if worse and ranking.best == 0:
+        last = worse[-1]
+        return (
+            f"On {task} it harms: with the present alone {words(score)} is {alone}, with "
+            f"{clean[last].cell.factors['obs_steps']} observations "
+            f"{figure(ranking.scores[last], score)}."
+        )
+    return (
+        f"On {task} no difference can be told: with the present alone {words(score)} is {alone}, "
+        f"at best {figure(ranking.scores[ranking.best], score)} with {seen}."
+    )
+
+
+def _danger(clean: Sequence[Result], rows: Sequence[Result], score: str) -> str:
+    """What the largest history loses where its past is perturbed."""
+    perturbed = [row for row in rows if row.cell.factors["past"] == "perturbed"]
+    if not perturbed:
+        return ""
+    both = ranked([clean[-1], perturbed[-1]], score)
+    lost: Difference | None = both.behind[1 - both.best]
+    steps = clean[-1].cell.factors["obs_steps"]
+    if lost is None or both.best == 1 or not both.told(1):
+        return f" A perturbed past costs the policy of {steps} nothing that could be told."
+    return (
+        f" A perturbed past brings the policy of {steps} from {figure(both.scores[0], score)} to "
+        f"{figure(both.scores[1], score)}."
+    )
+
+
+def _figure(task: str, rows: Sequence[Result], score: str) -> Figure:
+    def line(past: str, look: int) -> Series:
+        mine = [row for row in rows if row.cell.factors["past"] == past]
+        values: list[Interval] = [row.score(score) for row in mine]
+        return Series(
+            name=f"past {past}",
+            x=[row.cell.factors["obs_steps"] for row in mine],
+            y=values,
+            look=look,
+        )
+
+    return Figure(
+        picture=series(
+            [line("as it was", 0), line("perturbed", 1)],
+            f"{task}: {words(score)} against observations",
+            x_label="observations that are seen",
+            y_label=words(score),
+            x_log=True,
+            y_range=(0, 1),
+        ),
+        caption=f"{task}: {words(score)} by how many observations the policy sees.",
+    )

@@ -1,0 +1,264 @@
+"""Are all ways to act learned? Methods on a task with several: which way each takes, how surely it
+gets there, and the same as the way gets narrower or one way is demonstrated less."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.evaluation.bootstrap import bootstrap
+from steadyhand.evaluation.metrics import Interval, over_seeds
+from steadyhand.reports.paths import paths_picture
+from steadyhand.reports.rows import Group, bars
+from steadyhand.reports.series import Series, series
+from steadyhand.reports.study import Figure, panels
+from steadyhand.studies.asked import Asked, method_name
+from steadyhand.studies.cell import Cell
+from steadyhand.studies.question import Findings, figure, words
+from steadyhand.studies.results import Result, main_score
+from steadyhand.tasks import make_task
+from steadyhand.tasks.task import modes_of
+
+METHODS = ("regression", "gaussian", "mixture")
+"""What the diffusion policy is compared with."""
+GAPS = {0.2: "fork", 0.15: "fork:gap=0.15", 0.1: "fork:gap=0.1"}
+SHARES = {0.5: "fork", 0.8: "fork:left_share=0.8", 0.95: "fork:left_share=0.95"}
+VARIED = {"gap": GAPS, "left_share": SHARES}
+QUICK = {"gap": {0.2: "fork", 0.1: "fork:gap=0.1"}, "left_share": {0.5: "fork", 0.95: SHARES[0.95]}}
+MEANT = {
+    "gap": "width of the passage, metres",
+    "left_share": "share of the demonstrations on the left",
+}
+REPEATS = 8
+"""Plays of each initial state, to see whether all ways are taken from it."""
+SAMPLES = 64
+COLOURS = ("left", "right", "third")
+SHOWN = 24
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Compares methods on a task that reports its ways."""
+
+    title: str = "Are all ways to act learned?"
+    timed: bool = False
+    harder: str = "--task fork:gap=0.1,commit=0.7"
+
+    def asked(self, asked: Asked) -> Asked:
+        return asked
+
+    def cells(self, asked: Asked) -> list[Cell]:
+        varied = QUICK if asked.quick else VARIED
+        own = dict.fromkeys(task for tasks in varied.values() for task in tasks.values())
+        episodes = max(2, asked.episodes // 2)
+        cells: list[Cell] = []
+        for task in asked.tasks(*own):
+            if not modes_of(make_task(task)):
+                raise ConfigurationError(
+                    f"{task} does not say which ways there are. Give its class modes = (…), the "
+                    "names of the scores that are True for the way that was taken; or ask of fork."
+                )
+            usual = method_name(asked.config(task))
+            diffusion = "ddpm" if usual in METHODS else usual
+            cells += [
+                Cell(
+                    factors={"task": task, "method": method},
+                    config=asked.config(task, method=method),
+                    trial=asked.trial(
+                        episodes=episodes, repeats=REPEATS, paths=SHOWN, samples=SAMPLES
+                    ),
+                )
+                for method in (*METHODS, diffusion)
+            ]
+        return cells
+
+    def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
+        score = main_score(results)
+        tasks = list(dict.fromkeys(str(result.cell.factors["task"]) for result in results))
+        ways = modes_of(make_task(tasks[0]))
+        taken = [shares(result, ways) for result in results]
+        spread = [entropy(result, ways) for result in results]
+        first = [i for i, r in enumerate(results) if r.cell.factors["task"] == tasks[0]]
+        return Findings(
+            answer=_answer([results[i] for i in first], [taken[i] for i in first], score, ways),
+            notes=_further(results, taken, tasks, ways, score),
+            figures={
+                "ways": _ways([results[i] for i in first], [taken[i] for i in first], ways),
+                "scene": _scene([results[i] for i in first], ways),
+                **_varied(asked, results, taken, tasks, ways, score),
+            },
+            columns={
+                **{words(way): [figure(found[way], "success") for found in taken] for way in ways},
+                "entropy": [f"{s.mean:.2f} {s.bounds('.2f')}" if s else "–" for s in spread],
+            },
+            figures_of_rows=[{"entropy": found and found.as_json()} for found in spread],
+            reading=(
+                "Entropy: of the ways that are taken from one and the same start, played "
+                f"{REPEATS} times with other noise, in bits; {np.log2(len(ways)):.2g} where all "
+                "are taken alike, 0 where it is always the same. Of plays that took none it says "
+                "nothing."
+            ),
+            shown=[first[-1], first[0]],
+        )
+
+
+def shares(result: Result, ways: Sequence[str]) -> dict[str, Interval]:
+    """How often each way was taken, over seeds and initial states."""
+    return {way: over_seeds(result.scores(way), share=True) for way in ways}
+
+
+def entropy(result: Result, ways: Sequence[str]) -> Interval | None:
+    """Bits, of the ways that are taken from one initial state, over seeds and states; None where
+    none is ever taken twice."""
+    counts = np.stack([result.plays(way).sum(-1) for way in ways], axis=-1)
+    found = entropies(counts)
+    if not np.isfinite(found).any():
+        return None
+    return bootstrap(_mean, found)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def entropies(counts: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Bits of the shares that `counts` (…, ways) stand for, nan where there are fewer than two.
+
+    Few plays show too little of it; what they lack on average is added (Miller 1955), as far as
+    all ways alike.
+    """
+    total = counts.sum(-1)
+    share = counts / np.maximum(total, 1)[..., None]
+    plain = -(share * np.log2(np.where(share > 0, share, 1))).sum(-1)
+    missing = ((counts > 0).sum(-1) - 1) / (2 * np.log(2) * np.maximum(total, 1))
+    return np.where(total < 2, np.nan, np.minimum(plain + missing, np.log2(counts.shape[-1])))
+
+
+def _answer(
+    rows: Sequence[Result],
+    taken: Sequence[Mapping[str, Interval]],
+    score: str,
+    ways: Sequence[str],
+) -> str:
+    diffusion, regression = rows[-1], rows[0]
+    name = diffusion.cell.factors["method"]
+    both = " and ".join(f"{words(way)} in {figure(taken[-1][way], 'success')}" for way in ways)
+    collided = "collision" in regression.score_names
+    said = (
+        f"{name} takes {'both' if len(ways) == 2 else f'all {len(ways)}'} ways, {both}, and "
+        f"reaches {words(score)} {figure(diffusion.score(score), score)}. Regression, which "
+        f"averages them, reaches {figure(regression.score(score), score)}"
+    )
+    if collided:
+        return f"{said}: it collides in {figure(regression.score('collision'), 'success')}."
+    return f"{said}."
+
+
+def _further(
+    results: Sequence[Result],
+    taken: Sequence[Mapping[str, Interval]],
+    tasks: Sequence[str],
+    ways: Sequence[str],
+    score: str,
+) -> list[str]:
+    """A line a variant: what the last method, diffusion, does there."""
+    notes = []
+    for task in tasks[1:]:
+        place = max(i for i, r in enumerate(results) if r.cell.factors["task"] == task)
+        both = ", ".join(f"{words(way)} {figure(taken[place][way], 'success')}" for way in ways)
+        result = results[place]
+        notes.append(
+            f"On {task}: {result.cell.factors['method']} reaches {words(score)} "
+            f"{figure(result.score(score), score)}; {both}."
+        )
+    return notes
+
+
+def _ways(
+    rows: Sequence[Result], taken: Sequence[Mapping[str, Interval]], ways: Sequence[str]
+) -> Figure:
+    collided = all("collision" in row.score_names for row in rows)
+    parts = dict(zip(ways, COLOURS, strict=False)) | ({"collision": "bad"} if collided else {})
+    groups = []
+    for row, found in zip(rows, taken, strict=True):
+        values = [found[way].mean for way in ways if way in parts]
+        if collided:
+            passed = row.plays("collision") * (1 - sum(row.plays(way) for way in ways))
+            values.append(float(np.maximum(passed, 0).mean()))
+        groups.append(Group(str(row.cell.factors["method"]), values))
+    return Figure(
+        picture=bars(groups, {words(name): c for name, c in parts.items()}, "ways taken"),
+        caption=f"{rows[0].cell.factors['task']}: which way each method takes; grey is none of "
+        "these.",
+    )
+
+
+def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure:
+    task = make_task(str(rows[0].cell.factors["task"]))
+    pictures = []
+    for row in rows:
+        record = row.records[0]
+        paths = [np.array(path) for path in record["paths"]]
+        css, failed = [], []
+        for place in range(len(paths)):
+            scores = {name: values[place] for name, values in record["scores"].items()}
+            way = next((i for i, name in enumerate(ways) if scores[name]), None)
+            css.append("bad" if way is None else COLOURS[way % len(COLOURS)])
+            failed.append(not scores.get("success", 1))
+        name = str(row.cell.factors["method"])
+        drawn = row.drawn()
+        samples = [] if drawn is None else [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
+        pictures.append(
+            (name, paths_picture(paths, css, failed, name, task=task, samples=samples))
+        )
+    return Figure(
+        picture=panels(pictures),
+        caption="Episodes from above, a cross where one failed; grey, chunks drawn at one start.",
+        wide=True,
+    )
+
+
+def _varied(
+    asked: Asked,
+    results: Sequence[Result],
+    taken: Sequence[Mapping[str, Interval]],
+    tasks: Sequence[str],
+    ways: Sequence[str],
+    score: str,
+) -> dict[str, Figure]:
+    """What changes as the gap gets narrower, or one way is demonstrated less."""
+    figures: dict[str, Figure] = {}
+    if asked.task is not None:
+        return figures
+    for setting, variants in (QUICK if asked.quick else VARIED).items():
+        shown = score if setting == "gap" else ways[0]
+        lines = []
+        methods = list(dict.fromkeys(str(result.cell.factors["method"]) for result in results))
+        for look, method in enumerate(methods):
+            places = {
+                value: next(
+                    i
+                    for i, r in enumerate(results)
+                    if r.cell.factors["task"] == task and r.cell.factors["method"] == method
+                )
+                for value, task in variants.items()
+            }
+            values = [
+                results[i].score(score) if setting == "gap" else taken[i][ways[0]]
+                for i in places.values()
+            ]
+            lines.append(Series(name=method, x=list(places), y=values, look=look))
+        figures[setting] = Figure(
+            picture=series(
+                lines,
+                f"{words(shown)} against {MEANT[setting]}",
+                x_label=MEANT[setting],
+                y_label=words(shown),
+                y_range=(0, 1),
+            ),
+            caption=f"{words(shown).capitalize()} by the {MEANT[setting]}.",
+        )
+    return figures
+

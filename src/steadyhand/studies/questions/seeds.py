@@ -1,0 +1,162 @@
+"""How much does a score move by luck? Between trainings, between checkpoints of one and between
+episodes; and how many of each it takes to claim a difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from steadyhand.evaluation.metrics import mean
+from steadyhand.evaluation.power import Components, components, needed
+from steadyhand.reports.rows import Dot, dots
+from steadyhand.reports.series import Series, series
+from steadyhand.reports.study import Figure
+from steadyhand.studies.asked import Asked
+from steadyhand.studies.cell import Cell
+from steadyhand.studies.question import Findings, amount, words
+from steadyhand.studies.results import Result, is_share, main_score
+
+SEEDS, QUICK_SEEDS = 8, 4
+CHECKPOINTS = 3
+"""The last of each training."""
+EVERY = 10
+"""Checkpoints of a training: the last ones are a tenth of it apart."""
+CLAIMS = (0.02, 0.05, 0.1, 0.2)
+"""Differences in a share that somebody may want to claim."""
+POWER = 0.8
+TRAININGS = (1, 2, 3, 5, 10)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Trains the same thing several times."""
+
+    title: str = "How much of a score is luck?"
+    timed: bool = False
+    harder: str = "--task fork:gap=0.1,commit=0.7"
+
+    def asked(self, asked: Asked) -> Asked:
+        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.5")
+
+    def cells(self, asked: Asked) -> list[Cell]:
+        config = asked.config(asked.task or "")
+        config = replace(config, checkpoint_every=max(1, config.steps // EVERY))
+        return [
+            Cell(
+                factors={"checkpoint": "the last" if back == 0 else f"{back} before"},
+                config=config,
+                trial=asked.trial(before_last=back),
+            )
+            for back in range(CHECKPOINTS)
+        ]
+
+    def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
+        score = main_score(results)
+        values = np.stack([result.scores(score) for result in results], axis=1)
+        parts = components(values)  # (seeds, checkpoints, episodes)
+        claims = CLAIMS if is_share(score) else _claims(values)
+        of_seeds = [mean(each.tolist(), share=is_share(score) or None) for each in values[:, 0]]
+        low, high = min(f.mean for f in of_seeds), max(f.mean for f in of_seeds)
+        sizes = {claim: dict(needed(parts, claim, power=POWER)) for claim in claims}
+        return Findings(
+            answer=_answer(asked, score, (low, high), parts, sizes),
+            figures={
+                "trainings": Figure(
+                    picture=dots(
+                        [Dot(f"seed {seed}", found) for seed, found in enumerate(of_seeds)],
+                        f"{words(score)} of each training",
+                        x_label=words(score),
+                        reference=float(values[:, 0].mean()),
+                    ),
+                    caption="The same training with other seeds, on the same initial states. Each "
+                    "interval is over episodes alone: where they do not meet, it is the training.",
+                ),
+                "checkpoints": Figure(
+                    picture=series(
+                        [
+                            Series(
+                                name=f"seed {seed}",
+                                x=[-back for back in range(CHECKPOINTS)][::-1],
+                                y=[
+                                    mean(values[seed, back].tolist(), share=is_share(score) or None)
+                                    for back in reversed(range(CHECKPOINTS))
+                                ],
+                                look=seed,
+                            )
+                            for seed in range(min(7, len(values)))
+                        ],
+                        f"{words(score)} of the last checkpoints",
+                        x_label="checkpoint, counted from the last",
+                        y_label=words(score),
+                        marks={-float(back): f"-{back}" for back in range(1, CHECKPOINTS)}
+                        | {0.0: "last"},
+                    ),
+                    caption="The last checkpoints of each training, a tenth of it apart.",
+                ),
+            },
+            notes=_sizes(sizes, score),
+            more={
+                "components": vars(parts),
+                "needed": [
+                    {"claim": claim, "power": POWER, "seeds": seeds, "episodes": episodes}
+                    for claim, found in sizes.items()
+                    for seeds, episodes in found.items()
+                ],
+            },
+            reading=(
+                "Deviations are of the score of one training, one checkpoint or one episode about "
+                "what it is on average, by the method of moments. Sizes are of a comparison of two "
+                "methods that vary as this one does, on the same initial states, and find a true "
+                f"difference of that size in {100 * POWER:.0f} % of studies."
+            ),
+        )
+
+
+def _claims(values: np.ndarray) -> tuple[float, ...]:
+    """Of a score without bounds: parts of its mean."""
+    return tuple(float(f"{part * abs(values.mean()):.2g}") for part in CLAIMS)
+
+
+def _answer(
+    asked: Asked,
+    score: str,
+    span: tuple[float, float],
+    parts: Components,
+    sizes: dict[float, dict[int, int | None]],
+) -> str:
+    low, high = (f"{100 * v:.0f} %" if is_share(score) else f"{v:.3g}" for v in span)
+    episode = np.sqrt(parts.episodes + parts.rest)
+    said = (
+        f"The same training with {asked.seeds} seeds reaches {low} to {high} in {words(score)}: "
+        f"trainings deviate by {_deviation(parts.seeds, score)}, checkpoints of one by "
+        f"{_deviation(parts.checkpoints, score)}, and {asked.episodes} episodes by "
+        f"{_deviation(float(episode**2) / asked.episodes, score)} by chance."
+    )
+    middle = list(sizes)[1]
+    able = [(seeds, episodes) for seeds, episodes in sizes[middle].items() if episodes]
+    if not able:
+        most = TRAININGS[-1]
+        return (
+            f"{said} To claim a difference of {amount(middle, score)}, more than {most} trainings "
+            "of each are needed."
+        )
+    seeds, episodes = min(able, key=lambda pair: pair[0] * pair[1])
+    return (
+        f"{said} To claim a difference of {amount(middle, score)}, {seeds} trainings of each on "
+        f"{episodes} episodes are the least."
+    )
+
+
+def _deviation(variance: float, score: str) -> str:
+    value = float(np.sqrt(max(variance, 0.0)))
+    return f"{100 * value:.1f} points" if is_share(score) else f"{value:.3g}"
+
+
+def _sizes(sizes: dict[float, dict[int, int | None]], score: str) -> list[str]:
+    notes = []
+    for claim, found in sizes.items():
+        able = [f"{s} trainings × {e:,} episodes" for s, e in found.items() if e]
+        said = ", or ".join(able[:4]) if able else "more trainings than were considered"
+        notes.append(f"To claim {amount(claim, score)}: {said}.")
+    return notes
+

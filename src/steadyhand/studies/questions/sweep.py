@@ -1,0 +1,126 @@
+"""What is best? Any fields of a recipe, a sampler or an evaluation, every value with every other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from steadyhand.errors import UsageError
+from steadyhand.reports.rows import Dot, dots
+from steadyhand.reports.series import Series, series
+from steadyhand.reports.study import Figure
+from steadyhand.studies.asked import Asked
+from steadyhand.studies.cell import Cell
+from steadyhand.studies.question import Findings, behind_best, figure, seam, words
+from steadyhand.studies.results import Ranking, Result, main_score, ranked
+from steadyhand.studies.vary import Varied, combinations, configured
+
+MOST_LINES = 7
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Compares values of whatever is named."""
+
+    title: str = "Which settings are best?"
+    timed: bool = True
+    harder: str = "--task fork:gap=0.1,commit=0.7"
+
+    def asked(self, asked: Asked) -> Asked:
+        if not asked.vary:
+            raise UsageError(
+                "A sweep needs something to vary: --vary chunking.horizon=8,16,32 "
+                "--vary method=flow,ddpm"
+            )
+        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.5")
+
+    def cells(self, asked: Asked) -> list[Cell]:
+        varied = [Varied.parse(text) for text in asked.vary]
+        names = [one.field for one in varied]
+        if len(set(names)) < len(names):
+            raise UsageError(f"--vary names a field twice: {', '.join(names)}.")
+        rows = list(combinations(varied))
+        if len(rows) > MOST_ROWS:
+            raise UsageError(
+                f"These are {len(rows)} rows, and a sweep has at most {MOST_ROWS}. Vary less."
+            )
+        cells: list[Cell] = []
+        for factors in rows:
+            config, trial = configured(asked, factors)
+            cells.append(Cell(factors=factors, config=config, trial=trial))
+        return cells
+
+    def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
+        score = main_score(results)
+        ranking = ranked(results, score)
+        best = results[ranking.best]
+        alike = [row for row in range(len(results)) if not ranking.told(row)]
+        others = (
+            f"{len(alike) - 1} of the other {len(results) - 1} cannot be told from it."
+            if len(alike) > 1
+            else "Every other row is worse."
+        )
+        fastest = min(alike, key=lambda row: results[row].chunk_ms or 0.0)
+        quick = (
+            ""
+            if fastest == ranking.best
+            else f" The fastest of those is {results[fastest].cell.label}, "
+            f"{results[fastest].chunk_ms:.1f} ms a chunk; "
+            f"{behind_best(ranking, fastest, best.cell.label)}"
+        )
+        return Findings(
+            answer=f"Best is {best.cell.label}: {words(score)} "
+            f"{figure(ranking.scores[ranking.best], score)}, jump at seams {seam(best.seam)}, "
+            f"{best.chunk_ms:.1f} ms a chunk. {others}{quick}",
+            figures=_figures(results, ranking),
+            columns={"chunk": [f"{result.chunk_ms:.1f} ms" for result in results]},
+            more={"best": dict(best.cell.factors)},
+            shown=[ranking.best],
+        )
+
+
+def _figures(results: Sequence[Result], ranking: Ranking) -> dict[str, Figure]:
+    """Lines where one number is varied, with at most one more thing; else all rows in a list."""
+    score = words(ranking.score)
+    order = sorted(range(len(results)), key=lambda row: -ranking.scores[row].mean)
+    listed = Figure(
+        picture=dots(
+            [Dot(results[row].cell.label, ranking.scores[row]) for row in order],
+            f"{score} of every row",
+            x_label=score,
+        ),
+        caption=f"Every row by its {score}, the best first, with 95 % intervals.",
+    )
+    factors = [dict(result.cell.factors) for result in results]
+    numbers = [n for n in factors[0] if all(_is_number(f[n]) for f in factors)]
+    others = [n for n in factors[0] if n not in numbers[:1]]
+    groups = list(dict.fromkeys(tuple(f[n] for n in others) for f in factors))
+    if not numbers or len({f[numbers[0]] for f in factors}) < 3 or len(groups) > MOST_LINES:
+        return {"score": listed}
+    x, lines = numbers[0], []
+    for look, group in enumerate(groups):
+        rows = [i for i, f in enumerate(factors) if tuple(f[n] for n in others) == group]
+        rows.sort(key=lambda row: factors[row][x])
+        lines.append(
+            Series(
+                name=", ".join(map(str, group)) or score,
+                x=[float(factors[row][x]) for row in rows],
+                y=[ranking.scores[row] for row in rows],
+                look=look,
+            )
+        )
+    values = sorted({float(f[x]) for f in factors})
+    lined = Figure(
+        picture=series(
+            lines,
+            f"{score} against {x}",
+            x_label=x,
+            y_label=score,
+            x_log=values[0] > 0 and values[-1] / values[0] > 4,
+        ),
+        caption=f"{score.capitalize()} by {x}, with 95 % intervals.",
+    )
+    return {"score": lined, "rows": listed}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

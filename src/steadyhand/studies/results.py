@@ -1,0 +1,168 @@
+"""What came of the rows of a study: figures with intervals over seeds and episodes, and every pair
+of rows compared on the same initial states."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.evaluation.bootstrap import bootstrap
+from steadyhand.evaluation.compare import holm
+from steadyhand.evaluation.metrics import Difference, Interval, difference_over_seeds, over_seeds
+from steadyhand.studies.cell import Cell
+from steadyhand.studies.folder import RunFolder
+from steadyhand.studies.runs import Outcome
+from steadyhand.tasks.task import SHARES
+
+Numbers = NDArray[np.float64]
+SATURATED = 0.95
+"""Where every row scores more, or less than what this leaves of 1, a task asks nothing."""
+TOLD = 0.05
+"""Differences with a smaller p are told from none."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row, and what came of it."""
+
+    cell: Cell
+    outcomes: Sequence[Outcome]
+    """One a seed."""
+    chunk_ms: float | None = None
+    """One chunk alone on one thread, where it was timed: the median."""
+
+    @property
+    def records(self) -> list[Any]:
+        """What was kept of its trial, one a seed."""
+        return [one.trials[self.cell.trial.key] for one in self.outcomes]
+
+    @property
+    def score_names(self) -> list[str]:
+        return list(self.records[0]["scores"])
+
+    def scores(self, name: str) -> Numbers:
+        """(seeds, initial states); of several plays of one, their mean."""
+        return self._of_states(np.array([record["scores"][name] for record in self.records]))
+
+    def plays(self, name: str) -> Numbers:
+        """(seeds, initial states, plays of each)."""
+        scores = np.array([record["scores"][name] for record in self.records])
+        return scores.reshape(len(scores), -1, self.cell.trial.repeats)
+
+    def motion(self, name: str) -> Numbers:
+        """(seeds, initial states); nan where an episode has none."""
+        found = np.array([record["motion"][name] for record in self.records], dtype=np.float64)
+        return self._of_states(found)
+
+    def _of_states(self, values: Numbers) -> Numbers:
+        plays = values.reshape(len(values), -1, self.cell.trial.repeats)
+        known = np.isfinite(plays)
+        total, count = np.where(known, plays, 0.0).sum(-1), known.sum(-1)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    def score(self, name: str) -> Interval:
+        """Over seeds and initial states."""
+        return over_seeds(self.scores(name), share=is_share(name) or None)
+
+    def among(self, name: str, chosen: NDArray[np.bool_]) -> Interval | None:
+        """The score among some of the initial states; None where there are none."""
+        if not chosen.any():
+            return None
+        return over_seeds(self.scores(name)[:, chosen], share=is_share(name) or None)
+
+    @cached_property
+    def seam(self) -> Interval:
+        """How far the command moves where one chunk ends, over what it moves inside chunks."""
+        return bootstrap(_ratio, [self.motion("boundary_jump"), self.motion("inner_step")])
+
+    def mean_motion(self, name: str) -> float:
+        values = self.motion(name)
+        return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+
+    @property
+    def calls_per_second(self) -> float:
+        """Of the network, at the task's rate."""
+        return self.mean_motion("requests_per_second") * self.calls
+
+    @property
+    def calls(self) -> int:
+        """Of the network, a chunk."""
+        sampler = self.cell.trial.sampler or self.cell.config.policy.sampler
+        return sampler.settled(self.cell.config.policy.process).steps or 1
+
+    def drawn(self, seed: int = 0) -> NDArray[Any] | None:
+        """The chunks that were drawn with the policy of one seed, (moments, samples, rows, size)."""
+        return RunFolder(self.outcomes[seed].folder).read_array(self.cell.trial.drawn)
+
+
+def _ratio(arrays: Sequence[Numbers]) -> float:
+    jump, inner = (float(np.nanmean(a)) if np.isfinite(a).any() else math.nan for a in arrays)
+    return jump / inner if inner > 0 else math.nan
+
+
+def is_share(name: str) -> bool:
+    """Whether a score is one in 0…1 by what it is called."""
+    return name in SHARES or name == "success"
+
+
+def main_score(results: Sequence[Result]) -> str:
+    """What rows are judged by: the field's score where there is one, else success."""
+    names = results[0].score_names
+    return next((name for name in ("max_coverage", "success") if name in names), names[0])
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Rows by one score. Every pair is compared, and each p raised for all of them (Holm), so
+    that whichever pair is looked at, a difference is claimed by chance in at most 5 % of studies.
+    """
+
+    score: str
+    scores: tuple[Interval, ...]
+    behind: tuple[Difference | None, ...]
+    """The best row less each; None of the best itself."""
+    best: int
+
+    def told(self, row: int) -> bool:
+        """Whether that row can be told from the best."""
+        found = self.behind[row]
+        return found is not None and found.adjusted_p < TOLD
+
+    @property
+    def all_alike(self) -> bool:
+        return not any(self.told(row) for row in range(len(self.scores)))
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the task leaves nothing to be told apart: all can do it, or none."""
+        means = [score.mean for score in self.scores]
+        shares = all(0 <= mean <= 1 for mean in means)
+        return shares and self.all_alike and (min(means) > SATURATED or max(means) < 1 - SATURATED)
+
+
+def ranked(results: Sequence[Result], score: str) -> Ranking:
+    """All rows, which were tried on the same initial states, compared with one another."""
+    scores = [result.score(score) for result in results]
+    best = max(range(len(results)), key=lambda row: scores[row].mean)
+    values, share = [result.scores(score) for result in results], is_share(score) or None
+    pairs = {
+        (a, b): difference_over_seeds(values[a], values[b], share=share)
+        for a, b in combinations(range(len(results)), 2)
+    }
+    adjusted = holm([found.p for found in pairs.values()])
+    for (pair, found), p in zip(list(pairs.items()), adjusted, strict=True):
+        pairs[pair] = replace(found, adjusted_p=p)
+    behind = [
+        None if row == best else pairs[best, row] if best < row else _turned(pairs[row, best])
+        for row in range(len(results))
+    ]
+    return Ranking(score, tuple(scores), tuple(behind), best)
+
+
+def _turned(found: Difference) -> Difference:
+    return replace(found, mean=-found.mean, low=-found.high, high=-found.low)
