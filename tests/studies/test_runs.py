@@ -24,13 +24,9 @@ from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
 from steadyhand.studies import folder, plan, runs
 from steadyhand.studies import trial as trials
-from steadyhand.studies.executor import LocalProcesses
-<<<<<<< HEAD
-from steadyhand.studies.folder import Progress, RunFolder
-=======
 from steadyhand.studies.asked import Asked
-from steadyhand.studies.folder import RunFolder
->>>>>>> 8c374c3 (Studies: a frame in which a question's rows are declared, done, and told)
+from steadyhand.studies.executor import LocalProcesses
+from steadyhand.studies.folder import Progress, RunFolder
 from steadyhand.studies.grid import Method, declare
 from steadyhand.studies.plan import PlannedRun, Trial, fingerprint
 from steadyhand.studies.runs import do_runs, of_other_versions, unfinished
@@ -289,20 +285,19 @@ def test_a_run_is_tried_on_its_own_device(data, tmp_path, monkeypatch) -> None:
         asked.append(device)
         return load_policy(*given, **options)
 
-    monkeypatch.setattr(worker, "load_policy", load)
-    monkeypatch.setattr(worker, "choose_device", torch.device)
-    evaluate, tasks = worker.evaluate, []
+    monkeypatch.setattr(trials, "load_policy", load)
+    monkeypatch.setattr(trials, "choose_device", torch.device)
+    evaluate, tasks = trials.evaluate, []
 
     def tell(policy, task, **options):
         tasks.append(task)
         return evaluate(policy, task, **options)
 
-    monkeypatch.setattr(worker, "evaluate", tell)
+    monkeypatch.setattr(trials, "evaluate", tell)
     there = replace(config, device="cuda:7")
-    signs = Signs(RunFolder(tmp_path), None)
-    worker._evaluate(tmp_path / "run", there, TRIAL, signs)
+    trials.tried(tmp_path / "run", there, TRIAL)
     elsewhere = replace(TRIAL, device="mps", task="fork:gap=0.3")
-    worker._evaluate(tmp_path / "run", there, elsewhere, signs)
+    trials.tried(tmp_path / "run", there, elsewhere)
     assert asked == [torch.device("cuda", 7), torch.device("mps")]
     assert tasks == ["fork", "fork:gap=0.3"]
 

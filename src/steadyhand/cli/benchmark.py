@@ -14,7 +14,6 @@ from steadyhand.tasks import make_task, register_task
 from steadyhand.tasks.own import file_word, short_name
 from steadyhand.values import whole
 
-
 SHARED = ("task", "recipe", "seeds", "episodes", "seed_start", "steps", "data", "device", "threads")
 """Options that a study has, too."""
 

@@ -50,8 +50,8 @@ class Cell:
         for seed, path in zip(range(seeds), data, strict=True):
             run = _run(replace(self.config, seed=seed, data=path), marks[path])
             if self.teacher is not None:
-                taught = _run(replace(self.teacher, seed=seed, data=path), marks[path])
-                run = replace(run, distilled_from=replace(taught, name=f"teacher-{taught.name}"))
+                teacher = replace(self.teacher, seed=seed, data=path)
+                run = replace(run, distilled_from=_run(teacher, marks[path]))
             found.append(replace(run, trials=(self.trial,)))
         return found
 

@@ -9,15 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from steadyhand.disk import read_json, write_json
-from steadyhand.errors import SteadyhandError
-=======
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.disk import read_json, write_json, written_whole
->>>>>>> 8c374c3 (Studies: a frame in which a question's rows are declared, done, and told)
+from steadyhand.errors import SteadyhandError
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial

@@ -1,4 +1,4 @@
-"""How a report was made: the command, the versions and the machine, so that it can be made again."""
+"""How a report was made: the command, the versions, the machine. So it can be made again."""
 
 import os
 import platform

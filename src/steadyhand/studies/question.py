@@ -1,7 +1,7 @@
 """What a question is to the frame: the rows it takes, and what it finds in what came of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from steadyhand.studies.cell import Cell
 from steadyhand.studies.results import Ranking, Result, is_share
 
 NBSP = "\N{NO-BREAK SPACE}"
+NONE = "\N{EN DASH}"
+"""Where there is no figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ def words(name: str) -> str:
 def figure(found: Interval | None, name: str) -> str:
     """A score and its interval as text: 97 % [91, 99], or 0.412 [0.35, 0.47]."""
     if found is None or math.isnan(found.mean):
-        return "–"
+        return NONE
     if is_share(name):
         return percent(found)
     return f"{found.mean:.3g} {found.bounds('.3g')}"
@@ -89,21 +91,61 @@ def amount(value: float, name: str) -> str:
 def seam(found: Interval) -> str:
     """How far the command jumps where one chunk ends, as text: ×1.4 [1.2, 1.6]."""
     if math.isnan(found.mean):
-        return "–"
+        return NONE
     return f"×{found.mean:.2g} {found.bounds('.2g')}"
 
 
-def behind_best(ranking: Ranking, row: int, label: str) -> str:
-    """How far a row may be behind the best, in words."""
-    found = ranking.behind[row]
-    if found is None:
-        return "it has the highest score of all."
-    if not found.low == found.low:
-        return f"the highest score is that of {label}."
-    most = amount(max(found.high, 0.0), ranking.score)
+@dataclass(frozen=True)
+class Cheapest:
+    """The cheapest row that is as good as the best, as far as that can be told."""
+
+    row: int
+    """It cannot be told from the best."""
+    sure: int
+    """With 95 % confidence it is at most `LOSS` behind the best."""
+
+
+LOSS = 0.1
+"""Of a share, or of the best score: what a cheaper row may lose and still be called enough."""
+
+
+def cheapest(ranking: Ranking, cost: Sequence[float]) -> Cheapest:
+    """Of rows that cost so much, each; of several that cost the same, the one that scores most."""
+
+    def least(rows: Sequence[int]) -> int:
+        return min(rows, key=lambda row: (cost[row], -ranking.scores[row].mean))
+
+    every = range(len(ranking.scores))
+    scale = 1.0 if is_share(ranking.score) else abs(ranking.scores[ranking.best].mean)
+    able = [row for row in every if not ranking.told(row)]
+    sure = [row for row in every if ranking.may_lose(row) <= LOSS * scale]
+    return Cheapest(least(able), least(sure or [ranking.best]))
+
+
+def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what: str) -> str:
+    """Which row is enough, in words: `label` names a row in the plural, as "5 steps of ddim".
+
+    What cannot be told from the best is no more than that where few episodes tell little.
+    """
+
+    def said(row: int) -> str:
+        return f"{what} {figure(ranking.scores[row], ranking.score)}"
+
+    best = ranking.best
+    if found.row == found.sure:
+        if found.row == best:
+            return f"{label(best)} are needed: {said(best)}, and whatever costs less is worse."
+        most = amount(max(ranking.may_lose(found.row), 0.0), ranking.score)
+        return (
+            f"{label(found.row)} are enough: {said(found.row)}. The highest is that of "
+            f"{label(best)}, {figure(ranking.scores[best], ranking.score)}, with 95{NBSP}% "
+            f"confidence at most {most} more."
+        )
+    bound = amount(LOSS, ranking.score) if is_share(ranking.score) else "a tenth"
     return (
-        f"the highest score is that of {label}, {figure(ranking.scores[ranking.best], ranking.score)},"
-        f" with 95{NBSP}% confidence at most {most} more."
+        f"{label(found.sure)} are enough: {said(found.sure)}, with 95{NBSP}% confidence at most "
+        f"{bound} below the best. {label(found.row)} with {said(found.row)} cannot be told from "
+        f"the best either, but may lose {amount(ranking.may_lose(found.row), ranking.score)}."
     )
 
 

@@ -96,7 +96,7 @@ class Result:
         return sampler.settled(self.cell.config.policy.process).steps or 1
 
     def drawn(self, seed: int = 0) -> NDArray[Any] | None:
-        """The chunks that were drawn with the policy of one seed, (moments, samples, rows, size)."""
+        """Chunks drawn with the policy of one seed, (moments, samples, rows, action_size)."""
         return RunFolder(self.outcomes[seed].folder).read_array(self.cell.trial.drawn)
 
 
@@ -132,6 +132,14 @@ class Ranking:
         """Whether that row can be told from the best."""
         found = self.behind[row]
         return found is not None and found.adjusted_p < TOLD
+
+    def may_lose(self, row: int) -> float:
+        """How much less than the best a row scores at most, with 95 % confidence: the upper end of
+        the interval of this pair alone."""
+        found = self.behind[row]
+        if found is None:
+            return 0.0
+        return found.high if math.isfinite(found.high) else math.inf
 
     @property
     def all_alike(self) -> bool:

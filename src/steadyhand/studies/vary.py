@@ -61,7 +61,7 @@ def _value(word: str) -> Any:
     try:
         return json.loads({"none": "null", "None": "null", "True": "true"}.get(word, word))
     except ValueError:
-        return "false" == word.lower() and False or word
+        return (word.lower() == "false" and False) or word
 
 
 def combinations(varied: Sequence[Varied]) -> Iterable[dict[str, Any]]:
@@ -133,7 +133,9 @@ def _replaced(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     chunking = content["chunking"]
     if "chunking.horizon" in values and "chunking.execute" not in values:
         ahead = chunking["horizon"] - chunking["past_rows"]
-        chunking["execute"] = min(chunking["execute"], ahead)  # a shorter chunk is driven to its end
+        chunking["execute"] = min(
+            chunking["execute"], ahead
+        )  # a shorter chunk is driven to its end
     return _decoded(TrainConfig, content)
 
 

@@ -15,17 +15,9 @@ from typing import Any, cast
 
 from steadyhand.disk import lock
 from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
-<<<<<<< HEAD
-from steadyhand.evaluation.evaluate import evaluate
-from steadyhand.policy.device import choose_device
-from steadyhand.policy.storage import load_policy
 from steadyhand.studies.folder import SPENT, TRAINED, Declared, RunFolder, done_share
-from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations, fingerprint
-=======
-from steadyhand.studies.folder import PROGRESS, SPENT, TRAINED, Declared, RunFolder
 from steadyhand.studies.plan import demonstrations, fingerprint
 from steadyhand.studies.trial import tried
->>>>>>> 8c374c3 (Studies: a frame in which a question's rows are declared, done, and told)
 from steadyhand.tasks import register_task
 from steadyhand.tasks.own import mark_of
 from steadyhand.training.begin import begin
@@ -93,16 +85,10 @@ def work(folder: RunFolder, signs: Signs) -> None:
         if folder.read(trial.file) is None:
             signs.tell(done_share(1, number, many), f"trying {number + 1} of {many}")
             with signs.at_once():
-<<<<<<< HEAD
-                found = _evaluate(folder.policy, declared.config, trial, signs)
-            folder.write(trial.file, found)
-=======
                 found = tried(folder.policy, declared.config, trial, signs.check)
             if found.drawn is not None:
                 folder.write_array(trial.drawn, found.drawn)
             folder.write(trial.file, found.record)
-        signs.tell(TRAINING + (1 - TRAINING) * (number + 1) / len(declared.trials))
->>>>>>> 8c374c3 (Studies: a frame in which a question's rows are declared, done, and told)
 
 
 def _run_own(declared: Declared) -> None:

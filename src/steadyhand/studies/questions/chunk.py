@@ -12,7 +12,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, behind_best, figure, seam, words
+from steadyhand.studies.question import Findings, figure, seam, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 
 ROWS = (1, 4, 8, 16, 32)

@@ -10,7 +10,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, behind_best, figure, words
+from steadyhand.studies.question import Findings, cheapest, enough, words
 from steadyhand.studies.results import Result, is_share, main_score, ranked
 
 COUNTS = (5, 10, 20, 50, 100, 200)
@@ -47,13 +47,9 @@ class Demonstrations:
         score = main_score(results)
         ranking = ranked(results, score)
         counts = [int(result.cell.factors["demonstrations"]) for result in results]
-        enough = next(row for row in range(len(results)) if not ranking.told(row))
+        found = cheapest(ranking, counts)
         law = power_law(counts, [r.scores(score) for r in results]) if is_share(score) else None
-        best = results[ranking.best].cell.label
-        said = (
-            f"{counts[enough]} are enough here, of up to {counts[-1]}: {words(score)} "
-            f"{figure(ranking.scores[enough], score)}; {behind_best(ranking, enough, best)}"
-        )
+        said = enough(ranking, found, lambda row: f"{counts[row]} demonstrations", words(score))
         return Findings(
             answer=" ".join(filter(None, [said, law.in_words() if law else ""])),
             figures={
@@ -69,12 +65,12 @@ class Demonstrations:
                     caption=f"{words(score).capitalize()} by the number of demonstrations.",
                 )
             },
-            more={"enough": counts[enough], "power_law": law and law.as_json()},
+            more={"enough": counts[found.sure], "power_law": law and law.as_json()},
             reading=(
                 "Every policy was trained for as many steps; each training seed had other "
                 "demonstrations of the same pool, and fewer are a part of more."
             ),
-            shown=[0, enough],
+            shown=[0, found.sure],
         )
 
 

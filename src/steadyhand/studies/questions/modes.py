@@ -16,7 +16,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure, panels
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, figure, words
+from steadyhand.studies.question import NONE, Findings, figure, words
 from steadyhand.studies.results import Result, main_score
 from steadyhand.tasks import make_task
 from steadyhand.tasks.task import modes_of
@@ -91,7 +91,7 @@ class Modes:
             },
             columns={
                 **{words(way): [figure(found[way], "success") for found in taken] for way in ways},
-                "entropy": [f"{s.mean:.2f} {s.bounds('.2f')}" if s else "–" for s in spread],
+                "entropy": [f"{s.mean:.2f} {s.bounds('.2f')}" if s else NONE for s in spread],
             },
             figures_of_rows=[{"entropy": found and found.as_json()} for found in spread],
             reading=(
@@ -210,9 +210,7 @@ def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure:
         name = str(row.cell.factors["method"])
         drawn = row.drawn()
         samples = [] if drawn is None else [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
-        pictures.append(
-            (name, paths_picture(paths, css, failed, name, task=task, samples=samples))
-        )
+        pictures.append((name, paths_picture(paths, css, failed, name, task=task, samples=samples)))
     return Figure(
         picture=panels(pictures),
         caption="Episodes from above, a cross where one failed; grey, chunks drawn at one start.",
@@ -261,4 +259,3 @@ def _varied(
             caption=f"{words(shown).capitalize()} by the {MEANT[setting]}.",
         )
     return figures
-

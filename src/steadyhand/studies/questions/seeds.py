@@ -159,4 +159,3 @@ def _sizes(sizes: dict[float, dict[int, int | None]], score: str) -> list[str]:
         said = ", or ".join(able[:4]) if able else "more trainings than were considered"
         notes.append(f"To claim {amount(claim, score)}: {said}.")
     return notes
-

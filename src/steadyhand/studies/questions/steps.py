@@ -19,7 +19,7 @@ from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.distributions import sliced_wasserstein
-from steadyhand.studies.question import Findings, behind_best, figure, words
+from steadyhand.studies.question import Cheapest, Findings, cheapest, enough, figure, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 
 STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -67,23 +67,26 @@ class DenoisingSteps:
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
         score = main_score(results)
         ranking, away = ranked(results, score), distances(results)
-        enough = fewest(results, ranking)
+        found = cheapest(ranking, [result.calls for result in results])
         return Findings(
-            answer=_answer(results, ranking, enough),
-            figures=_figures(results, ranking, away),
+            answer=_answer(results, ranking, found),
+            figures=_figures(results, ranking, away, found),
             columns={
                 "samples off by": [f"{found.mean:.2f} {found.bounds('.2f')}" for found in away],
                 "chunk": [f"{result.chunk_ms:.1f} ms" for result in results],
             },
             figures_of_rows=[{"distance": found.as_json()} for found in away],
-            more={"enough": {**results[enough].cell.factors}},
+            more={
+                "fewest": dict(results[found.row].cell.factors),
+                "enough": dict(results[found.sure].cell.factors),
+            },
             reading=(
                 "Samples off by: the sliced Wasserstein distance of the chunks drawn at 16 moments "
                 "of the demonstrations to those of 100 DDPM steps, where 1 is the deviation of the "
                 "recorded actions' samples; of those steps themselves, drawn again, it is what "
                 f"{SAMPLES} samples differ by chance."
             ),
-            shown=[ranking.best, _worst(ranking)],
+            shown=[found.sure, _worst(ranking)],
         )
 
 
@@ -116,44 +119,40 @@ def distances(results: Sequence[Result]) -> list[Interval]:
             assert known is not None
             assert drawn is not None
             scale = np.maximum(known.std((0, 1, 2)), 1e-12)
-            pairs = zip(known[:, :SAMPLES], drawn[:, -SAMPLES:], strict=True)
+            # The noise of the reference's second half is nobody else's.
+            pairs = zip(known[:, SAMPLES:], drawn[:, :SAMPLES], strict=True)
             of_seeds.append([sliced_wasserstein(a / scale, b / scale) for a, b in pairs])
         found.append(over_seeds(np.array(of_seeds), share=False))
     return found
-
-
-def fewest(results: Sequence[Result], ranking: Ranking) -> int:
-    """The row with the fewest steps that cannot be told from the best; of several, the highest."""
-    able = [row for row in range(len(results)) if not ranking.told(row)]
-    return min(able, key=lambda row: (results[row].calls, -ranking.scores[row].mean))
 
 
 def _worst(ranking: Ranking) -> int:
     return min(range(len(ranking.scores)), key=lambda row: ranking.scores[row].mean)
 
 
-def _answer(results: Sequence[Result], ranking: Ranking, enough: int) -> str:
-    chosen, best = results[enough], results[ranking.best]
-    steps, solver = chosen.calls, chosen.cell.factors["solver"]
-    score = words(ranking.score)
-    most = max(result.calls for result in results)
-    slow = min((r for r in results if r.calls == most), key=lambda r: r.chunk_ms or 0.0)
-    said = (
-        f"{steps} step{'s' if steps > 1 else ''} of {solver} "
-        f"{'are' if steps > 1 else 'is'} enough here: {score} "
-        f"{figure(ranking.scores[enough], ranking.score)} at {chosen.chunk_ms:.1f} ms a chunk; "
-        f"{behind_best(ranking, enough, best.cell.label)} "
-    )
-    fewer = [row for row, result in enumerate(results) if result.calls < steps]
+def _label(result: Result) -> str:
+    steps = result.calls
+    return f"{steps} step{'s' if steps > 1 else ''} of {result.cell.factors['solver']}"
+
+
+def _answer(results: Sequence[Result], ranking: Ranking, found: Cheapest) -> str:
+    score, chosen = words(ranking.score), results[found.sure]
+    said = enough(ranking, found, lambda row: _label(results[row]), score)
+    said += f" A chunk takes {chosen.chunk_ms:.1f} ms"
+    slow = max(results, key=lambda result: (result.calls, -(result.chunk_ms or 0.0)))
+    said += "." if slow is chosen else f", and {slow.chunk_ms:.0f} ms with {slow.calls} steps."
+    fewer = [row for row, result in enumerate(results) if result.calls < results[found.row].calls]
     if fewer:
         top = max(fewer, key=lambda row: ranking.scores[row].mean)
-        there = results[top].cell.label
-        said += f"With fewer ({there}) it is {figure(ranking.scores[top], ranking.score)}. "
-    return f"{said}{most} steps take {slow.chunk_ms:.0f} ms."
+        said += (
+            f" With fewer it is worse: {figure(ranking.scores[top], ranking.score)} with "
+            f"{_label(results[top])}."
+        )
+    return said
 
 
 def _figures(
-    results: Sequence[Result], ranking: Ranking, away: Sequence[Interval]
+    results: Sequence[Result], ranking: Ranking, away: Sequence[Interval], found: Cheapest
 ) -> dict[str, Figure]:
     names = list(dict.fromkeys(result.cell.factors["solver"] for result in results))
     rows = {name: [i for i, r in enumerate(results) if r.cell.factors["solver"] == name]
@@ -171,10 +170,10 @@ def _figures(
         ]
 
     score = words(ranking.score)
+    solver = results[found.sure].cell.factors["solver"]
     points = [
-        Point(result.chunk_ms or 0.0, found, result.cell.label.replace("solver ", ""))
-        for result, found in zip(results, ranking.scores, strict=True)
-        if result.cell.factors["solver"] == names[0] or result.calls in (1, 5, 10)
+        Point(results[row].chunk_ms or 0.0, ranking.scores[row], f"{results[row].calls}")
+        for row in rows[solver]
     ]
     return {
         "score": Figure(
@@ -203,6 +202,6 @@ def _figures(
             picture=scatter(
                 points, f"{score} against time", x_label="milliseconds a chunk", y_label=score
             ),
-            caption="The same against what it costs: one chunk alone, on one thread.",
+            caption=f"{solver}, by its steps, against what they cost: one chunk, on one thread.",
         ),
     }

@@ -1,4 +1,4 @@
-"""What is best? Any fields of a recipe, a sampler or an evaluation, every value with every other."""
+"""What is best? Fields of a recipe, a sampler or an evaluation, every value with every other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, behind_best, figure, seam, words
+from steadyhand.studies.question import Findings, cheapest, figure, seam, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 from steadyhand.studies.vary import Varied, combinations, configured
 
@@ -59,13 +59,13 @@ class Sweep:
             if len(alike) > 1
             else "Every other row is worse."
         )
-        fastest = min(alike, key=lambda row: results[row].chunk_ms or 0.0)
+        found = cheapest(ranking, [result.chunk_ms or 0.0 for result in results])
+        fast = results[found.sure]
         quick = (
             ""
-            if fastest == ranking.best
-            else f" The fastest of those is {results[fastest].cell.label}, "
-            f"{results[fastest].chunk_ms:.1f} ms a chunk; "
-            f"{behind_best(ranking, fastest, best.cell.label)}"
+            if found.sure == ranking.best
+            else f" The fastest that is surely close is {fast.cell.label}: "
+            f"{figure(ranking.scores[found.sure], score)} at {fast.chunk_ms:.1f} ms."
         )
         return Findings(
             answer=f"Best is {best.cell.label}: {words(score)} "
