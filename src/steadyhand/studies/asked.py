@@ -13,6 +13,7 @@ from steadyhand.runtime.own_file import own_name
 from steadyhand.studies.plan import Trial
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import family_of
+from steadyhand.tasks.task import shown_by_settings
 from steadyhand.training.config import TrainConfig
 
 RECIPES = {"fork": "fork", "pusht": "pusht_state"}
@@ -55,8 +56,11 @@ class Asked:
         name = recipe_of(task, self.recipe)
         base = recipe(name, method=method or self.method, network=self.network)
         steps = self.steps or (max(1, round(QUICK_STEPS * base.steps)) if self.quick else None)
+        named = own_settings(task, base)
+        more = [key for key in shown_by_settings(make_task(named)) if key not in base.observations]
         said = {
-            "task": own_settings(task, base),
+            "task": named,
+            "observations": (*base.observations, *more),
             "steps": steps,
             "minutes": self.minutes,
             "data": self.data,

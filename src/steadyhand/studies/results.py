@@ -21,7 +21,7 @@ from steadyhand.tasks.task import SHARES
 
 Numbers = NDArray[np.float64]
 SATURATED = 0.95
-"""Where every row scores more, or less than what this leaves of 1, a task asks nothing."""
+"""Where every row scores more, or less than what this leaves of 1, a task tells nothing apart."""
 TOLD = 0.05
 """Differences with a smaller p are told from none."""
 
@@ -141,17 +141,6 @@ class Ranking:
             return 0.0
         return found.high if math.isfinite(found.high) else math.inf
 
-    @property
-    def all_alike(self) -> bool:
-        return not any(self.told(row) for row in range(len(self.scores)))
-
-    @property
-    def saturated(self) -> bool:
-        """Whether the task leaves nothing to be told apart: all can do it, or none."""
-        means = [score.mean for score in self.scores]
-        shares = all(0 <= mean <= 1 for mean in means)
-        return shares and self.all_alike and (min(means) > SATURATED or max(means) < 1 - SATURATED)
-
 
 def ranked(results: Sequence[Result], score: str) -> Ranking:
     """All rows, which were tried on the same initial states, compared with one another."""
@@ -159,7 +148,9 @@ def ranked(results: Sequence[Result], score: str) -> Ranking:
     best = max(range(len(results)), key=lambda row: scores[row].mean)
     values, share = [result.scores(score) for result in results], is_share(score) or None
     pairs = {
-        (a, b): difference_over_seeds(values[a], values[b], share=share)
+        (a, b): difference_over_seeds(
+            values[a], values[b], share=share, apart=_apart(results[a], results[b])
+        )
         for a, b in combinations(range(len(results)), 2)
     }
     adjusted = holm([found.p for found in pairs.values()])
@@ -170,6 +161,11 @@ def ranked(results: Sequence[Result], score: str) -> Ranking:
         for row in range(len(results))
     ]
     return Ranking(score, tuple(scores), tuple(behind), best)
+
+
+def _apart(a: Result, b: Result) -> bool:
+    """Whether no policy of one is a policy of the other in another use."""
+    return not {one.folder for one in a.outcomes} & {one.folder for one in b.outcomes}
 
 
 def _turned(found: Difference) -> Difference:

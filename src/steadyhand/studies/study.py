@@ -24,7 +24,7 @@ from steadyhand.studies.filmed import strips
 from steadyhand.studies.plan import PlannedRun
 from steadyhand.studies.question import Findings, Question, figure, seam, spread, words
 from steadyhand.studies.questions import question
-from steadyhand.studies.results import Result, main_score
+from steadyhand.studies.results import SATURATED, Result, is_share, main_score
 from steadyhand.studies.runs import Outcome
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import file_word
@@ -197,7 +197,8 @@ def _report(
         ]
         for place, result in enumerate(results)
     ]
-    notes = [*found.notes, *([_small(asked)] if asked.seeds == 1 else [])]
+    notes = [*_saturated(study, results), *found.notes]
+    notes += [_small(asked)] if asked.seeds == 1 else []
     return StudyReport(
         title=study.question.title,
         subject=_subject(asked, results),
@@ -210,6 +211,24 @@ def _report(
         strips=list(shown),
         made=made,
     )
+
+
+def _saturated(study: Study, results: Sequence[Result]) -> list[str]:
+    """That nothing can be told apart where every row succeeds, or none; and where it could be."""
+    name = main_score(results)
+    scores = [result.score(name).mean for result in results]
+    if not is_share(name) or (max(scores) > 1 - SATURATED and min(scores) < SATURATED):
+        return []
+    high = min(scores) >= SATURATED
+    said = (
+        f"Every row reaches {100 * min(scores):.0f} % or more"
+        if high
+        else f"No row reaches more than {100 * max(scores):.0f} %"
+    )
+    harder = study.question.harder
+    way = f"Ask again where there is: {harder}" if high else "Train longer, or on an easier task"
+    asked = study.asked.task is not None and study.asked.task in harder and high
+    return [f"{said}, so this says little: there is no room to differ. {'' if asked else way}"]
 
 
 def _small(asked: Asked) -> str:

@@ -70,6 +70,12 @@ class Fork:
         return spelled(self)
 
     @property
+    def settings_show(self) -> tuple[str, ...]:
+        """What is observed because of these settings, beside what always is."""
+        shown = {"cue": self.cue != "none", "shift": self.shift > 0}
+        return tuple(name for name, is_shown in shown.items() if is_shown)
+
+    @property
     def blocks(self) -> NDArray[np.float64]:
         """What the robot must not touch, (3, 4): x from, x to, y from, y to of each rectangle."""
         return self.blocks_at(0.0)

@@ -98,6 +98,11 @@ def modes_of(task: Task) -> tuple[str, ...]:
     return tuple(named)
 
 
+def shown_by_settings(task: Task) -> tuple[str, ...]:
+    """The observations that a task's settings add, which no recipe for the usual task names."""
+    return tuple(getattr(task, "settings_show", ()))
+
+
 def usable(task: Task) -> Task:
     """The task; raises `ConfigurationError` where it lacks something or has what cannot be."""
     require({"task": (task, Task)}, "`steadyhand.tasks.Task` says what each of them is.")

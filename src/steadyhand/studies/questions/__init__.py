@@ -4,12 +4,18 @@ from steadyhand.errors import UsageError, unknown
 from steadyhand.studies.question import Question
 from steadyhand.studies.questions.chunk import ChunkLength
 from steadyhand.studies.questions.history import History
+from steadyhand.studies.questions.modes import Modes
+from steadyhand.studies.questions.seeds import Seeds
 from steadyhand.studies.questions.steps import DenoisingSteps
+from steadyhand.studies.questions.sweep import Sweep
 
 QUESTIONS: dict[str, Question] = {
+    "modes": Modes(),
     "steps": DenoisingSteps(),
     "chunk": ChunkLength(),
     "history": History(),
+    "sweep": Sweep(),
+    "seeds": Seeds(),
 }
 
 

@@ -35,8 +35,6 @@ class History:
         cells: list[Cell] = []
         for task in asked.tasks(HIDDEN, SHOWN):
             base = asked.config(task)
-            if "cue" in task and "cue" not in base.observations:
-                base = replace(base, observations=(*base.observations, "cue"))
             for noise in (0.0, NOISE):
                 for steps in OBS_STEPS:
                     if steps == 1 and noise:

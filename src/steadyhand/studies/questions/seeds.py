@@ -13,7 +13,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, amount, words
+from steadyhand.studies.question import NBSP, Findings, amount, words
 from steadyhand.studies.results import Result, is_share, main_score
 
 SEEDS, QUICK_SEEDS = 8, 4
@@ -24,7 +24,6 @@ EVERY = 10
 CLAIMS = (0.02, 0.05, 0.1, 0.2)
 """Differences in a share that somebody may want to claim."""
 POWER = 0.8
-TRAININGS = (1, 2, 3, 5, 10)
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Seeds:
                     caption="The last checkpoints of each training, a tenth of it apart.",
                 ),
             },
-            notes=_sizes(sizes, score),
+            notes=_sizes(sizes, score) if parts.rest > 0 else [],
             more={
                 "components": vars(parts),
                 "needed": [
@@ -124,8 +123,13 @@ def _answer(
     parts: Components,
     sizes: dict[float, dict[int, int | None]],
 ) -> str:
-    low, high = (f"{100 * v:.0f} %" if is_share(score) else f"{v:.3g}" for v in span)
+    low, high = (f"{100 * v:.0f}{NBSP}%" if is_share(score) else f"{v:.3g}" for v in span)
     episode = np.sqrt(parts.episodes + parts.rest)
+    if episode == 0:
+        return (
+            f"All {asked.seeds} trainings scored {low} in every episode: nothing is left to luck "
+            "here, and how much a harder task would leave is not told by this."
+        )
     said = (
         f"The same training with {asked.seeds} seeds reaches {low} to {high} in {words(score)}: "
         f"trainings deviate by {_deviation(parts.seeds, score)}, checkpoints of one by "
@@ -134,17 +138,16 @@ def _answer(
     )
     middle = list(sizes)[1]
     able = [(seeds, episodes) for seeds, episodes in sizes[middle].items() if episodes]
+    claim = f"{said} A difference of {amount(middle, score)} between two methods takes"
     if not able:
-        most = TRAININGS[-1]
-        return (
-            f"{said} To claim a difference of {amount(middle, score)}, more than {most} trainings "
-            "of each are needed."
-        )
-    seeds, episodes = min(able, key=lambda pair: pair[0] * pair[1])
-    return (
-        f"{said} To claim a difference of {amount(middle, score)}, {seeds} trainings of each on "
-        f"{episodes} episodes are the least."
-    )
+        return f"{claim} more trainings of each than {max(sizes[middle])}."
+    seeds, episodes = next((pair for pair in able if pair[0] > 1), able[0])
+    return f"{claim} {_size(seeds, episodes)} of each."
+
+
+def _size(seeds: int, episodes: int) -> str:
+    trainings = "1 training" if seeds == 1 else f"{seeds} trainings"
+    return f"{trainings} on {episodes:,} episodes"
 
 
 def _deviation(variance: float, score: str) -> str:
@@ -155,7 +158,7 @@ def _deviation(variance: float, score: str) -> str:
 def _sizes(sizes: dict[float, dict[int, int | None]], score: str) -> list[str]:
     notes = []
     for claim, found in sizes.items():
-        able = [f"{s} trainings × {e:,} episodes" for s, e in found.items() if e]
+        able = [_size(seeds, episodes) for seeds, episodes in found.items() if episodes]
         said = ", or ".join(able[:4]) if able else "more trainings than were considered"
         notes.append(f"To claim {amount(claim, score)}: {said}.")
     return notes
