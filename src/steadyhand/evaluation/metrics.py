@@ -103,8 +103,9 @@ def over_seeds(scores: NDArray[np.floating], *, share: bool | None = None) -> In
 
     Seeds and episodes both vary: the variances of crossed random effects (of seeds with what seeds
     and episodes do together, and of episodes), and a t quantile between theirs (Cochran and Cox
-    1950), which holds 93 to 98 % from two seeds on. Of one seed, only the luck of the episodes is
-    in it. `share` as in `mean`.
+    1950), which holds 93 to 97 % from two seeds and fifty episodes on, and outcomes of ten or
+    twenty episodes 97 to 99 %. Of one seed, only the luck of the episodes is in it (95 to 96 %).
+    `share` as in `mean`.
     """
     array = np.asarray(scores, dtype=np.float64)
     seeds, episodes = array.shape
@@ -152,7 +153,8 @@ def difference_over_seeds(
     another use. Where all were trained `apart`, more can be told: how far the seeds of each lie
     from one another counts for itself (Welch 1947). Seeds and episodes both vary, as in
     `over_seeds`; interval and p are of one procedure, `share` as in `mean`. Of one seed it is
-    `paired_difference`, which says nothing about other trainings.
+    `paired_difference`, which says nothing about other trainings: two methods that are equal differ
+    by as much as their seeds do, and often are told apart.
 
     The interval holds the truth in 93 to 97 % of cases (of 2, 3 and 5 seeds, 10 to 200 episodes,
     outcomes and measured numbers). `apart` it is 92 to 98 %: the least where one policy's seeds
