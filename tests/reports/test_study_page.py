@@ -182,5 +182,5 @@ def test_a_film_plays_as_long_as_it_took() -> None:
         times.append(shown.info["duration"])
     assert sum(times) == 30 * 100 + 1000, "three seconds, and one to look at its end"
     assert min(times) == 100
-    still = np.random.default_rng(0).integers(0, 255, (40, 200, 200, 3)).astype(np.uint8)
+    still = np.random.default_rng(0).integers(0, 255, (16, 160, 160, 3)).astype(np.uint8)
     assert len(film(list(still), 10.0)) * 3 / 4 <= FILM_BYTES, "noise, too"
