@@ -10,6 +10,7 @@ from steadyhand.evaluation.smoothness import (
     motion,
     smoothness,
     spectral_arc_length,
+    summed_up,
 )
 
 
@@ -109,3 +110,12 @@ def test_it_is_said_in_words(jump, inner, said) -> None:
 def test_a_seam_stands_beside_a_score() -> None:
     assert Smoothness(1.0, 0.28, 0.2).shortly() == "×1.4"
     assert Smoothness(1.0, 0.28, 0.0).shortly() == "none"
+
+
+def test_what_is_kept_of_episodes_is_summed_up() -> None:
+    one = {"jerk": [1.0, 3.0], "boundary_jump": [math.nan, 0.4], "inner_step": [0.1, 0.3]}
+    other = {"jerk": [2.0, 2.0], "boundary_jump": [0.6, 0.5], "inner_step": [math.nan, 0.2]}
+    both = [{**each, "arc_length": [math.nan, -2.0]} for each in (one, other)]
+    found = summed_up(both)
+    assert (found.jerk, found.arc_length) == (2.0, -2.0)
+    assert found.seam == pytest.approx(0.5 / 0.2)

@@ -13,12 +13,13 @@ from markupsafe import escape
 from steadyhand.data import Episodes, Problem
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.evaluation.offline import judge
+from steadyhand.evaluation.smoothness import Smoothness
 from steadyhand.reports.data import data_page
 from steadyhand.reports.judgement import offline_page
 from steadyhand.reports.page import prose
 from steadyhand.studies.benchmark import Row
+from steadyhand.studies.table import as_json, as_markdown, picture, screen_table
 from steadyhand.studies.table import page as benchmark_page
-from steadyhand.studies.table import picture, screen_table
 from steadyhand.training.train import build_policy
 
 LONG = "observation.images.left_wrist_camera_of_the_second_arm.with_a_name_that_goes_on.0"
@@ -51,7 +52,8 @@ def judged(config, arm):
 def row(method: str, network: str, score: float) -> Row:
     interval = Interval(score, score - 0.1, score + 0.1, 300)
     scores = {"success": interval, "max_coverage": interval}
-    return Row(method, network, 10, scores, 16_900_000, 10 + 9 * score, 10.0, 3)
+    smooth = Smoothness(1.0, 0.14, 0.1)
+    return Row(method, network, 10, scores, smooth, 16_900_000, 10 + 9 * score, 10.0, 3)
 
 
 ROWS = [
@@ -84,6 +86,14 @@ def test_the_page_of_a_benchmark_is_legible_on_a_phone() -> None:
     assert len(words(found)) > len(ROWS)
     alone = ElementTree.fromstring(picture("pusht", ROWS, alone=True))
     require_legible(alone)
+
+
+def test_smoothness_stands_beside_success_in_a_benchmark() -> None:
+    for text in (benchmark_page("pusht", ROWS, {}), as_markdown(ROWS)):
+        assert text.count("×1.4") == len(ROWS)
+    [first, *_] = as_json("pusht", ROWS)["rows"]
+    assert first["smoothness"]["seam"] == pytest.approx(1.4)
+    assert first["success"]["n"] == 300
 
 
 def test_names_are_not_cut(arm, judged) -> None:

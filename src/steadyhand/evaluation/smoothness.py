@@ -4,7 +4,7 @@ Of one episode (`motion`), or of many (`smoothness`). Numpy only.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,17 @@ def smoothness(
     jumps, inner = (np.concatenate(some) for some in zip(*steps, strict=True))
     jerk, *both = (_mean(some, 0.0) for some in ([one["jerk"] for one in alone], jumps, inner))
     return Smoothness(jerk, *both, arc_length=_mean([one["arc_length"] for one in alone]))
+
+
+def summed_up(motions: Sequence[Mapping[str, Sequence[float]]]) -> Smoothness:
+    """Of what `motion` found, by name with an entry an episode, of several policies on the same
+    episodes: the mean of each figure over the episodes that have it; 0 where none has, the arc
+    length nan."""
+    names = ("jerk", "boundary_jump", "inner_step")
+    every = {name: np.concatenate([one[name] for one in motions]) for name in motions[0]}
+    jerk, jump, inner = (_mean(every[name].astype(np.float64), 0.0) for name in names)
+    arc = _mean(every["arc_length"].astype(np.float64))
+    return Smoothness(jerk, jump, inner, arc_length=arc)
 
 
 def motion(actions: Actions, boundaries: Sequence[int], rate_hz: float) -> dict[str, float]:

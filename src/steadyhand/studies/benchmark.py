@@ -8,6 +8,7 @@ import numpy as np
 
 from steadyhand.evaluation.evaluate import chunk_times
 from steadyhand.evaluation.metrics import Interval, over_seeds
+from steadyhand.evaluation.smoothness import Smoothness, summed_up
 from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
@@ -28,6 +29,8 @@ class Row:
     calls: int
     scores: Mapping[str, Interval]
     """Over episodes and seeds."""
+    smoothness: Smoothness
+    """Over the same."""
     parameters: int
     chunk_ms: float
     """One chunk alone on the device, of the CPU on one thread: the median, in turns."""
@@ -52,7 +55,8 @@ def rows(cells: Sequence[Cell], outcomes: Sequence[Sequence[Outcome]]) -> list[R
         times = chunk_times(predictors, task, task.first_seed, calls=TIMED_CHUNKS)
     found = []
     for cell, done, policy, spent in zip(cells, outcomes, policies, times.T, strict=True):
-        results = [one.trials[cell.trial.key]["scores"] for one in done]
+        records = [one.trials[cell.trial.key] for one in done]
+        results = [record["scores"] for record in records]
         scores = {
             score: over_seeds(np.array([result[score] for result in results]), share=True)
             for score in SCORES
@@ -64,6 +68,7 @@ def rows(cells: Sequence[Cell], outcomes: Sequence[Sequence[Outcome]]) -> list[R
                 denoiser=cell.factors["network"],
                 calls=int(getattr(policy.sampler, "steps", 1)),
                 scores=scores,
+                smoothness=summed_up([record["motion"] for record in records]),
                 parameters=done[0].parameters,
                 chunk_ms=float(np.median(spent)),
                 train_minutes=statistics.mean(one.minutes for one in done),

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from steadyhand.disk import write_json, write_text
 from steadyhand.evaluation.metrics import Interval
+from steadyhand.evaluation.smoothness import SEAMS
 from steadyhand.reports.page import page as whole_page
 from steadyhand.reports.page import picture_style
 from steadyhand.reports.scatter import Point, scatter
@@ -23,6 +24,7 @@ def cells(row: Row, *, digits: int = 3) -> dict[str, str]:
         "network": row.denoiser,
         "calls": str(row.calls),
         **{name.replace("_", " "): _interval(score, digits) for name, score in scores.items()},
+        "jump at seams": row.smoothness.shortly(),
         "parameters": f"{row.parameters / 1e6:.1f} M",
         "chunk": f"{row.chunk_ms:.1f} ms",
         "training": f"{row.train_minutes:.1f} min",
@@ -39,8 +41,9 @@ def as_json(task: str, rows: Sequence[Row]) -> dict[str, Any]:
     """What `steadyhand benchmark --json` prints."""
     found = []
     for row in rows:
-        plain = {name: value for name, value in vars(row).items() if name != "scores"}
-        found.append(plain | {name: score.as_json() for name, score in row.scores.items()})
+        plain = {name: v for name, v in vars(row).items() if name not in ("scores", "smoothness")}
+        scores = {name: score.as_json() for name, score in row.scores.items()}
+        found.append(plain | scores | {"smoothness": row.smoothness.as_json()})
     return {"task": task, "rows": found}
 
 
@@ -59,7 +62,7 @@ def screen_table(task: str, rows: Sequence[Row]) -> Table:
     lines = [cells(row, digits=2) for row in rows]
     shown = [name for name in lines[0] if name not in alike]
     for name in shown:
-        word = {"parameters": "size", "training": "train"}.get(name, name)
+        word = {"parameters": "size", "training": "train", "jump at seams": "seams"}.get(name, name)
         found.add_column(word, no_wrap=name in ("method", "network"), overflow="fold")
     for line in lines:
         found.add_row(*(line[name] for name in shown))
@@ -107,6 +110,7 @@ def page(task: str, rows: Sequence[Row], options: Mapping[str, Any]) -> str:
         rows=[cells(row).values() for row in rows],
         counted=_counted(rows),
         seeds=rows[0].seeds,
+        seams=SEAMS,
         asked=", ".join(f"{k} {v}" for k, v in options.items() if v not in (None, "", False)),
     )
 
