@@ -123,6 +123,17 @@ def average(name: str) -> None:
         assert main(words.split()) == 0
 
 
+def own(code: str) -> Callable[[], object]:
+    """A task of the user's own in own.py."""
+    return lambda: Path("own.py").write_text(f"{code}\n")
+
+
+def in_own_task() -> None:
+    card = Path(copy("own")) / "policy.json"
+    trained = {**json.loads(card.read_text())["provenance"], "task": "theirs.py:Reach"}
+    change(card, provenance=trained)
+
+
 def others(name: str) -> None:
     """Other demonstrations of the same task."""
     write_episodes(Path(name), record_episodes("fork", 8, first_seed=7))
@@ -465,6 +476,27 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("record --task fork:max_steps=1e2 --out new.npz"),
         Mistake("record --task fork:max_steps=5 --out new.npz"),
         Mistake("record --out demos.npz"),
+    ],
+    "Your own task or recipe": [
+        Mistake("record --task own.py:Reach --out new.npz"),
+        Mistake("record --task own.py:Raech --out new.npz", own("class Reach:\n    pass")),
+        Mistake("record --task own.py --out new.npz", own("class Reach:\n    pass")),
+        Mistake(
+            "record --task own.py:Reach --out new.npz",
+            own("class Reach:\n    rate_hz = max_steps = 10"),
+            note="half of a task",
+        ),
+        Mistake(
+            "record --task own.py:Reach --out new.npz",
+            own("import numpy\nSTART = numpy.zeroes(2)"),
+            note="a mistake in the file",
+        ),
+        Mistake("train own.py:reach", own("def reach(method='flow'):\n    pass"), note="no recipe"),
+        Mistake(
+            "evaluate own",
+            in_own_task,
+            note="trained for a task in a file, of whoever trained it",
+        ),
     ],
     "Runs and policies": [
         Mistake("train fork --data demos.npz --out run"),
