@@ -33,12 +33,12 @@ def lines_of(root: ElementTree.Element, colour: str) -> list[np.ndarray]:
 
 
 def require_legible(root: ElementTree.Element) -> None:
-    """Letters of ten pixels and more on a phone, and every one of them inside the picture."""
+    """Letters of twelve pixels and more on a phone, and every one of them inside the picture."""
     _, _, width, height = map(float, root.get("viewBox", "").split())
     for word in words(root):
         css = word.get("style", "")
         [size] = map(float, re.findall(r"font-size: ([0-9.]+)px", css))
-        assert size * PHONE / width >= 10
+        assert size * PHONE / width >= 12
         assert word.get("transform") is None, "none is turned"
         long = WIDEST_LETTER * size * len(word.text or "")
         x, y = float(word.get("x", "nan")), float(word.get("y", "nan"))

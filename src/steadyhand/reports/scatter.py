@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.reports.charts import COLOURS, LETTER, LINE, box, drawing, svg
+from steadyhand.reports.looks import WIDTH
 
-WIDTH, PLOT_HEIGHT = 400, 240
+PLOT_HEIGHT = 220
 LABEL_HEIGHT = 14
 FEW = 8
 """Points above which the picture grows."""
