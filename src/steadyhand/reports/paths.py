@@ -51,12 +51,12 @@ def paths_picture(
     else:
         plane, drawn = _fitted(drawn, arena)
     drawn, over = drawn[: len(paths)], drawn[len(paths) :]
-    weight = "thin" if len(paths) >= THIN_FROM else "middling"
+    weight, light = ("thin" if len(some) >= THIN_FROM else "middling" for some in (paths, over))
     for path, colour in zip(drawn, css, strict=True):
         if len(path):
             plane.line(path, f"{colour} {weight}")
     for path in filter(len, over):
-        plane.line(path, "sample middling")
+        plane.line(path, f"sample {light}")
     for path, colour, bad in zip(drawn, css, failed, strict=True):
         if bad and len(path):
             plane.cross(path[-1, 0], path[-1, 1], CROSS, f"{colour} thick")

@@ -21,7 +21,7 @@ from steadyhand.reports.looks import EDGE, WIDTH, Entry, legend, legend_height, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLOT_HEIGHT = 190
+PLOT_HEIGHT, BELOW = 190, 44
 APART = 5.0
 """Pixels between two that were measured at the same place, where there is room."""
 
@@ -53,7 +53,7 @@ class _Frame:
 
     @property
     def height(self) -> float:
-        return self.top + PLOT_HEIGHT + 2.6 * LINE
+        return self.top + PLOT_HEIGHT + BELOW
 
 
 def series(
@@ -86,7 +86,7 @@ def series(
     frame = _frame(across, y_range or _span(up, log=y_log), top, marks or {}, x_log, y_log)
     with drawing(WIDTH, frame.height) as figure:
         legend(figure, shown, EDGE)
-        place = box(figure, frame.left, 2.6 * LINE, 16, frame.top)
+        place = box(figure, frame.left, BELOW, 16, frame.top)
         scales = ("log" if log else "linear" for log in (x_log, y_log))
         axes = figure.add_axes(place, **dict(zip(("xscale", "yscale"), scales, strict=True)))
         _axes(axes, frame, x_label, y_label)
@@ -211,6 +211,7 @@ def _axes(axes: "Axes", frame: _Frame, x_label: str, y_label: str) -> None:
     for axis, marks in ((axes.xaxis, frame.below), (axes.yaxis, frame.beside)):
         axis.set_ticks(list(marks), list(marks.values()))
         axis.set_ticks([], minor=True)
+    axes.tick_params(axis="x", pad=7)  # below the markers of what is 0
     axes.set_xlabel(x_label, loc="right")
     above = frame.height - frame.top + 0.4 * LINE
     lines = max((line for *_, line in frame.notes), default=-1) + 1
