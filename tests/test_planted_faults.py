@@ -423,6 +423,13 @@ FAULTS = [
         "evaluation/test_scaling.py -k exponent_is_held",
     ),
     Fault(
+        "rows whose seeds vary taken for rows whose seeds do not",
+        "evaluation/metrics.py",
+        "max(float(each.mean(1).var(ddof=1)), least)",
+        "(least or float(each.mean(1).var(ddof=1)))",
+        "evaluation/test_known_truths.py -k rows_of_a_study",
+    ),
+    Fault(
         "few outcomes that differ taken for proof",
         "evaluation/metrics.py",
         "math.sqrt(episodes * part if alike else",

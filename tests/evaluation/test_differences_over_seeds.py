@@ -17,7 +17,7 @@ def test_of_one_seed_it_is_the_paired_difference() -> None:
 
 def test_p_and_interval_say_the_same() -> None:
     random, seen = np.random.default_rng(0), set()
-    for _ in range(1500):
+    for _ in range(800):
         shape, outcomes = (random.integers(2, 5), random.integers(2, 40)), random.random() < 0.5
         a, b = random.random((2, *shape)) < 0.8 if outcomes else random.normal(0, 1, (2, *shape))
         apart = random.choice([0, 1])

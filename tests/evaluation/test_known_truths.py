@@ -8,7 +8,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from steadyhand.evaluation.compare import holm
+from steadyhand.errors import ConfigurationError
+from steadyhand.evaluation.compare import differences_over_seeds, holm
 from steadyhand.evaluation.metrics import difference_over_seeds, over_seeds
 
 EVERYONE = np.random.default_rng(7).normal(size=100_000)
@@ -66,3 +67,42 @@ def test_equal_policies_are_told_apart_by_one_study_in_twenty(rows, seeds, apart
     size = {"outcomes": outcomes, "apart": apart, "episodes": 40}
     told = sum(claims(random, rows, seeds, **size) for _ in range(studies))
     assert told <= 0.05 * studies + 2 * (0.05 * 0.95 * studies) ** 0.5
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("matter", ["everywhere", "in half"])
+def test_equal_rows_of_a_study_are_told_apart_by_one_in_twenty(matter, apart) -> None:
+    random, told, studies = np.random.default_rng(0), 0, 120
+    spread = np.array([0.5 if matter == "everywhere" or row % 2 else 0.0 for row in range(6)])
+    for _ in range(studies):
+        values = spread[:, None, None] * random.normal(0, 1, (6, 3, 1))
+        values = values + random.normal(0, 1, (1, 1, 40)) + random.normal(0, 0.5, (6, 3, 40))
+        found = differences_over_seeds(list(values), apart=apart)
+        told += any(one.adjusted_p < 0.05 for one in found.values())
+    assert told <= 0.05 * studies + 2 * (0.05 * 0.95 * studies) ** 0.5
+
+
+def test_rows_together_tell_what_each_pair_alone_cannot() -> None:
+    """Eight rows of three seeds; one succeeds a third less often than the others."""
+    random, alone, together = np.random.default_rng(0), 0, 0
+    pairs = list(combinations(range(8), 2))
+    for _ in range(30):
+        odds = np.where(np.arange(8) == 7, 0, 2)[:, None, None] + random.normal(0, 0.3, (8, 3, 1))
+        rows = (random.random((8, 3, 100)) < chances(odds + random.normal(0, 1, 100))).astype(float)
+        p = [difference_over_seeds(rows[i], rows[j], share=True, apart=True).p for i, j in pairs]
+        alone += holm(p)[pairs.index((0, 7))] < 0.05
+        found = differences_over_seeds(list(rows), share=True, apart=True)
+        together += found[0, 7].adjusted_p < 0.05
+        assert found[0, 7].mean > 0
+    assert together > 24 > 18 > alone
+
+
+def test_of_one_seed_rows_are_compared_by_their_episodes() -> None:
+    rows = np.random.default_rng(0).random((3, 1, 20))
+    found = differences_over_seeds(list(rows))
+    alone = difference_over_seeds(rows[0], rows[2])
+    assert found[0, 2].p == alone.p <= found[0, 2].adjusted_p
+    with pytest.raises(ConfigurationError, match=r"\(3, 20\), \(2, 20\)"):
+        differences_over_seeds([np.ones((3, 20)), np.ones((2, 20))])
+    with pytest.raises(ConfigurationError, match="two rows"):
+        differences_over_seeds([np.ones((3, 20))])

@@ -63,6 +63,14 @@ class Difference(Interval):
     """Of all comparisons that were made together (`compare` fills it in)."""
 
 
+@dataclass(frozen=True)
+class Spread:
+    """What the means of training seeds vary by, over the rows of a whole study."""
+
+    variance: float
+    freedom: int
+
+
 def rate(outcomes: Sequence[bool]) -> Interval:
     """A share with Wilson's score interval.
 
@@ -146,6 +154,7 @@ def difference_over_seeds(
     *,
     share: bool | None = None,
     apart: bool = False,
+    spread: Spread | None = None,
 ) -> Difference:
     """Mean of `a - b`, (seeds, episodes) scores of two policies on the same episodes.
 
@@ -160,6 +169,9 @@ def difference_over_seeds(
     outcomes and measured numbers). `apart` it is 92 to 98 %: the least where one policy's seeds
     all agree and the other's do not, the most with two seeds, where it is half as wide.
 
+    `spread` is the least that seeds are taken to vary by: of each policy's where they are `apart`,
+    of the differences elsewhere (`compare.differences_over_seeds` finds it).
+
     Raises `ConfigurationError` where the shapes differ.
     """
     one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
@@ -173,10 +185,11 @@ def difference_over_seeds(
         return paired_difference(one[0].tolist(), other[0].tolist(), share=share)
     if episodes == 1:
         return _tested(one, other, math.nan, (), share)
-    own = None
-    if apart:
-        own = [float(scores.mean(1).var(ddof=1)) / seeds for scores in (one, other)]
-    return _tested(one, other, *_crossed(one - other, own), share)
+    varying = (one, other) if apart else (one - other,)
+    least = spread.variance if spread else 0.0
+    own = [max(float(each.mean(1).var(ddof=1)), least) / seeds for each in varying]
+    variance, parts = _crossed(one - other, own, spread.freedom if spread else None)
+    return _tested(one, other, variance, parts, share)
 
 
 def _tested(
@@ -208,10 +221,13 @@ def _figure(found: float, n: int, ends: tuple[float, float] | None) -> Interval:
     return Interval(found, low, high, n)
 
 
-def _crossed(array: Numbers, own: Sequence[float] | None = None) -> tuple[float, Mixture]:
+def _crossed(
+    array: Numbers, own: Sequence[float] | None = None, freedom: float | None = None
+) -> tuple[float, Mixture]:
     """The variance of the mean of (seeds, episodes) values, and whose quantiles go with it.
 
-    `own` are the variances by seeds of what the values are the differences of, if these count.
+    `own` are the variances by seeds, where these are not the values' own; `freedom` how well they
+    are known, where that is not by these seeds alone.
     """
     seeds, episodes = array.shape
     of_seeds, of_episodes = array.mean(1), array.mean(0)
@@ -224,9 +240,11 @@ def _crossed(array: Numbers, own: Sequence[float] | None = None) -> tuple[float,
     if variance <= (ROUNDING * float(np.abs(array).max())) ** 2:
         # Outcomes may add up to the same for every seed: seeds share their episodes.
         return float(array.var(ddof=1)) / episodes, ((1.0, episodes - 1),)
-    freedoms = between(by_seed**2 / sum(x**2 for x in own) * (seeds - 1)) if by_seed > 0 else ()
-    parts = [(by_seed * part / variance, freedom) for part, freedom in freedoms]
-    return variance, (*parts, (by_episode / variance, episodes - 1))
+    if by_seed > 0 and freedom is None:
+        freedom = by_seed**2 / sum(x**2 for x in own) * (seeds - 1)
+    freedoms = between(freedom) if freedom else ()
+    of_both = [(by_seed * part / variance, whole) for part, whole in freedoms]
+    return variance, (*of_both, (by_episode / variance, episodes - 1))
 
 
 def _alike(values: Numbers, size: Numbers) -> bool:
