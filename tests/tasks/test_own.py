@@ -1,6 +1,5 @@
 """A user's own file: found by its name, run where that is named and nowhere else."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from steadyhand.cli.main import main
-from steadyhand.errors import ConfigurationError, MissingExtraError
+from steadyhand.errors import ConfigurationError, MissingExtraError, UsageError
 from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.recipes import recipe
 from steadyhand.spec import Chunking
+from steadyhand.studies.asked import Asked
+from steadyhand.studies.cell import recorded_once
 from steadyhand.studies.executor import Job
 from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.plan import PlannedRun, Trial, planned
 from steadyhand.studies.runs import do_runs
+from steadyhand.studies.vary import Varied, combinations, configured
 from steadyhand.studies.worker import Signs, work
 from steadyhand.tasks import Demonstrated, make_task, record_episodes, register_task
 from steadyhand.tasks.own import family_of, file_word, mark_of, short_name, task_flag
@@ -210,16 +212,21 @@ def test_where_the_file_was_edited_it_is_another_run(file, tmp_path) -> None:
     ]
 
 
-def test_an_edited_task_is_not_tried_on_what_it_recorded_before(file, tmp_path, capsys) -> None:
-    words = ["benchmark", f"--task={file}:Reach", f"--recipe={file}:reach", "--methods=flow:1"]
-    words += ["--steps=1", "--episodes=1", f"--out={tmp_path / 'out'}"]
-    (tmp_path / "out").mkdir()
-    shutil.copy(recorded(f"{file}:Reach", tmp_path), tmp_path / "out" / "demonstrations.npz")
-    said = {"task": f"{file}:Reach", "episodes": 200, "mark": mark_of(f"{file}:Reach")}
-    (tmp_path / "out" / "demonstrations.json").write_text(json.dumps(said))
+def test_an_edited_task_is_not_trained_on_what_it_recorded_before(file, tmp_path) -> None:
+    name, place = register_task(f"{file}:Reach"), tmp_path / "data" / "own.npz"
+    config = small(name, demonstrations=8)
+    recorded_once(config, place)
+    recorded_once(config, place)
     file.write_text(file.read_text().replace("speed: float = 0.5", "speed: float = 0.4"))
-    assert main(words) == 2
-    assert "as it is now for this benchmark" in capsys.readouterr().err
+    register_task(name)
+    with pytest.raises(UsageError, match=r"was not recorded of .*:Reach as it is now"):
+        recorded_once(config, place)
+
+
+def test_a_sweep_may_vary_it(file) -> None:
+    slow = Varied.parse(f"task={file}:Reach:speed=0.4,fork")
+    configs = [configured(Asked(), factors)[0] for factors in combinations([slow])]
+    assert [config.task for config in configs] == [f"{file}:Reach:speed=0.4", "fork"]
 
 
 def test_nothing_on_disk_makes_a_file_run(file, tmp_path, capsys, monkeypatch) -> None:

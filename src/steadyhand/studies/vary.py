@@ -11,6 +11,7 @@ from steadyhand.errors import CheckpointError, ConfigurationError, UsageError, u
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.plan import Trial
+from steadyhand.tasks import register_task
 from steadyhand.training.config import TrainConfig
 
 TRIED = ("execute", "solver", "temperature", "eta", "repeats", "perturb_history", "controller")
@@ -74,6 +75,8 @@ def configured(asked: Asked, factors: Mapping[str, Any]) -> tuple[TrainConfig, T
     """(how it is trained, how it is tried) with those values. Raises `ConfigurationError` for a
     field that there is not, or a value that it cannot have."""
     asked = replace(asked, **{k: _text(k, v) for k, v in factors.items() if k in NAMED})
+    if "task" in factors:  # named by whoever asks, and so is its file where it is in one
+        asked = replace(asked, task=register_task(asked.task or ""))
     config, trial = asked.config(asked.task or ""), asked.trial()
     trained = {k: v for k, v in factors.items() if k not in (*NAMED, *TRIED)}
     sampled = {k: v for k, v in trained.items() if k.startswith("sampler.")}
