@@ -103,7 +103,7 @@ def test_a_benchmark_is_a_table_and_a_picture(tmp_path, capsys) -> None:
     assert flow["train_minutes"] == one["train_minutes"], "the same runs"
     trained = {path.parent.name.rpartition("-")[0] for path in out.glob("*/trained.json")}
     kinds = ("regression", "flow", "consistency")  # whose teacher is a shorter flow
-    assert trained == {f"fork-{name}-mlp-{seed}" for name in kinds for seed in (0, 1)}
+    assert trained == {f"fork-{name}-mlp-2to16-{seed}" for name in kinds for seed in (0, 1)}
     assert len([*out.glob("*/trained.json")]) == 4 * 2
     table = (out / "table.md").read_text()
     assert table.splitlines()[0].startswith("| method | network | calls | success |")

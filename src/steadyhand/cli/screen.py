@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import rich.progress
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -217,10 +218,14 @@ def _lines(screen: Console, title: str, total: int, start: int) -> Advance:
     return advance
 
 
-def table(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    """Rows under a title; what is too long goes on in the next line, and nothing is cut."""
+def table(
+    title: str, header: Iterable[str], rows: Iterable[Iterable[str]], *, plain: bool = False
+) -> Table:
+    """Rows under a title; what is too long goes on in the next line, and nothing is cut. A `plain`
+    one has no lines between columns, for many of them."""
     columns = [Column(word, overflow="fold") for word in header]
-    made = Table(*columns, title=title, title_justify="left")
+    style: Any = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False} if plain else {}
+    made = Table(*columns, title=title, title_justify="left", **style)
     for row in rows:
         made.add_row(*row)
     return made

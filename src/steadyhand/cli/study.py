@@ -154,6 +154,11 @@ def _study(study: "Study", options: Options) -> dict[str, Any]:
     how = made(command, options.device, done, time.perf_counter() - begun)
     answer, report = study.conclude(done, how, stage, tell)
     screen = results(as_json=options.json)
-    show(screen, table(report.title, report.header, report.rows), report.answer, *report.notes)
+    show(
+        screen,
+        table(report.title, report.header, report.rows, plain=True),
+        report.answer,
+        *report.notes,
+    )
     show(screen, f"Report: {answer['report']}")
     return answer

@@ -18,6 +18,8 @@ from steadyhand.training.config import TrainConfig
 
 RECIPES = {"fork": "fork", "pusht": "pusht_state"}
 """What a task's policies are trained by, unless said otherwise."""
+USUAL = "fork"
+"""What questions are asked of unless a task is named."""
 OWN_RECIPE = "state"
 """Those of a task in a user's own file."""
 QUICK_STEPS = 0.4
@@ -49,6 +51,13 @@ class Asked:
     def tasks(self, *own: str) -> tuple[str, ...]:
         """The task that is named, or else those of the question."""
         return own if self.task is None else (make_task(self.task).name,)
+
+    def with_task_of_recipe(self) -> "Asked":
+        """With the task that a recipe names, where that is another than questions ask of."""
+        if self.task is not None or self.recipe is None:
+            return self
+        own = recipe(self.recipe).task
+        return self if own is None or family_of(own) == USUAL else replace(self, task=own)
 
     def config(self, task: str, *, method: str | None = None, **changes: Any) -> TrainConfig:
         """How a policy for `task` is trained: as its recipe says, but for what is asked, and for

@@ -59,7 +59,8 @@ class Cell:
 def _run(config: TrainConfig, mark: str) -> PlannedRun:
     """A run that has the same name in whatever study asks for it: what was trained is shared."""
     task = file_word(make_task(config.task or "").name)[:60]
-    name = f"{task}-{method_name(config)}-{network_name(config)}-{config.seed}"
+    seen, rows = config.chunking.obs_steps, config.chunking.horizon
+    name = f"{task}-{method_name(config)}-{network_name(config)}-{seen}to{rows}-{config.seed}"
     return PlannedRun(name=name, config=config, fingerprint=mark)
 
 
@@ -96,6 +97,11 @@ def runs_of(
                 marks[path] = fingerprint(demonstrations(replace(cell.config, data=path)))
         found.append(cell.runs(seeds, data, marks))
     return found
+
+
+def longest_demonstration(config: TrainConfig) -> int:
+    """Steps; of an expert's, in a few of them."""
+    return int(_sample(config).lengths.max())
 
 
 def _sample(config: TrainConfig) -> Episodes:

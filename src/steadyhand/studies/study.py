@@ -57,7 +57,7 @@ class Study:
     def of(cls, name: str, asked: Asked, out: Path) -> "Study":
         """Raises `UsageError` for another question, `ConfigurationError` for what cannot be."""
         about = question(name)
-        asked = about.asked(asked)
+        asked = about.asked(asked.with_task_of_recipe())
         return cls(name, about, asked, about.cells(asked), out)
 
     @property

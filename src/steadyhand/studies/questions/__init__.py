@@ -3,6 +3,7 @@
 from steadyhand.errors import UsageError, unknown
 from steadyhand.studies.question import Question
 from steadyhand.studies.questions.chunk import ChunkLength
+from steadyhand.studies.questions.data import Demonstrations
 from steadyhand.studies.questions.history import History
 from steadyhand.studies.questions.modes import Modes
 from steadyhand.studies.questions.seeds import Seeds
@@ -14,6 +15,7 @@ QUESTIONS: dict[str, Question] = {
     "steps": DenoisingSteps(),
     "chunk": ChunkLength(),
     "history": History(),
+    "data": Demonstrations(),
     "sweep": Sweep(),
     "seeds": Seeds(),
 }

@@ -11,7 +11,7 @@ from steadyhand.evaluation.metrics import Interval
 from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
-from steadyhand.studies.cell import Cell
+from steadyhand.studies.cell import Cell, longest_demonstration
 from steadyhand.studies.question import Findings, figure, seam, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 
@@ -36,7 +36,9 @@ class ChunkLength:
     def cells(self, asked: Asked) -> list[Cell]:
         task = asked.task or ""
         many, few = (QUICK_ROWS, QUICK_EXECUTE) if asked.quick else (ROWS, EXECUTE)
-        usual = method_name(asked.config(task))
+        config = asked.config(task)
+        usual, longest = method_name(config), longest_demonstration(config)
+        many = [rows for rows in many if rows + config.chunking.past_rows <= longest]
         cells: list[Cell] = []
         for method in dict.fromkeys((usual, SLOW)):
             base = asked.config(task, method=method)

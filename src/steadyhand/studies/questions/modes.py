@@ -34,6 +34,8 @@ MEANT = {
 REPEATS = 8
 """Plays of each initial state, to see whether all ways are taken from it."""
 SAMPLES = 64
+SELDOM = 0.05
+"""A way that may be taken less is not taken surely."""
 COLOURS = ("left", "right", "third")
 SHOWN = 24
 
@@ -116,7 +118,7 @@ def entropy(result: Result, ways: Sequence[str]) -> Interval | None:
     found = entropies(counts)
     if not np.isfinite(found).any():
         return None
-    return bootstrap(_mean, found)
+    return bootstrap(_mean, found, ends=(0.0, float(np.log2(len(ways)))))
 
 
 def _mean(values: NDArray[np.float64]) -> float:
@@ -144,16 +146,20 @@ def _answer(
 ) -> str:
     diffusion, regression = rows[-1], rows[0]
     name = diffusion.cell.factors["method"]
-    both = " and ".join(f"{words(way)} in {figure(taken[-1][way], 'success')}" for way in ways)
-    collided = "collision" in regression.score_names
-    said = (
-        f"{name} takes {'both' if len(ways) == 2 else f'all {len(ways)}'} ways, {both}, and "
-        f"reaches {words(score)} {figure(diffusion.score(score), score)}. Regression, which "
-        f"averages them, reaches {figure(regression.score(score), score)}"
+    seen = [way for way in ways if taken[-1][way].low > SELDOM]
+    each = " and ".join(f"{words(way)} in {figure(taken[-1][way], 'success')}" for way in ways)
+    said = {
+        0: f"{name} takes no way surely ({each})",
+        len(ways): f"{name} takes {'both' if len(ways) == 2 else 'all'} ways, {each}",
+    }.get(len(seen), f"{name} takes but {' and '.join(map(words, seen))} surely ({each})")
+    told = (
+        f"{said}, and reaches {words(score)} {figure(diffusion.score(score), score)}. Regression, "
+        f"which averages them, reaches {figure(regression.score(score), score)}"
     )
-    if collided:
-        return f"{said}: it collides in {figure(regression.score('collision'), 'success')}."
-    return f"{said}."
+    if "collision" in regression.score_names:
+        hit = figure(regression.score("collision"), "success")
+        return f"{told}: it collides in {hit}."
+    return f"{told}."
 
 
 def _further(
