@@ -10,7 +10,7 @@ from steadyhand.cli.main import main
 from steadyhand.cli.options import Spread
 
 sys.path.append(str(Path(__file__).parents[1] / "studies"))
-from in_process import executor  # noqa: E402
+from in_process import executor
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "reach.py"
 QUESTIONS = {
@@ -25,15 +25,33 @@ QUESTIONS = {
 """How many policies each trains."""
 
 
+SMALL = f'''"""The example's recipe with a network for tests."""
+from dataclasses import replace
+import steadyhand as sh
+from steadyhand.nets.choices import MLPConfig
+
+def small(method="flow", network="mlp"):
+    config = sh.recipe("{EXAMPLE}:reach", method=method, network=network)
+    denoiser = MLPConfig(width=16, blocks=1)
+    return replace(config, policy=replace(config.policy, denoiser=denoiser), batch_size=16)
+'''
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("own") / "small.py"
+    path.write_text(SMALL)
+    return f"{path}:small"
+
+
 @pytest.fixture(scope="module")
 def out(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("studies")
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_task_of_ones_own_is_studied(question, out, capsys, monkeypatch) -> None:
+def test_a_task_of_ones_own_is_studied(question, recipe, out, capsys, monkeypatch) -> None:
     monkeypatch.setattr(Spread, "executor", executor)
-    recipe = f"{EXAMPLE}:reach"
     words = ["study", *question.split(), "--quick", "--steps=4", "--episodes=4", f"--out={out}"]
     assert main([*words, f"--recipe={recipe}", "--demonstrations=100", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

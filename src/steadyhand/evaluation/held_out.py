@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.frames import with_stores
@@ -114,23 +115,53 @@ class HeldOut:
 
     @torch.inference_mode()
     def predict(
-        self, steps: Steps, samples: int, watch: Callable[[int], object] = lambda windows: None
+        self,
+        steps: Steps,
+        samples: int,
+        watch: Callable[[int], object] = lambda windows: None,
+        *,
+        together: int = 1,
     ) -> NDArray[np.floating]:
-        """Chunks (samples, windows, rows from now on, action_size) in robot units."""
-        policy, rows = self.policy, self.policy.noise_rows
+        """Chunks (samples, windows, rows from now on, action_size) in robot units.
+
+        So many samples of a window are drawn `together`: where there are many, that is faster, and
+        gives other last bits.
+        """
         found = []
         for here in batches(steps):
-            condition = policy.condition(self._windows.observation(here))
-            reference, chunks = self._windows.reference(here), []
-            for sample in range(samples):
-                shape = (rows, *policy.spec.chunk_shape)
-                drawn = np.stack([chunk_noise(int(step), sample, shape) for step in here])
-                noise = torch.from_numpy(drawn).to(policy.device)
-                more = noise[:, 1:] if rows > 1 else None
-                chunks.append(policy.decode(condition, noise[:, 0], reference, more).cpu())
-            found.append(torch.stack(chunks))
+            condition = self.policy.condition(self._windows.observation(here))
+            reference = self._windows.reference(here)
+            chunks = [
+                self._samples(
+                    here, range(first, min(first + together, samples)), condition, reference
+                )
+                for first in range(0, samples, together)
+            ]
+            found.append(torch.cat(chunks))
             watch(len(here))
         return torch.cat(found, 1)[:, :, self._ahead].numpy()
+
+    def _samples(
+        self,
+        here: Steps,
+        numbers: range,
+        condition: tuple[Tensor, ...],
+        reference: Tensor | None,
+    ) -> Tensor:
+        """Chunks (samples, windows, horizon, action_size) of those numbers."""
+        policy, many = self.policy, len(numbers)
+        shape = (policy.noise_rows, *policy.spec.chunk_shape)
+        drawn = np.stack([chunk_noise(int(step), n, shape) for n in numbers for step in here])
+        noise = torch.from_numpy(drawn).to(policy.device)
+        more = noise[:, 1:] if policy.noise_rows > 1 else None
+
+        def each(part: Tensor) -> Tensor:
+            return part if many == 1 else part.repeat(many, *[1] * (part.ndim - 1))
+
+        seen = tuple(each(part) for part in condition)
+        moved = None if reference is None else each(reference)
+        chunks = policy.decode(seen, noise[:, 0], moved, more).cpu()
+        return chunks.unflatten(0, (many, len(here)))
 
     def features(self, steps: Steps) -> NDArray[np.float32]:
         """What was seen at those steps, each observation of equal weight, (windows, numbers)."""

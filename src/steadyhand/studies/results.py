@@ -5,15 +5,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.evaluation.bootstrap import bootstrap
-from steadyhand.evaluation.compare import holm
-from steadyhand.evaluation.metrics import Difference, Interval, difference_over_seeds, over_seeds
+from steadyhand.evaluation.compare import differences_over_seeds
+from steadyhand.evaluation.metrics import Difference, Interval, over_seeds
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.runs import Outcome
@@ -147,15 +146,9 @@ def ranked(results: Sequence[Result], score: str) -> Ranking:
     scores = [result.score(score) for result in results]
     best = max(range(len(results)), key=lambda row: scores[row].mean)
     values, share = [result.scores(score) for result in results], is_share(score) or None
-    pairs = {
-        (a, b): difference_over_seeds(
-            values[a], values[b], share=share, apart=_apart(results[a], results[b])
-        )
-        for a, b in combinations(range(len(results)), 2)
-    }
-    adjusted = holm([found.p for found in pairs.values()])
-    for (pair, found), p in zip(list(pairs.items()), adjusted, strict=True):
-        pairs[pair] = replace(found, adjusted_p=p)
+    pairs = {}
+    if len(results) > 1:
+        pairs = differences_over_seeds(values, share=share, apart=_apart(results))
     behind = [
         None if row == best else pairs[best, row] if best < row else _turned(pairs[row, best])
         for row in range(len(results))
@@ -163,9 +156,10 @@ def ranked(results: Sequence[Result], score: str) -> Ranking:
     return Ranking(score, tuple(scores), tuple(behind), best)
 
 
-def _apart(a: Result, b: Result) -> bool:
-    """Whether no policy of one is a policy of the other in another use."""
-    return not {one.folder for one in a.outcomes} & {one.folder for one in b.outcomes}
+def _apart(results: Sequence[Result]) -> bool:
+    """Whether each row has policies of its own, and none are those of another in another use."""
+    folders = [one.folder for result in results for one in result.outcomes]
+    return len(set(folders)) == len(folders)
 
 
 def _turned(found: Difference) -> Difference:

@@ -14,6 +14,7 @@ import numpy as np
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.disk import write_json, write_text, written_whole
 from steadyhand.evaluation.evaluate import chunk_times
+from steadyhand.evaluation.smoothness import SEAMS
 from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
@@ -29,13 +30,8 @@ from steadyhand.studies.runs import Outcome
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import file_word
 
-TIMED_CHUNKS = 30
-SEAMS = (
-    "Jump at seams: how far the command moves where one chunk ends and the next begins, over how "
-    "far it moves from tick to tick inside chunks. At ×1 nobody sees where a chunk ends; at ×3 "
-    "the arm twitches there. Where every chunk is one action, there is nothing inside to compare "
-    "with."
-)
+TIMED_CHUNKS = 20
+NO_INSIDE = "Where every chunk is one action, there is nothing inside to compare with."
 INTERVALS = (
     "Brackets are 95 % intervals. All rows were tried from the same initial states, so rows are "
     "compared pair by pair; a difference is claimed only where it holds with all pairs of the "
@@ -207,7 +203,7 @@ def _report(
         figures=list(found.figures.values()),
         header=header,
         rows=table,
-        reading=" ".join(filter(None, [INTERVALS, found.reading, SEAMS])),
+        reading="\n\n".join(filter(None, [INTERVALS, found.reading, f"{SEAMS} {NO_INSIDE}"])),
         strips=list(shown),
         made=made,
     )

@@ -104,4 +104,4 @@ def _drawn(policy: Policy, config: TrainConfig, samples: int) -> NDArray[np.floa
     data = HeldOut(policy, demonstrations(config))
     moments = np.linspace(0, data.episodes.steps - 1, MOMENTS).astype(np.int64)
     with on_threads(1):
-        return data.predict(moments, samples).swapaxes(0, 1)
+        return data.predict(moments, samples, together=samples).swapaxes(0, 1)

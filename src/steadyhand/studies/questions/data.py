@@ -34,7 +34,8 @@ class Demonstrations:
         config = asked.config(asked.task or "")
         counts = QUICK if asked.quick else COUNTS
         most = config.demonstrations if asked.data is None else _episodes(asked.data)
-        found = [count for count in counts if count < most]
+        found = [count for count in counts if count <= most]
+        found += [] if (asked.quick and found) or most in found else [most]
         return [
             Cell(
                 factors={"demonstrations": count},
@@ -42,7 +43,7 @@ class Demonstrations:
                 trial=asked.trial(),
                 subset=count,
             )
-            for count in (*found, *([most] if not asked.quick or not found else []))
+            for count in found
         ]
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
