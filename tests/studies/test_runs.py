@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from steadyhand.nets.choices import MLPConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.storage import load_policy
 from steadyhand.recipes.methods import METHODS
-from steadyhand.studies import folder, plan, runs
+from steadyhand.studies import folder, plan, runs, worker
 from steadyhand.studies import trial as trials
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.executor import LocalProcesses
@@ -405,3 +406,37 @@ def test_as_many_runs_at_once_as_there_are_cores_for(data, tmp_path, monkeypatch
 def test_episodes_that_cannot_be_are_refused_before_anything_is_trained(asked, said) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         declare(Asked(task="fork", steps=1, **asked), [Method("flow")])
+
+
+def test_workers_share_out_what_a_run_is_to_be_tried_in(data, tmp_path, monkeypatch) -> None:
+    run = planned(data)
+    run = replace(run, trials=tuple(replace(TRIAL, episodes=n) for n in (1, 2, 3)))
+    submitted: list[RunFolder] = []
+
+    class Slow(LocalProcesses):
+        """The first worker trains; while it is at a trial, another may come."""
+
+        def submit(self, run: PlannedRun, folder: RunFolder):
+            submitted.append(folder)
+            return super().submit(run, folder)
+
+    together = do_runs([run], tmp_path / "two", executor=Slow(workers=2))
+    assert len(submitted) == 2, "one more where there is room, and no more"
+    whole = do_runs([run], tmp_path / "one", executor=LocalProcesses(workers=1))
+    assert together[0].trials == whole[0].trials
+    # Of two at once, each trial is done by one of them.
+    folder, tried = RunFolder(whole[0].folder), list[str]()
+    for trial in run.trials:
+        (folder.path / trial.file).unlink()
+    real = worker.tried
+
+    def counted(*given):
+        tried.append(given[2].key)
+        return real(*given)
+
+    monkeypatch.setattr(worker, "tried", counted)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: work(folder, Signs(folder, None)), range(2)))
+    assert sorted(tried) == sorted(trial.key for trial in run.trials)
+    assert do_runs([run], tmp_path / "one")[0].trials == whole[0].trials
+    assert not list(folder.path.glob(f".{run.trials[0].key}"))

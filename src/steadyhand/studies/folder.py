@@ -125,6 +125,10 @@ class RunFolder:
         """What was declared. Raises `CheckpointError` where another version has declared it."""
         return decode(Declared, self.read(PLAN), str(self.path / PLAN))
 
+    def untried(self, trials: Iterable[Trial]) -> list[Trial]:
+        """Those of which nothing is kept yet."""
+        return [trial for trial in trials if self.read(trial.file) is None]
+
     def read(self, name: str) -> Any:
         """What is in a file; None where there is none, or it is damaged: it is to be made again."""
         with suppress(FileNotFoundError, ValueError):

@@ -123,7 +123,7 @@ def cheapest(ranking: Ranking, cost: Sequence[float]) -> Cheapest:
 
 
 def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what: str) -> str:
-    """Which row is enough, in words: `label` names a row in the plural, as "5 steps of ddim".
+    """Which row is enough, in words: `label` names a row, as "5 steps of ddim".
 
     What cannot be told from the best is no more than that where few episodes tell little.
     """
@@ -131,21 +131,23 @@ def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what:
     def said(row: int) -> str:
         return f"{what} {figure(ranking.scores[row], ranking.score)}"
 
-    best = ranking.best
-    if found.row == found.sure:
-        if found.row == best:
-            return f"{label(best)} are needed: {said(best)}, and whatever costs less is worse."
-        most = amount(max(ranking.may_lose(found.row), 0.0), ranking.score)
+    best, row, sure = ranking.best, found.row, found.sure
+    confident = f"with 95{NBSP}% confidence"
+    if row == sure == best:
+        return f"It takes {label(best)}: {said(best)}. Whatever costs less is worse."
+    lost = amount(max(ranking.may_lose(row), 0.0), ranking.score)
+    if row == sure:
         return (
-            f"{label(found.row)} are enough: {said(found.row)}. The highest is that of "
-            f"{label(best)}, {figure(ranking.scores[best], ranking.score)}, with 95{NBSP}% "
-            f"confidence at most {most} more."
+            f"It takes {label(row)}: {said(row)}. The highest is that of {label(best)}, "
+            f"{figure(ranking.scores[best], ranking.score)}, {confident} at most {lost} more."
         )
     bound = amount(LOSS, ranking.score) if is_share(ranking.score) else "a tenth"
+    first = f"It takes {label(sure)}: {said(sure)}, {confident} at most {bound} below the best."
+    if sure == best:
+        first = f"Nothing cheaper is surely within {bound} of {label(best)}, with {said(best)}."
     return (
-        f"{label(found.sure)} are enough: {said(found.sure)}, with 95{NBSP}% confidence at most "
-        f"{bound} below the best. {label(found.row)} with {said(found.row)} cannot be told from "
-        f"the best either, but may lose {amount(ranking.may_lose(found.row), ranking.score)}."
+        f"{first} {label(row).capitalize()}, with {figure(ranking.scores[row], ranking.score)}, "
+        f"cannot be told from the best on these episodes, but may lose {lost}."
     )
 
 

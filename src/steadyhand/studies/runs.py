@@ -144,7 +144,7 @@ def _share(run: PlannedRun, out: Path) -> float:
 
 def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: Watch) -> list[str]:
     """Do all that waits; the folders of those that failed."""
-    jobs, failed, left = dict[str, Job](), list[str](), set(waiting)
+    jobs, failed, runs, left = dict[str, list[Job]](), list[str](), dict(waiting), set(waiting)
     before = {key: Progress(_share(run, out)) for key, run in waiting.items()}
     try:
         while waiting or jobs:
@@ -156,22 +156,40 @@ def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: 
                     continue
                 else:
                     RunFolder(out / key).tell(before[key].share, BEGINNING)
-                    jobs[key] = executor.submit(run, RunFolder(out / key))
+                    jobs[key] = [executor.submit(run, RunFolder(out / key))]
                 del waiting[key]
+            if not waiting:
+                _help({key: runs[key] for key in jobs}, jobs, out, executor)
             time.sleep(POLL_SECONDS)
-            for key, job in list(jobs.items()):
-                if (ended := job.ended()) is not None:
+            for key, mine in list(jobs.items()):
+                ended = [job.ended() for job in mine]
+                if None not in ended:
                     del jobs[key]
                     left.discard(key)
-                    failed += [] if ended else [key]
+                    failed += [] if outcome(runs[key], out) or all(ended) else [key]
             waits = {key: before[key] for key in waiting}
             watch(waits | {key: RunFolder(out / key).progress for key in jobs})
     finally:
-        for job in jobs.values():
+        every = [job for mine in jobs.values() for job in mine]
+        for job in every:
             job.cancel()
-        for job in jobs.values():
+        for job in every:
             job.wait()
     return failed
+
+
+def _help(
+    runs: Mapping[str, PlannedRun], jobs: Mapping[str, list[Job]], out: Path, executor: Executor
+) -> None:
+    """Where nothing waits and there is room, one more worker for what a trained run is to be tried
+    in: workers share that out."""
+    for key, run in runs.items():
+        folder = RunFolder(out / key)
+        if len(run.trials) <= len(jobs[key]) or not executor.room_for(run):
+            continue
+        if folder.read(TRAINED) is not None and len(folder.untried(run.trials)) > len(jobs[key]):
+            jobs[key].append(executor.submit(run, folder))
+            return
 
 
 def alone(out: Path) -> AbstractContextManager[object]:

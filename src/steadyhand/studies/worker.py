@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from typing import Any, cast
 from steadyhand.disk import lock
 from steadyhand.errors import ConfigurationError, DataError, SteadyhandError
 from steadyhand.studies.folder import SPENT, TRAINED, Declared, RunFolder, done_share
-from steadyhand.studies.plan import demonstrations, fingerprint
+from steadyhand.studies.plan import Trial, demonstrations, fingerprint
 from steadyhand.studies.trial import tried
 from steadyhand.tasks import register_task
 from steadyhand.tasks.own import mark_of
@@ -75,20 +75,35 @@ class Signs:
 
 
 def work(folder: RunFolder, signs: Signs) -> None:
-    """Do what is left of the plan. Raises `Stopped` where it is not finished."""
+    """Do what is left of the plan. Raises `Stopped` where it is not finished.
+
+    One worker trains; what is tried after that, as many as come share out.
+    """
     declared = folder.declared()
     _run_own(declared)
-    if folder.read(TRAINED) is None:
-        _train(folder, declared, signs)
-    many = len(declared.trials)
-    for number, trial in enumerate(declared.trials):
+    # A worker of an engine that was killed may still be in it: it ends as soon as it sees that.
+    with lock(folder.path / ".worker", wait=True):
+        if folder.read(TRAINED) is None:
+            _train(folder, declared, signs)
+    for wait in (False, True):  # first what nobody is at, then what somebody may have left
+        for trial in declared.trials:
+            _try(folder, declared, trial, signs, wait=wait)
+
+
+def _try(folder: RunFolder, declared: Declared, trial: Trial, signs: Signs, *, wait: bool) -> None:
+    """Try it, unless that was done, or another worker is at it."""
+    left, many = len(folder.untried(declared.trials)), len(declared.trials)
+    if folder.read(trial.file) is not None:
+        return
+    taken = folder.path / f".{trial.key}"
+    with signs.at_once(), suppress(BlockingIOError), lock(taken, wait=wait):
         if folder.read(trial.file) is None:
-            signs.tell(done_share(1, number, many), f"trying {number + 1} of {many}")
-            with signs.at_once():
-                found = tried(folder.policy, declared.config, trial, signs.check)
+            signs.tell(done_share(1, many - left, many), f"trying {many - left + 1} of {many}")
+            found = tried(folder.policy, declared.config, trial, signs.check)
             if found.drawn is not None:
                 folder.write_array(trial.drawn, found.drawn)
             folder.write(trial.file, found.record)
+        taken.unlink(missing_ok=True)
 
 
 def _run_own(declared: Declared) -> None:
@@ -143,9 +158,7 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signs.ask)
     try:
-        # A worker of an engine that was killed may still be in it: it ends as soon as it sees that.
-        with lock(folder.path / ".worker", wait=True):
-            work(folder, signs)
+        work(folder, signs)
     except Stopped:
         return STOPPED
     except SteadyhandError as error:
