@@ -101,6 +101,7 @@ def power(
     freedom = np.full(DRAWS, seeds - 1.0)
     if apart:
         freedom = own.sum(0) ** 2 / np.maximum(np.square(own).sum(0), 1e-300) * (seeds - 1)
+        freedom = np.maximum(freedom, seeds - 1)  # also where no seed varies
     variances = own.sum(0) if apart else 2 * own[0]
     cells = of_cells / (seeds * episodes)
     by_episode = _mean_square(random, cells, episodes - 1)

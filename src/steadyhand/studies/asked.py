@@ -68,7 +68,7 @@ class Asked:
         named = own_settings(task, base)
         more = [key for key in shown_by_settings(make_task(named)) if key not in base.observations]
         said = {
-            "task": named,
+            "task": named if self.data is None else base.task or named,
             "observations": (*base.observations, *more),
             "steps": steps,
             "minutes": self.minutes,
@@ -80,9 +80,15 @@ class Asked:
         given = {name: value for name, value in said.items() if value is not None}
         return replace(base, **{**given, **changes})
 
-    def trial(self, **changes: Any) -> Trial:
-        """How policies are tried, but for `changes`, fields of a `Trial`."""
-        return replace(Trial(episodes=self.episodes, seed_start=self.seed_start), **changes)
+    def trial(self, task: str, **changes: Any) -> Trial:
+        """How policies for `task` are tried, but for `changes`, fields of a `Trial`.
+
+        What is trained on data that is named is trained alike for all settings of a task, and
+        shared by whatever tries it in one of them.
+        """
+        where = None if self.data is None else make_task(task).name
+        usual = Trial(task=where, episodes=self.episodes, seed_start=self.seed_start)
+        return replace(usual, **changes)
 
 
 def recipe_of(task: str, named: str | None = None) -> str:

@@ -14,7 +14,7 @@ from steadyhand.policy.storage import load_policy
 from steadyhand.reports.strip import Strip, contact_strip, film
 from steadyhand.studies.plan import CONTROLLERS
 from steadyhand.studies.results import Result, main_score
-from steadyhand.tasks import Task, make_task
+from steadyhand.tasks import make_task
 
 MOST = 4
 """Strips in a report."""
@@ -33,7 +33,7 @@ def strips(results: Sequence[Result], shown: Sequence[int], tell: Tell = untold)
                 tell(f"This task draws no pictures, so no episode is shown ({error}).")
                 return []
             caption = f"{results[place].cell.label}: {word}, seed {seed} ({score})."
-            moving = film(pictures, _task(results[place]).rate_hz)
+            moving = film(pictures, make_task(results[place].task).rate_hz)
             found.append(Strip(caption=caption, jpeg=contact_strip(pictures), film=moving))
     return found
 
@@ -52,16 +52,12 @@ def _chosen(result: Result) -> list[tuple[str, int, str]]:
     return [(word, seeds[place], f"{name} {values[place]:.3g}") for word, place in chosen]
 
 
-def _task(result: Result) -> Task:
-    return make_task(result.cell.trial.task or result.cell.config.task or "")
-
-
 def _frames(result: Result, seed: int) -> list[np.ndarray]:
     config, trial = result.cell.config, result.cell.trial
     device = choose_device(trial.device or config.device)
     found = evaluate(
         load_policy(result.outcomes[0].policy, sampler=trial.sampler, device=device),
-        _task(result),
+        make_task(result.task),
         episodes=1,
         seed_start=seed,
         execute=trial.execute,

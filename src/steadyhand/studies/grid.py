@@ -50,7 +50,8 @@ def declare(
     A method that is distilled shares minutes or steps with its teacher. Rows of one method and
     network differ in their calls and share their runs.
     """
-    task, trial = asked.task or "", asked.trial()
+    task = asked.task or ""
+    trial = asked.trial(task)
     seeds_of(make_task(task), trial.episodes, trial.seed_start)
     cells: list[Cell] = []
     for network in networks:

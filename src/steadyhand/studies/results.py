@@ -36,6 +36,11 @@ class Result:
     """One chunk alone on one thread, where it was timed: the median."""
 
     @property
+    def task(self) -> str:
+        """Where it was tried."""
+        return self.cell.trial.task or self.cell.config.task or ""
+
+    @property
     def records(self) -> list[Any]:
         """What was kept of its trial, one a seed."""
         return [one.trials[self.cell.trial.key] for one in self.outcomes]

@@ -28,7 +28,7 @@ from steadyhand.studies.questions import question
 from steadyhand.studies.results import SATURATED, Result, is_share, main_score
 from steadyhand.studies.runs import Outcome
 from steadyhand.tasks import make_task
-from steadyhand.tasks.own import file_word
+from steadyhand.tasks.own import file_word, short_name
 
 TIMED_CHUNKS = 20
 NO_INSIDE = "Where every chunk is one action, there is nothing inside to compare with."
@@ -116,8 +116,8 @@ class Study:
 def timed(results: Sequence[Result]) -> list[Result]:
     """With the time of a chunk of each row, of the first seed's policy, measured in turns."""
     found = list(results)
-    for name in dict.fromkeys(_task(result) for result in results):
-        places = [place for place, result in enumerate(results) if _task(result) == name]
+    for name in dict.fromkeys(result.task for result in results):
+        places = [place for place, result in enumerate(results) if result.task == name]
         predictors = [_predictor(results[place]) for place in places]
         task = make_task(name)
         with on_threads(1):
@@ -125,10 +125,6 @@ def timed(results: Sequence[Result]) -> list[Result]:
         for place, spent in zip(places, times.T, strict=True):
             found[place] = replace(results[place], chunk_ms=float(np.median(spent)))
     return found
-
-
-def _task(result: Result) -> str:
-    return result.cell.trial.task or result.cell.config.task or ""
 
 
 def _predictor(result: Result) -> TorchPredictor:
@@ -238,7 +234,7 @@ def _small(asked: Asked) -> str:
 def _subject(asked: Asked, results: Sequence[Result]) -> str:
     """What was tried, in a line."""
     configs = [result.cell.config for result in results]
-    tasks = list(dict.fromkeys(_task(result) for result in results))
+    tasks = list(dict.fromkeys(short_name(result.task) for result in results))
     methods = list(dict.fromkeys(method_name(config) for config in configs))
     networks = list(dict.fromkeys(network_name(config) for config in configs))
     states = results[0].cell.trial.episodes

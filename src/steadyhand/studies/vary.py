@@ -77,7 +77,8 @@ def configured(asked: Asked, factors: Mapping[str, Any]) -> tuple[TrainConfig, T
     asked = replace(asked, **{k: _text(k, v) for k, v in factors.items() if k in NAMED})
     if "task" in factors:  # named by whoever asks, and so is its file where it is in one
         asked = replace(asked, task=register_task(asked.task or ""))
-    config, trial = asked.config(asked.task or ""), asked.trial()
+    task = asked.task or ""
+    config, trial = asked.config(task), asked.trial(task)
     trained = {k: v for k, v in factors.items() if k not in (*NAMED, *TRIED)}
     sampled = {k: v for k, v in trained.items() if k.startswith("sampler.")}
     trained = {k: v for k, v in trained.items() if k not in sampled}

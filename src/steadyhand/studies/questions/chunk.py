@@ -53,7 +53,7 @@ class ChunkLength:
                     Cell(
                         factors={"method": method, "rows": rows, "execute": execute},
                         config=config,
-                        trial=asked.trial(execute=execute),
+                        trial=asked.trial(task, execute=execute),
                     )
                     for execute in few
                     if execute <= rows

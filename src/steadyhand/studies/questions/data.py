@@ -40,7 +40,7 @@ class Demonstrations:
             Cell(
                 factors={"demonstrations": count},
                 config=config,
-                trial=asked.trial(),
+                trial=asked.trial(asked.task or ""),
                 subset=count,
             )
             for count in found

@@ -11,6 +11,7 @@ from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import Findings, figure, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
+from steadyhand.tasks.own import short_name
 
 OBS_STEPS = (1, 2, 4, 8)
 HIDDEN = "fork:commit=0.5,cue=start"
@@ -47,12 +48,12 @@ class History:
                     cells.append(
                         Cell(
                             factors={
-                                "task": base.task,
+                                "task": short_name(task),
                                 "obs_steps": steps,
                                 "past": "perturbed" if noise else "as it was",
                             },
                             config=replace(base, chunking=chunking),
-                            trial=asked.trial(perturb_history=noise),
+                            trial=asked.trial(task, perturb_history=noise),
                         )
                     )
         return cells

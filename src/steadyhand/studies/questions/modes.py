@@ -19,6 +19,7 @@ from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import NONE, Findings, figure, words
 from steadyhand.studies.results import Result, main_score
 from steadyhand.tasks import make_task
+from steadyhand.tasks.own import short_name
 from steadyhand.tasks.task import modes_of
 
 METHODS = ("regression", "gaussian", "mixture")
@@ -66,10 +67,10 @@ class Modes:
             diffusion = "ddpm" if usual in METHODS else usual
             cells += [
                 Cell(
-                    factors={"task": task, "method": method},
+                    factors={"task": short_name(task), "method": method},
                     config=asked.config(task, method=method),
                     trial=asked.trial(
-                        episodes=episodes, repeats=REPEATS, paths=SHOWN, samples=SAMPLES
+                        task, episodes=episodes, repeats=REPEATS, paths=SHOWN, samples=SAMPLES
                     ),
                 )
                 for method in (*METHODS, diffusion)
@@ -78,11 +79,11 @@ class Modes:
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
         score = main_score(results)
-        tasks = list(dict.fromkeys(str(result.cell.factors["task"]) for result in results))
+        tasks = list(dict.fromkeys(result.task for result in results))
         ways = modes_of(make_task(tasks[0]))
         taken = [shares(result, ways) for result in results]
         spread = [entropy(result, ways) for result in results]
-        first = [i for i, r in enumerate(results) if r.cell.factors["task"] == tasks[0]]
+        first = [i for i, r in enumerate(results) if r.task == tasks[0]]
         return Findings(
             answer=_answer([results[i] for i in first], [taken[i] for i in first], score, ways),
             notes=_further(results, taken, tasks, ways, score),
@@ -172,11 +173,11 @@ def _further(
     """A line a variant: what the last method, diffusion, does there."""
     notes = []
     for task in tasks[1:]:
-        place = max(i for i, r in enumerate(results) if r.cell.factors["task"] == task)
+        place = max(i for i, r in enumerate(results) if r.task == task)
         both = ", ".join(f"{words(way)} {figure(taken[place][way], 'success')}" for way in ways)
         result = results[place]
         notes.append(
-            f"On {task}: {result.cell.factors['method']} reaches {words(score)} "
+            f"On {short_name(task)}: {result.cell.factors['method']} reaches {words(score)} "
             f"{figure(result.score(score), score)}; {both}."
         )
     return notes
@@ -202,7 +203,7 @@ def _ways(
 
 
 def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure:
-    task = make_task(str(rows[0].cell.factors["task"]))
+    task = make_task(rows[0].task)
     pictures = []
     for row in rows:
         record = row.records[0]
@@ -245,7 +246,7 @@ def _varied(
                 value: next(
                     i
                     for i, r in enumerate(results)
-                    if r.cell.factors["task"] == task and r.cell.factors["method"] == method
+                    if r.task == task and r.cell.factors["method"] == method
                 )
                 for value, task in variants.items()
             }

@@ -44,7 +44,7 @@ class Seeds:
             Cell(
                 factors={"checkpoint": "the last" if back == 0 else f"{back} before"},
                 config=config,
-                trial=asked.trial(before_last=back),
+                trial=asked.trial(asked.task or "", before_last=back),
             )
             for back in range(CHECKPOINTS)
         ]

@@ -56,6 +56,7 @@ class DenoisingSteps:
                 factors={"solver": solver, "steps": steps},
                 config=config,
                 trial=asked.trial(
+                    asked.task or "",
                     sampler=replace(usual, solver=solver, steps=steps, eta=0.0),
                     samples=SAMPLES * (2 if (solver, steps) == REFERENCE else 1),
                 ),
