@@ -25,10 +25,10 @@ class Demonstrations:
 
     title: str = "How many demonstrations?"
     timed: bool = False
-    harder: str = "--task fork:gap=0.1,commit=0.7"
+    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
 
     def asked(self, asked: Asked) -> Asked:
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.5")
+        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7")
 
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")

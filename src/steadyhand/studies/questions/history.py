@@ -14,10 +14,12 @@ from steadyhand.studies.results import Ranking, Result, main_score, ranked
 from steadyhand.tasks.own import short_name
 
 OBS_STEPS = (1, 2, 4, 8)
-HIDDEN = "fork:commit=0.5,cue=start"
+HIDDEN = "fork:commit=0.7,cue=start"
 """The way to go is shown in the first moments alone: what is seen later does not say it."""
-SHOWN = "fork:commit=0.5,cue=always"
-NOISE = 0.2
+SHOWN = "fork:commit=0.7,cue=always"
+EXECUTE = 4
+"""Rows at most: a policy that looks seldom needs to remember little."""
+NOISE = 0.5
 """Of the past, in standard deviations of each feature, where it is perturbed."""
 
 
@@ -43,7 +45,11 @@ class History:
                     past = base.chunking.past_rows and steps - 1
                     ahead = base.chunking.horizon - base.chunking.past_rows
                     chunking = replace(
-                        base.chunking, obs_steps=steps, past_rows=past, horizon=ahead + past
+                        base.chunking,
+                        obs_steps=steps,
+                        past_rows=past,
+                        horizon=ahead + past,
+                        execute=min(EXECUTE, base.chunking.execute),
                     )
                     cells.append(
                         Cell(

@@ -47,7 +47,7 @@ class Modes:
 
     title: str = "Are all ways to act learned?"
     timed: bool = False
-    harder: str = "--task fork:gap=0.1,commit=0.7"
+    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
 
     def asked(self, asked: Asked) -> Asked:
         return asked

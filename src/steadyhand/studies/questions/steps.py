@@ -38,10 +38,10 @@ class DenoisingSteps:
 
     title: str = "How many denoising steps are enough?"
     timed: bool = True
-    harder: str = "--task fork:gap=0.1,commit=0.7"
+    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
 
     def asked(self, asked: Asked) -> Asked:
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.5")
+        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7")
 
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")

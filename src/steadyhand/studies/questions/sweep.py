@@ -23,7 +23,7 @@ class Sweep:
 
     title: str = "Which settings are best?"
     timed: bool = True
-    harder: str = "--task fork:gap=0.1,commit=0.7"
+    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
 
     def asked(self, asked: Asked) -> Asked:
         if not asked.vary:
@@ -31,7 +31,7 @@ class Sweep:
                 "A sweep needs something to vary: --vary chunking.horizon=8,16,32 "
                 "--vary method=flow,ddpm"
             )
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.5")
+        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7,shift=0.15")
 
     def cells(self, asked: Asked) -> list[Cell]:
         varied = [Varied.parse(text) for text in asked.vary]
