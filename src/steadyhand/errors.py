@@ -91,6 +91,7 @@ EXTRAS = {
         "data": "zarr numcodecs pyarrow h5py av PIL jinja2 markupsafe matplotlib",
         "backbones": "transformers",
         "pusht": "gym_pusht",
+        "ray": "ray",
     }.items()
     for package in packages.split()
 }

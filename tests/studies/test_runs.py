@@ -376,7 +376,7 @@ def test_as_many_runs_at_once_as_there_are_cores_for(data, tmp_path, monkeypatch
         def ended(self) -> bool | None:
             return None
 
-    monkeypatch.setattr("steadyhand.studies.executor._cores", lambda: 4)
+    monkeypatch.setattr("steadyhand.studies.executor.cores", lambda: 4)
     monkeypatch.setattr("steadyhand.studies.executor._Process", lambda *_: Running())
     one, three = planned(data), planned(data, threads=3)
     executor = LocalProcesses()

@@ -67,6 +67,9 @@ class Spread:
     """Runs at once; one a core by default, and one on a GPU."""
     threads: int = 1
     """Threads of each run; another number makes other runs."""
+    ray: str | None = None
+    """Do the runs on a Ray cluster: HOST:PORT of its head, auto on one of its nodes, or local to
+    start one here. Every node has to see --out and the data under the same path."""
 
     def __post_init__(self) -> None:
         for name in ("threads", "workers"):
@@ -74,7 +77,14 @@ class Spread:
                 whole(f"--{name}", value)
 
     def executor(self) -> "AbstractContextManager[Executor]":
-        """Who does the runs, as long as the context lasts. Raises `UsageError`."""
+        """Who does the runs, as long as the context lasts.
+
+        Raises `UsageError` where a cluster is not reached, and `MissingExtraError` without Ray.
+        """
+        if self.ray is not None:
+            from steadyhand.studies.cluster import RayCluster
+
+            return RayCluster(self.ray, self.workers)
         from steadyhand.studies.executor import LocalProcesses
 
         return nullcontext(LocalProcesses(self.workers))

@@ -5,19 +5,13 @@ by processes of this machine, each with its threads fixed.
 """
 
 import os
-import signal
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from steadyhand.policy.device import choose_device
+from steadyhand.studies import process
 from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.plan import PlannedRun
-
-STOP_SECONDS = 60.0
-"""How long a run that is stopped may take to save what it has."""
 
 
 class Job(Protocol):
@@ -61,46 +55,37 @@ class LocalProcesses:
             return len(self._jobs) < self._workers
         runs = [*(other for other, _ in self._jobs), run]
         on_cores = all(choose_device(each.config.device).type == "cpu" for each in runs)
-        return len(runs) == 1 or (on_cores and sum(each.threads for each in runs) <= _cores())
+        return len(runs) == 1 or (on_cores and sum(each.threads for each in runs) <= cores())
 
     def submit(self, run: PlannedRun, folder: RunFolder) -> Job:
-        job = _Process(folder.path, folder.log, run.threads)
+        job = _Process(folder.path, run.threads)
         self._jobs.append((run, job))
         return job
 
 
 class _Process:
-    """A worker, which Ctrl-C reaches through this process alone, and which ends with it."""
+    """A worker of this machine."""
 
-    def __init__(self, folder: Path, log: Path, threads: int) -> None:
-        command = [sys.executable, "-m", "steadyhand.studies.worker", str(folder), str(os.getpid())]
-        count = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        with log.open("ab") as file:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **count, "OMP_WAIT_POLICY": "PASSIVE"},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-            )
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder, self._asked = folder, False
+        self._process = process.start(folder, threads)
 
     def ended(self) -> bool | None:
         status = self._process.poll()
+        if status is not None and not self._asked and (said := process.killed_by(status)):
+            process.say(self._folder, said)
+            self._asked = True
         return None if status is None else status == 0
 
     def cancel(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGINT)
+        self._asked = True
+        process.stop(self._process)
 
     def wait(self) -> None:
-        try:
-            self._process.wait(STOP_SECONDS)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            self._process.kill()
+        process.wait(self._process)
 
 
-def _cores() -> int:
+def cores() -> int:
     # Not every system says which cores are ours.
     ours = getattr(os, "sched_getaffinity", None)
     return len(ours(0)) if ours is not None else os.cpu_count() or 1

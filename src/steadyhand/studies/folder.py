@@ -17,6 +17,7 @@ from steadyhand.errors import SteadyhandError
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.plan import PlannedRun, Trial
+from steadyhand.studies.process import LOG
 from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
 
@@ -80,7 +81,7 @@ class RunFolder:
     @property
     def log(self) -> Path:
         """What the worker said."""
-        return self.path / "log.txt"
+        return self.path / LOG
 
     @property
     def last_words(self) -> str:
