@@ -188,6 +188,10 @@ class Told:
     def __init__(self, answer: object = (True, "")) -> None:
         self.options: dict[str, object] = {}
         self.answer = answer
+        self.has = {"CPU": 8.0}
+
+    def cluster_resources(self):
+        return self.has
 
     def remote(self, function):
         def options(**given):
@@ -221,8 +225,14 @@ def test_a_run_asks_for_what_it_computes_on(data, tmp_path, monkeypatch) -> None
     on_gpu = replace(run, trials=(replace(run.trials[0], device="cuda"),))
     handed_over(ray, on_gpu, tmp_path)
     assert ray.options["num_gpus"] == 1
-    monkeypatch.setattr(cluster, "MOST", 1)
+    # Ray queues what is another run; one more worker for the same is for cores that have nothing.
+    assert executor.room_for(planned(data, seed=5))
+    ray.has["CPU"] = 5.0
+    monkeypatch.setattr(cluster, "COUNTED_SECONDS", 0.0)
     assert not executor.room_for(run)
+    assert executor.room_for(planned(data, seed=5))
+    monkeypatch.setattr(cluster, "MOST", 1)
+    assert not executor.room_for(planned(data, seed=5))
 
 
 def test_what_a_node_wrote_elsewhere_is_not_called_done(data, tmp_path, monkeypatch) -> None:

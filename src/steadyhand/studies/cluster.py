@@ -14,7 +14,7 @@ from steadyhand.errors import UsageError, library
 from steadyhand.policy.device import choose_device
 from steadyhand.runtime.card import library_version
 from steadyhand.studies.executor import cores
-from steadyhand.studies.folder import TRAINED, RunFolder
+from steadyhand.studies.folder import BEGINNING, TRAINED, RunFolder
 from steadyhand.studies.node import Lost, work_here
 from steadyhand.studies.plan import PlannedRun
 from steadyhand.studies.process import STOP_SECONDS, say
@@ -24,6 +24,8 @@ MOST = 1000
 TRIES = 5
 """How often a run is begun again whose node or process was lost."""
 REACHED_SECONDS = 5.0
+COUNTED_SECONDS = 2.0
+"""How often it is asked what a cluster has, which grows and shrinks."""
 SEEN_SECONDS = 60.0
 """How long what another machine wrote may take to be seen by this one."""
 ALL = "Every node has to see that folder under the same path, as on NFS: name one with --out."
@@ -48,6 +50,8 @@ class RayCluster:
         self._jobs: list[_Task] = []
         self._ray: Any = None
         self._ours = False
+        self._has: dict[str, float] = {}
+        self._counted = -COUNTED_SECONDS
 
     def __enter__(self) -> Self:
         for name, value in QUIET.items():
@@ -66,24 +70,36 @@ class RayCluster:
     def room_for(self, run: PlannedRun) -> bool:
         # The engine asks each job whether it ended, and this for each run that waits.
         self._jobs = [job for job in self._jobs if job.goes_on]
-        return len(self._jobs) < (self._workers or MOST)
+        if len(self._jobs) >= (self._workers or MOST):
+            return False
+        # Ray keeps whole runs in its queue; one more worker for one of them is for idle cores.
+        helps = any(job.run.key == run.key for job in self._jobs)
+        return not helps or self._idle(run)
+
+    def _idle(self, run: PlannedRun) -> bool:
+        if time.monotonic() - self._counted > COUNTED_SECONDS:
+            self._counted, self._has = time.monotonic(), self._ray.cluster_resources()
+        taken = [_needs(job.run) for job in self._jobs]
+        every = [*taken, _needs(run)]
+        return all(
+            sum(needs[kind] for needs in every) <= self._has.get(kind, 0) for kind in every[0]
+        )
 
     def submit(self, run: PlannedRun, folder: RunFolder) -> "_Task":
-        devices = {run.config.device, *(t.device for t in run.trials if t.device is not None)}
-        gpu = any(choose_device(device).type == "cuda" for device in devices)
-        # It waits until Ray has room, and is then said to do something.
-        folder.tell(folder.share, "")
+        needs = _needs(run)
+        if folder.progress.doing == BEGINNING:  # which it does once Ray has room
+            folder.tell(folder.share, "")
         task = self._ray.remote(work_here).options(
             name=run.name,
-            num_cpus=run.threads,
-            num_gpus=1 if gpu else 0,
+            num_cpus=needs["CPU"],
+            num_gpus=needs["GPU"],
             max_retries=TRIES,
             retry_exceptions=[Lost],
         )
         reference = task.remote(
             folder.path.resolve(),
             threads=run.threads,
-            gpu=gpu,
+            gpu=needs["GPU"] > 0,
             directory=Path.cwd(),
             version=library_version(),
         )
@@ -92,10 +108,18 @@ class RayCluster:
         return job
 
 
+def _needs(run: PlannedRun) -> dict[str, int]:
+    """What Ray is to keep free for a run."""
+    devices = {run.config.device, *(t.device for t in run.trials if t.device is not None)}
+    on_gpu = any(choose_device(device).type == "cuda" for device in devices)
+    return {"CPU": run.threads, "GPU": int(on_gpu)}
+
+
 class _Task:
     """A run that was handed to Ray."""
 
     def __init__(self, ray: Any, reference: Any, run: PlannedRun, folder: RunFolder) -> None:
+        self.run = run
         self._ray, self._reference, self._folder = ray, reference, folder
         self._files = (TRAINED, *(trial.file for trial in run.trials))
         self._well: bool | None = None

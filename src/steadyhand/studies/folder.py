@@ -22,6 +22,8 @@ from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
 
 PLAN, PROGRESS = "plan.json", "progress.json"
+BEGINNING = "beginning"
+"""What is said of a run that was submitted, until it tells more."""
 SPENT = "spent.json"
 """Seconds of training, over all interruptions."""
 TRAINED = "trained.json"

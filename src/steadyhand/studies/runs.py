@@ -17,12 +17,10 @@ from steadyhand.disk import lock
 from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.runtime.card import library_version
 from steadyhand.studies.executor import Executor, Job, LocalProcesses
-from steadyhand.studies.folder import PLAN, TRAINED, Progress, RunFolder, done_share
+from steadyhand.studies.folder import BEGINNING, PLAN, TRAINED, Progress, RunFolder, done_share
 from steadyhand.studies.plan import PlannedRun, in_order
 
 POLL_SECONDS = 0.2
-BEGINNING = "beginning"
-"""What is said of a run that was submitted, until it tells more."""
 
 
 @dataclass(frozen=True)
