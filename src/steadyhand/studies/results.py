@@ -84,6 +84,14 @@ class Result:
         """How far the command moves where one chunk ends, over what it moves inside chunks."""
         return bootstrap(_ratio, [self.motion("boundary_jump"), self.motion("inner_step")])
 
+    def motion_interval(self, name: str) -> Interval:
+        """Over seeds and initial states, of those that have one."""
+        values = self.motion(name)
+        known = np.isfinite(values).all(0)
+        if not known.any():
+            return Interval(math.nan, math.nan, math.nan, 0)
+        return over_seeds(values[:, known], share=False)
+
     def mean_motion(self, name: str) -> float:
         values = self.motion(name)
         return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan

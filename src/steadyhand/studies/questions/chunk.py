@@ -3,6 +3,7 @@ diffusion and with regression, of which one row is plain behaviour cloning."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell, longest_demonstration
 from steadyhand.studies.question import Findings, figure, seam, words
-from steadyhand.studies.results import Ranking, Result, main_score, ranked
+from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 
 ROWS = (1, 4, 8, 16, 32)
 """Future rows of a chunk."""
@@ -66,7 +67,10 @@ class ChunkLength:
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
         score = main_score(results)
         ranking, moved = ranked(results, score), disturbed(results)
-        columns = {"network calls": [f"{r.calls_per_second:.0f}/s" for r in results]}
+        columns = {
+            "jerk": [f"{r.mean_motion('jerk'):.3g}" for r in results],
+            "network calls": [f"{r.calls_per_second:.0f}/s" for r in results],
+        }
         if moved.any():
             columns |= {
                 "undisturbed": [figure(r.among(score, ~moved), score) for r in results],
@@ -81,7 +85,8 @@ class ChunkLength:
             more={"best": dict(results[ranking.best].cell.factors)},
             reading=(
                 "Rows: future actions of a chunk; execute: how many of them are driven before the "
-                "next chunk is asked for. Regression with one row is plain behaviour cloning."
+                "next chunk is asked for. Regression with one row is plain behaviour cloning. Jerk: "
+                "the mean squared third derivative of the command; the less, the calmer the arm."
                 + (
                     f" In {int(moved.sum())} of {len(moved)} episodes something was moved on the "
                     "way (disturbed); a robot that executes for long notices late."
@@ -162,43 +167,49 @@ def _figures(
                 found.append(Series(name=name, x=list(xs), y=list(ys), look=look))
         return found
 
+    def drawn(drawings: Sequence[Series], label: str, caption: str, **more: Any) -> Figure | None:
+        if not drawings:
+            return None
+        picture = series(
+            drawings,
+            label,
+            x_label="rows executed before the next chunk",
+            y_label=label,
+            x_log=True,
+            **more,
+        )
+        return Figure(picture=picture, caption=caption)
+
+    scored, first = {"y_range": (0, 1)} if is_share(ranking.score) else {}, methods[0]
     figures = {
-        f"score-{method}": Figure(
-            picture=series(
-                lines(method, lambda i: ranking.scores[i]),
-                f"{method}: {score} against rows executed",
-                x_label="rows executed before the next chunk",
-                y_label=f"{score}, {method}",
-                x_log=True,
-                y_range=(0, 1),
-            ),
-            caption=f"{method.capitalize()}: {score} by how much of a chunk is executed, a line a "
-            "chunk length.",
+        f"score-{method}": drawn(
+            lines(method, lambda i: ranking.scores[i]),
+            f"{score}, {method}",
+            f"{method.capitalize()}: {score} by how much of a chunk is executed, a line a chunk "
+            "length.",
+            **scored,
         )
         for method in methods
     }
-    if moved.any():
-        for name, chosen in (("undisturbed", ~moved), ("disturbed", moved)):
-            figures[name] = Figure(
-                picture=series(
-                    lines(methods[0], lambda i, part=chosen: results[i].among(ranking.score, part)),
-                    f"{methods[0]}, {name} episodes",
-                    x_label="rows executed before the next chunk",
-                    y_label=f"{score}, {name}",
-                    x_log=True,
-                    y_range=(0, 1),
-                ),
-                caption=f"{methods[0]} in the {name} episodes alone.",
+    for name, chosen in (("undisturbed", ~moved), ("disturbed", moved)):
+        if moved.any():
+            figures[name] = drawn(
+                lines(first, lambda i, part=chosen: results[i].among(ranking.score, part)),
+                f"{score}, {name}",
+                f"{first} in the {name} episodes alone.",
+                **scored,
             )
-    figures["seams"] = Figure(
-        picture=series(
-            lines(methods[0], lambda i: results[i].seam),
-            "jump at seams",
-            x_label="rows executed before the next chunk",
-            y_label="jump at seams",
-            x_log=True,
-        ),
-        caption=f"{methods[0]}: how far the command jumps where a chunk ends, over its steps "
-        "inside. Chunks of which one row is executed have no inside.",
+    figures["seams"] = drawn(
+        lines(first, lambda i: results[i].seam),
+        "jump at seams",
+        f"{first}: how far the command jumps where a chunk ends, over its steps inside. Chunks of "
+        "which one row is executed have no inside.",
     )
-    return figures
+    figures["jerk"] = drawn(
+        lines(first, lambda i: results[i].motion_interval("jerk")),
+        "jerk",
+        f"{first}: mean squared jerk of the command. Each new plan is a little other than the "
+        "last: who plans anew less often moves more calmly.",
+        y_log=True,
+    )
+    return {name: found for name, found in figures.items() if found is not None}

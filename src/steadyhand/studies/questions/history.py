@@ -45,11 +45,7 @@ class History:
                     past = base.chunking.past_rows and steps - 1
                     ahead = base.chunking.horizon - base.chunking.past_rows
                     chunking = replace(
-                        base.chunking,
-                        obs_steps=steps,
-                        past_rows=past,
-                        horizon=ahead + past,
-                        execute=min(EXECUTE, base.chunking.execute),
+                        base.chunking, obs_steps=steps, past_rows=past, horizon=ahead + past
                     )
                     cells.append(
                         Cell(
@@ -59,7 +55,11 @@ class History:
                                 "past": "perturbed" if noise else "as it was",
                             },
                             config=replace(base, chunking=chunking),
-                            trial=asked.trial(task, perturb_history=noise),
+                            trial=asked.trial(
+                                task,
+                                perturb_history=noise,
+                                execute=min(EXECUTE, base.chunking.execute),
+                            ),
                         )
                     )
         return cells
