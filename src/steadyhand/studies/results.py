@@ -82,7 +82,9 @@ class Result:
     @cached_property
     def seam(self) -> Interval:
         """How far the command moves where one chunk ends, over what it moves inside chunks."""
-        return bootstrap(_ratio, [self.motion("boundary_jump"), self.motion("inner_step")])
+        return bootstrap(
+            _ratio, [self.motion("boundary_jump"), self.motion("inner_step")], ends=(0.0, math.inf)
+        )
 
     def motion_interval(self, name: str) -> Interval:
         """Over seeds and initial states, of those that have one."""

@@ -85,8 +85,8 @@ class ChunkLength:
             more={"best": dict(results[ranking.best].cell.factors)},
             reading=(
                 "Rows: future actions of a chunk; execute: how many of them are driven before the "
-                "next chunk is asked for. Regression with one row is plain behaviour cloning. Jerk: "
-                "the mean squared third derivative of the command; the less, the calmer the arm."
+                "next chunk is asked for. Regression with one row is plain behaviour cloning. "
+                "Jerk: the mean squared third derivative of the command; less is calmer."
                 + (
                     f" In {int(moved.sum())} of {len(moved)} episodes something was moved on the "
                     "way (disturbed); a robot that executes for long notices late."
