@@ -410,7 +410,7 @@ def test_episodes_that_cannot_be_are_refused_before_anything_is_trained(asked, s
 
 def test_workers_share_out_what_a_run_is_to_be_tried_in(data, tmp_path, monkeypatch) -> None:
     run = planned(data)
-    run = replace(run, trials=tuple(replace(TRIAL, episodes=n) for n in (8, 9, 10)))
+    run = replace(run, trials=tuple(replace(TRIAL, episodes=n) for n in (3, 4, 5)))
     monkeypatch.setattr(runs, "POLL_SECONDS", 0.01)
     submitted: list[RunFolder] = []
 

@@ -3,6 +3,7 @@
 It trains what the folder's plan says, goes on where it was stopped, and evaluates each trial once.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from steadyhand.training.session import Checkpoint, Plan, Step
 
 TOLD_SECONDS = 1.0
 STOPPED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Stopped(Exception):
@@ -163,6 +165,11 @@ def main(words: list[str]) -> int:
         return STOPPED
     except SteadyhandError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        sys.stderr.write(f"The disk of {folder.path} is full ({error.strerror}): make room.\n")
         return 2
     return 0
 
