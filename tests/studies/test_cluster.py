@@ -68,7 +68,7 @@ def test_a_cluster_that_is_not_there_is_said_at_once(address) -> None:
 
 
 @needs_ray
-def test_two_workers_find_what_one_machine_finds(data, tmp_path, two_workers, capfd) -> None:
+def test_two_workers_find_what_one_machine_finds(data, tmp_path, two_workers) -> None:
     """One that fails is tried once, and costs no other."""
     runs = [planned(data), planned(data, seed=1)]
     bad = planned(data, observations=("nothing",))
@@ -77,11 +77,10 @@ def test_two_workers_find_what_one_machine_finds(data, tmp_path, two_workers, ca
     assert RunFolder(tmp_path / "out" / bad.key).log.read_text().count("There is no") == 1
     for found in do_runs(runs, tmp_path / "out", executor=two_workers):
         same_as_here(found, tmp_path)
-    assert not capfd.readouterr().out, "standard output is for what was asked for"
 
 
 @needs_ray
-def test_a_worker_that_is_killed_loses_nothing(data, tmp_path, two_workers) -> None:
+def test_a_worker_that_is_killed_loses_nothing(data, tmp_path, two_workers, capfd) -> None:
     """Ray tries again where its worker was killed, and so where ours was; both go on from there."""
     runs = [planned(data, steps=300, checkpoint_every=20, seed=seed) for seed in (0, 1)]
     kills = {runs[0].key: [parent_of], runs[1].key: [itself]}
@@ -96,6 +95,8 @@ def test_a_worker_that_is_killed_loses_nothing(data, tmp_path, two_workers) -> N
     assert not any(kills.values()), "both were killed"
     for one in found:
         same_as_here(one, tmp_path)
+        assert RunFolder(one.folder).log.read_text().count("Begun on node ") == 2
+    assert not capfd.readouterr().out, "standard output is for what was asked for"
 
 
 @needs_ray

@@ -34,8 +34,9 @@ MEMORY = 100 << 20
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
-"""Ray reports nothing to anybody, and does not talk between our lines."""
+"""Ray reports nothing to anybody, and does not print what it thinks of nodes on standard output."""
 
 
 class RayCluster:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from steadyhand.runtime.card import library_version
-from steadyhand.studies.process import killed_by, start, stop, wait
+from steadyhand.studies.process import killed_by, say, start, stop, wait
 
 POLL_SECONDS = 0.1
 SEEN_SECONDS = 10.0
@@ -40,6 +40,7 @@ def work_here(
             f"Node {node} sees no plan in {folder}. Runs on a cluster need a folder that every "
             "node sees under the same path, as on NFS: name one with --out."
         )
+    say(folder, f"Begun on node {node}.")
     process = start(
         folder,
         threads,
