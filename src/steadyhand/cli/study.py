@@ -55,6 +55,8 @@ class Options(Spread, OnDevice, Printed):
     """A first look: one training of each, two fifths of the steps, 50 episodes."""
     vary: tuple[str, ...] = ()
     """FIELD=A,B,C: what a sweep varies, as the flags of train and evaluate are called."""
+    score: str | None = None
+    """What rows are judged by: max_coverage where the task has it, else success."""
     method: str | None = None
     """The method that is looked at; the recipe's own by default."""
     network: str | None = None

@@ -45,6 +45,8 @@ class Asked:
     demonstrations: int | None = None
     device: str = "auto"
     threads: int = 1
+    score: str | None = None
+    """What rows are judged by."""
     vary: tuple[str, ...] = ()
     """FIELD=A,B,C."""
 

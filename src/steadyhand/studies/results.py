@@ -124,10 +124,11 @@ def is_share(name: str) -> bool:
     return name in SHARES or name == "success"
 
 
-def main_score(results: Sequence[Result]) -> str:
-    """What rows are judged by: the field's score where there is one, else success."""
+def main_score(results: Sequence[Result], named: str | None = None) -> str:
+    """What rows are judged by: what is named, else the field's score, else success."""
     names = results[0].score_names
-    return next((name for name in ("max_coverage", "success") if name in names), names[0])
+    usual = (name for name in (named, "max_coverage", "success") if name in names)
+    return next(usual, None) or names[0]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Its folder holds `data` and `runs`, which it shares with other studies there, an
 own with the report.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import numpy as np
 
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.disk import write_json, write_text, written_whole
+from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.evaluation.evaluate import chunk_times
 from steadyhand.evaluation.smoothness import SEAMS
 from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
 from steadyhand.reports.study import StudyReport, study_markdown, study_page, study_pictures
-from steadyhand.studies.asked import Asked, method_name, network_name
+from steadyhand.studies.asked import USUAL, Asked, method_name, network_name
 from steadyhand.studies.cell import Cell, runs_of
 from steadyhand.studies.filmed import strips
 from steadyhand.studies.plan import PlannedRun
@@ -29,6 +30,7 @@ from steadyhand.studies.results import SATURATED, Result, is_share, main_score
 from steadyhand.studies.runs import Outcome
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import file_word, short_name
+from steadyhand.tasks.task import world_of
 
 TIMED_CHUNKS = 20
 NO_INSIDE = "Where every chunk is one action, there is nothing inside to compare with."
@@ -54,7 +56,10 @@ class Study:
         """Raises `UsageError` for another question, `ConfigurationError` for what cannot be."""
         about = question(name)
         asked = about.asked(asked.with_task_of_recipe())
-        return cls(name, about, asked, about.cells(asked), out)
+        cells = about.cells(asked)
+        if asked.score is not None:
+            _check_score(asked.score, {cell.trial.task or cell.config.task or "" for cell in cells})
+        return cls(name, about, asked, cells, out)
 
     @property
     def folder(self) -> Path:
@@ -88,7 +93,7 @@ class Study:
         report = _report(self, results, found, made, shown)
         answer = {
             "question": self.name,
-            "task": self.asked.task,
+            "task": self.asked.task or USUAL,
             "answer": found.answer,
             "notes": list(report.notes),
             "runs": len({run.folder for done in outcomes for run in done}),
@@ -111,6 +116,16 @@ class Study:
         write_text(self.folder / "report.md", study_markdown(report, list(pictures)))
         write_text(self.folder / "report.html", study_page(report))
         return answer
+
+
+def _check_score(score: str, tasks: Collection[str]) -> None:
+    """Raise `ConfigurationError` where one of the tasks has no such score."""
+    for name in tasks:
+        task = make_task(name)
+        world = world_of(task, but=("state", "render"))
+        world.reset(task.first_seed)
+        if score not in (known := world.scores()):
+            raise ConfigurationError(unknown(f"score of {short_name(name)}:", score, known))
 
 
 def timed(results: Sequence[Result]) -> list[Result]:
@@ -172,7 +187,7 @@ def _report(
     made: Mapping[str, str],
     shown: Sequence[Any],
 ) -> StudyReport:
-    asked, main = study.asked, main_score(results)
+    asked, main = study.asked, main_score(results, asked.score)
     names = list(dict.fromkeys([main, *(n for n in ("success",) if n in results[0].score_names)]))
     header = [
         *(words(name) for name in results[0].cell.factors),
@@ -207,7 +222,7 @@ def _report(
 
 def _saturated(study: Study, results: Sequence[Result]) -> list[str]:
     """That nothing can be told apart where every row succeeds, or none; and where it could be."""
-    name = main_score(results)
+    name = main_score(results, study.asked.score)
     scores = [result.score(name).mean for result in results]
     if not is_share(name) or (max(scores) > 1 - SATURATED and min(scores) < SATURATED):
         return []

@@ -13,7 +13,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell, longest_demonstration
-from steadyhand.studies.question import Findings, figure, seam, words
+from steadyhand.studies.question import Findings, figure, words
 from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 
 ROWS = (1, 4, 8, 16, 32)
@@ -65,7 +65,7 @@ class ChunkLength:
         return cells
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score = main_score(results)
+        score = main_score(results, asked.score)
         ranking, moved = ranked(results, score), disturbed(results)
         columns = {
             "jerk": [f"{r.mean_motion('jerk'):.3g}" for r in results],
@@ -78,7 +78,7 @@ class ChunkLength:
             }
         plain = _place(results, PLAIN, 1)
         return Findings(
-            answer=_answer(results, ranking, plain, moved),
+            answer=_answer(results, ranking, plain),
             figures=_figures(results, ranking, moved),
             columns=columns,
             figures_of_rows=[_parts(result, score, moved) for result in results],
@@ -119,32 +119,50 @@ def _place(results: Sequence[Result], method: str, rows: int) -> int:
     return places[0]
 
 
-def _answer(
-    results: Sequence[Result], ranking: Ranking, plain: int, moved: NDArray[np.bool_]
-) -> str:
-    best, score = results[ranking.best], ranking.score
-    rows, execute = best.cell.factors["rows"], best.cell.factors["execute"]
-    alike = [row for row in range(len(results)) if not ranking.told(row)]
-    range_of = sorted({results[row].cell.factors["execute"] for row in alike})
-    said = (
-        f"Best is {best.cell.factors['method']} with chunks of {rows}, of which {execute} "
-        f"{'are' if execute > 1 else 'is'} executed: {words(score)} "
-        f"{figure(ranking.scores[ranking.best], score)}, jump at seams {seam(best.seam)}. "
-    )
-    said += (
-        f"Rows that cannot be told from it execute {_range(range_of)}. "
-        if len(alike) > 1
-        else "Every other row is worse. "
-    )
-    against = ranking.behind[plain]
-    if against is not None:
-        verb = "reaches" if ranking.told(plain) else "cannot be told from it, with"
-        said += f"Plain behaviour cloning {verb} {figure(ranking.scores[plain], score)}."
+def _answer(results: Sequence[Result], ranking: Ranking, plain: int) -> str:
+    methods = list(dict.fromkeys(result.cell.factors["method"] for result in results))
+    bests = {
+        method: max(
+            (i for i, r in enumerate(results) if r.cell.factors["method"] == method),
+            key=lambda row: ranking.scores[row].mean,
+        )
+        for method in methods
+    }
+    first = _of_method(results, ranking, bests[methods[0]])
+    said = f"{methods[0]} does best with {first}."
+    if methods[0] != PLAIN:
+        said += f" Regression does best with {_chunk(results, ranking, bests[PLAIN])}"
+        said += f"; with one row, plain behaviour cloning, {_score(ranking, plain)}."
+        one, other = sorted(bests.values(), key=lambda row: row != ranking.best)
+        if one == ranking.best:
+            differ = "is the better of the two" if ranking.told(other) else "cannot be told apart"
+            name = results[one].cell.factors["method"]
+            subject = name if ranking.told(other) else "Their best"
+            said += f" {subject} {differ}."
     return said
 
 
-def _range(values: Sequence[int]) -> str:
-    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
+def _score(ranking: Ranking, row: int) -> str:
+    return figure(ranking.scores[row], ranking.score)
+
+
+def _chunk(results: Sequence[Result], ranking: Ranking, row: int) -> str:
+    factors = results[row].cell.factors
+    rows, execute = factors["rows"], factors["execute"]
+    return f"chunks of {rows}, {execute} executed: {words(ranking.score)} {_score(ranking, row)}"
+
+
+def _of_method(results: Sequence[Result], ranking: Ranking, row: int) -> str:
+    """The best chunk of a method, and what executing less or more of it does."""
+    factors = results[row].cell.factors
+    same = {
+        int(result.cell.factors["execute"]): place
+        for place, result in enumerate(results)
+        if all(result.cell.factors[name] == factors[name] for name in ("method", "rows"))
+    }
+    ends = [execute for execute in (min(same), max(same)) if execute != factors["execute"]]
+    others = " and ".join(f"{_score(ranking, same[n])} with {n}" for n in dict.fromkeys(ends))
+    return _chunk(results, ranking, row) + (f", against {others}" if others else "")
 
 
 def _figures(

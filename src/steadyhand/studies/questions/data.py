@@ -47,7 +47,7 @@ class Demonstrations:
         ]
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score = main_score(results)
+        score = main_score(results, asked.score)
         ranking = ranked(results, score)
         counts = [int(result.cell.factors["demonstrations"]) for result in results]
         found = cheapest(ranking, counts)

@@ -65,7 +65,12 @@ class History:
         return cells
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score, said, figures, more = main_score(results), list[str](), dict[str, Figure](), {}
+        score, said, figures, more = (
+            main_score(results, asked.score),
+            list[str](),
+            dict[str, Figure](),
+            {},
+        )
         tasks = list(dict.fromkeys(str(result.cell.factors["task"]) for result in results))
         for task in tasks:
             rows = [result for result in results if result.cell.factors["task"] == task]

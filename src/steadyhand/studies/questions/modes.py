@@ -78,7 +78,7 @@ class Modes:
         return cells
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score = main_score(results)
+        score = main_score(results, asked.score)
         tasks = list(dict.fromkeys(result.task for result in results))
         ways = modes_of(make_task(tasks[0]))
         taken = [shares(result, ways) for result in results]

@@ -50,7 +50,7 @@ class Seeds:
         ]
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score = main_score(results)
+        score = main_score(results, asked.score)
         values = np.stack([result.scores(score) for result in results], axis=1)
         parts = components(values)  # (seeds, checkpoints, episodes)
         claims = CLAIMS if is_share(score) else _claims(values)

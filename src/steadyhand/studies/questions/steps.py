@@ -66,7 +66,7 @@ class DenoisingSteps:
         ]
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score = main_score(results)
+        score = main_score(results, asked.score)
         ranking, away = ranked(results, score), distances(results)
         found = cheapest(ranking, [result.calls for result in results])
         return Findings(

@@ -50,7 +50,7 @@ class Sweep:
         return cells
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
-        score = main_score(results)
+        score = main_score(results, asked.score)
         ranking = ranked(results, score)
         best = results[ranking.best]
         alike = [row for row in range(len(results)) if not ranking.told(row)]
