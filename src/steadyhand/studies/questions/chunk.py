@@ -165,66 +165,63 @@ def _of_method(results: Sequence[Result], ranking: Ranking, row: int) -> str:
     return _chunk(results, ranking, row) + (f", against {others}" if others else "")
 
 
+def _lines(
+    results: Sequence[Result], method: str, value: Callable[[Result], Interval | None]
+) -> list[Series]:
+    """A line a chunk length: what a row has against how much of the chunk it executes."""
+    found = []
+    mine = [result for result in results if result.cell.factors["method"] == method]
+    for look, rows in enumerate(dict.fromkeys(result.cell.factors["rows"] for result in mine)):
+        same = [result for result in mine if result.cell.factors["rows"] == rows]
+        values = [(result.cell.factors["execute"], value(result)) for result in same]
+        points = [(x, y) for x, y in values if y is not None and y.mean == y.mean]
+        if points:
+            name = f"{rows} row{'s' if rows > 1 else ''}"
+            xs, ys = zip(*points, strict=True)
+            found.append(Series(name=name, x=list(xs), y=list(ys), look=look))
+    return found
+
+
+def _figure(lines: Sequence[Series], label: str, caption: str, **more: Any) -> Figure | None:
+    """None where there is nothing to draw."""
+    if not lines:
+        return None
+    x_label = "rows executed before the next chunk"
+    picture = series(lines, label, x_label=x_label, y_label=label, x_log=True, **more)
+    return Figure(picture=picture, caption=caption)
+
+
 def _figures(
     results: Sequence[Result], ranking: Ranking, moved: NDArray[np.bool_]
 ) -> dict[str, Figure]:
     methods = list(dict.fromkeys(result.cell.factors["method"] for result in results))
-    score = words(ranking.score)
-
-    def lines(method: str, value: Callable[[int], Interval | None]) -> list[Series]:
-        found = []
-        mine = [i for i, r in enumerate(results) if r.cell.factors["method"] == method]
-        for look, rows in enumerate(dict.fromkeys(results[i].cell.factors["rows"] for i in mine)):
-            places = [i for i in mine if results[i].cell.factors["rows"] == rows]
-            known = [(i, value(i)) for i in places]
-            points = [(results[i].cell.factors["execute"], y) for i, y in known if y is not None]
-            points = [(x, y) for x, y in points if y.mean == y.mean]
-            if points:
-                name = f"{rows} row{'s' if rows > 1 else ''}"
-                xs, ys = zip(*points, strict=True)
-                found.append(Series(name=name, x=list(xs), y=list(ys), look=look))
-        return found
-
-    def drawn(drawings: Sequence[Series], label: str, caption: str, **more: Any) -> Figure | None:
-        if not drawings:
-            return None
-        picture = series(
-            drawings,
-            label,
-            x_label="rows executed before the next chunk",
-            y_label=label,
-            x_log=True,
-            **more,
-        )
-        return Figure(picture=picture, caption=caption)
-
-    scored, first = {"y_range": (0, 1)} if is_share(ranking.score) else {}, methods[0]
+    name, score = words(ranking.score), ranking.score
+    scored, first = {"y_range": (0, 1)} if is_share(score) else {}, methods[0]
     figures = {
-        f"score-{method}": drawn(
-            lines(method, lambda i: ranking.scores[i]),
-            f"{score}, {method}",
-            f"{method.capitalize()}: {score} by how much of a chunk is executed, a line a chunk "
-            "length.",
+        f"score-{method}": _figure(
+            _lines(results, method, lambda result: result.score(score)),
+            f"{name}, {method}",
+            f"{method}: {name} by how much of a chunk is executed, a line a chunk length.",
             **scored,
         )
         for method in methods
     }
-    for name, chosen in (("undisturbed", ~moved), ("disturbed", moved)):
+    for part, chosen in (("undisturbed", ~moved), ("disturbed", moved)):
         if moved.any():
-            figures[name] = drawn(
-                lines(first, lambda i, part=chosen: results[i].among(ranking.score, part)),
-                f"{score}, {name}",
-                f"{first} in the {name} episodes alone.",
+            figures[part] = _figure(
+                _lines(results, first, lambda result, c=chosen: result.among(score, c)),
+                f"{name}, {part}",
+                f"{first} in the {part} episodes alone.",
                 **scored,
             )
-    figures["seams"] = drawn(
-        lines(first, lambda i: results[i].seam),
+    figures["seams"] = _figure(
+        _lines(results, first, lambda result: result.seam),
         "jump at seams",
         f"{first}: how far the command jumps where a chunk ends, over its steps inside. Chunks of "
         "which one row is executed have no inside.",
     )
-    figures["jerk"] = drawn(
-        lines(first, lambda i: results[i].motion_interval("jerk")),
+    figures["jerk"] = _figure(
+        _lines(results, first, lambda result: result.motion_interval("jerk")),
         "jerk",
         f"{first}: mean squared jerk of the command. Each new plan is a little other than the "
         "last: who plans anew less often moves more calmly.",
