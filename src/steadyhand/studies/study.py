@@ -187,7 +187,8 @@ def _report(
     made: Mapping[str, str],
     shown: Sequence[Any],
 ) -> StudyReport:
-    asked, main = study.asked, main_score(results, asked.score)
+    asked = study.asked
+    main = main_score(results, asked.score)
     names = list(dict.fromkeys([main, *(n for n in ("success",) if n in results[0].score_names)]))
     header = [
         *(words(name) for name in results[0].cell.factors),
