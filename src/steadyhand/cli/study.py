@@ -1,6 +1,5 @@
 """`steadyhand study QUESTION`: an experiment with its report."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -116,7 +115,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
         asked = replace(asked, task=register_task(asked.task))
     study = Study.of(name, asked, options.out)
     try:
-        return _study(study, options)
+        return _study(study, options, ["study", *arguments])
     except KeyboardInterrupt:
         show(console(), "What was done is kept: the same command goes on from here.")
         raise
@@ -143,7 +142,7 @@ def _seeds(name: str, quick: bool) -> int:
     return 1 if quick else 3
 
 
-def _study(study: "Study", options: Options) -> dict[str, Any]:
+def _study(study: "Study", options: Options, command: Sequence[str]) -> dict[str, Any]:
     from steadyhand.studies.made import made
     from steadyhand.studies.runs import do_rows, unfinished
 
@@ -152,7 +151,6 @@ def _study(study: "Study", options: Options) -> dict[str, Any]:
     left = unfinished([run for row in runs for run in row], study.runs_folder)
     with options.executor() as executor, watching("training and trying", left) as watch:
         done = do_rows(runs, study.runs_folder, executor=executor, watch=watch)
-    command = ["study", study.name, *sys.argv[3:]]
     how = made(command, options.device, done, time.perf_counter() - begun)
     answer, report = study.conclude(done, how, stage, tell)
     screen = results(as_json=options.json)

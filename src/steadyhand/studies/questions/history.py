@@ -4,7 +4,7 @@ whose present does not; and what a policy loses that leans on a past which is no
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from steadyhand.evaluation.metrics import Difference, Interval
+from steadyhand.evaluation.metrics import Interval
 from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
@@ -94,42 +94,37 @@ class History:
 
 
 def _answer(task: str, clean: Sequence[Result], ranking: Ranking) -> str:
-    one, best, score = clean[0], clean[ranking.best], ranking.score
+    best, score, name = clean[ranking.best], ranking.score, words(ranking.score)
     seen, alone = best.cell.factors["obs_steps"], figure(ranking.scores[0], score)
-    if ranking.best != 0 and ranking.told(0):
+    told = [row for row in range(len(clean)) if ranking.told(row)]
+    if 0 in told:
         return (
-            f"On {task} it helps: with {seen} observations {words(score)} is "
-            f"{figure(ranking.scores[ranking.best], score)}, with the present alone {alone}."
+            f"On {task} it helps: {name} {figure(ranking.scores[ranking.best], score)} with {seen} "
+            f"observations, {alone} with the present alone"
         )
-    assert one.cell.factors["obs_steps"] == 1
-    worse = [row for row in range(len(clean)) if ranking.told(row)]
-    if worse and ranking.best == 0:
-        last = worse[-1]
+    if told and ranking.best == 0:
+        last = told[-1]
         return (
-            f"On {task} it harms: with the present alone {words(score)} is {alone}, with "
-            f"{clean[last].cell.factors['obs_steps']} observations "
-            f"{figure(ranking.scores[last], score)}."
+            f"On {task} it harms: {name} {alone} with the present alone, "
+            f"{figure(ranking.scores[last], score)} with {clean[last].cell.factors['obs_steps']} "
+            "observations"
         )
+    most = clean[-1].cell.factors["obs_steps"]
     return (
-        f"On {task} no difference can be told: with the present alone {words(score)} is {alone}, "
-        f"at best {figure(ranking.scores[ranking.best], score)} with {seen}."
+        f"On {task} no difference can be told: {name} {alone} with the present alone, "
+        f"{figure(ranking.scores[-1], score)} with {most} observations"
     )
 
 
 def _danger(clean: Sequence[Result], rows: Sequence[Result], score: str) -> str:
-    """What the largest history loses where its past is perturbed."""
+    """What the policy that sees most loses where its past is perturbed, if that can be told."""
     perturbed = [row for row in rows if row.cell.factors["past"] == "perturbed"]
-    if not perturbed:
-        return ""
-    both = ranked([clean[-1], perturbed[-1]], score)
-    lost: Difference | None = both.behind[1 - both.best]
-    steps = clean[-1].cell.factors["obs_steps"]
-    if lost is None or both.best == 1 or not both.told(1):
-        return f" A perturbed past costs the policy of {steps} nothing that could be told."
-    return (
-        f" A perturbed past brings the policy of {steps} from {figure(both.scores[0], score)} to "
-        f"{figure(both.scores[1], score)}."
-    )
+    if perturbed:
+        both = ranked([clean[-1], perturbed[-1]], score)
+        if both.told(1):
+            steps = clean[-1].cell.factors["obs_steps"]
+            return f"; of {steps}, all but the last perturbed, {figure(both.scores[1], score)}."
+    return "."
 
 
 def _figure(task: str, rows: Sequence[Result], score: str) -> Figure:
