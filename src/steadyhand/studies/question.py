@@ -143,6 +143,9 @@ def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what:
         )
     bound = amount(LOSS, ranking.score) if is_share(ranking.score) else "a tenth"
     first = f"It takes {label(sure)}: {said(sure)}, {confident} at most {bound} below the best."
+    if row == best:  # which can be told from what is sure
+        also = figure(ranking.scores[best], ranking.score)
+        return f"{first} That is {label(best)}, with {also}: by a little, it is better."
     if sure == best:
         first = f"Nothing cheaper is surely within {bound} of {label(best)}, with {said(best)}."
     return (

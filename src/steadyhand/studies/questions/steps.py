@@ -142,7 +142,8 @@ def _answer(results: Sequence[Result], ranking: Ranking, found: Cheapest) -> str
     said += f" A chunk takes {chosen.chunk_ms:.1f} ms"
     slow = max(results, key=lambda result: (result.calls, -(result.chunk_ms or 0.0)))
     said += "." if slow is chosen else f", and {slow.chunk_ms:.0f} ms with {slow.calls} steps."
-    fewer = [row for row, result in enumerate(results) if result.calls < results[found.row].calls]
+    least = min(results[found.row].calls, chosen.calls)
+    fewer = [row for row, result in enumerate(results) if result.calls < least]
     if fewer:
         top = max(fewer, key=lambda row: ranking.scores[row].mean)
         said += (
