@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.data import open_episodes
+from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.metrics import Interval
 from steadyhand.evaluation.scaling import PowerLaw, power_law
 from steadyhand.reports.series import Series, series
@@ -35,7 +36,12 @@ class Demonstrations:
         counts = QUICK if asked.quick else COUNTS
         most = config.demonstrations if asked.data is None else _episodes(asked.data)
         found = [count for count in counts if count <= most]
-        found += [] if (asked.quick and found) or most in found else [most]
+        found += [] if most in found or (asked.quick and len(found) > 1) else [most]
+        if len(found) < 2:
+            raise ConfigurationError(
+                f"{most} demonstrations are too few to leave some out: this takes at least "
+                f"{counts[0] + 1}."
+            )
         return [
             Cell(
                 factors={"demonstrations": count},

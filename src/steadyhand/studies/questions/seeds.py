@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.metrics import mean
 from steadyhand.evaluation.power import Components, components, needed
 from steadyhand.reports.rows import Dot, dots
@@ -15,6 +16,7 @@ from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import NBSP, Findings, amount, words
 from steadyhand.studies.results import Result, is_share, main_score
+from steadyhand.training.config import TrainConfig
 
 SEEDS, QUICK_SEEDS = 8, 4
 CHECKPOINTS = 3
@@ -39,7 +41,8 @@ class Seeds:
 
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")
-        config = replace(config, checkpoint_every=max(1, config.steps // EVERY))
+        _check(asked, config)
+        config = replace(config, minutes=None, checkpoint_every=max(1, config.steps // EVERY))
         return [
             Cell(
                 factors={"checkpoint": "the last" if back == 0 else f"{back} before"},
@@ -108,6 +111,25 @@ class Seeds:
                 "methods that vary as this one does, on the same initial states, and find a true "
                 f"difference of that size in {100 * POWER:.0f} % of studies."
             ),
+        )
+
+
+def _check(asked: Asked, config: TrainConfig) -> None:
+    """Raise `ConfigurationError` for what does not vary, or is not known before it is trained."""
+    if asked.seeds < 2 or asked.episodes < 2:
+        raise ConfigurationError(
+            "How much of a score is luck is told by several trainings in several episodes: give "
+            "--seeds 2 or more, and --episodes 2 or more."
+        )
+    if config.minutes is not None and asked.steps is None:
+        raise ConfigurationError(
+            "Checkpoints are compared at parts of a training whose length is known: give --steps "
+            "instead of --minutes."
+        )
+    if config.steps < CHECKPOINTS:
+        raise ConfigurationError(
+            f"The last {CHECKPOINTS} checkpoints of each training are compared: give --steps "
+            f"{CHECKPOINTS} or more."
         )
 
 

@@ -46,7 +46,7 @@ class DenoisingSteps:
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")
         process, usual = config.policy.process, config.policy.sampler
-        if not isinstance(process, Process) or usual.steps == 1:
+        if not isinstance(process, Process) or usual.steps == 1 or not solvers(process):
             raise ConfigurationError(
                 f"{method_name(config)} is not sampled in steps. Ask of ddpm or flow: --method."
             )
@@ -57,7 +57,7 @@ class DenoisingSteps:
                 config=config,
                 trial=asked.trial(
                     asked.task or "",
-                    sampler=replace(usual, solver=solver, steps=steps, eta=0.0),
+                    sampler=replace(usual, solver=solver, steps=steps, eta=0.0).settled(process),
                     samples=SAMPLES * (2 if (solver, steps) == REFERENCE else 1),
                 ),
             )
