@@ -1,6 +1,7 @@
 """Makes the pictures and the reference of this documentation: `make docs`.
 
-The pictures of `fork` come from the policies of a demo (runs/demo), all others from formulas.
+The pictures of `fork` come from the policies of a demo (runs/demo), all others from formulas. Those
+of studies are taken from their reports: `python docs/make.py --studies runs/studies`.
 """
 
 import ast
@@ -42,7 +43,7 @@ from steadyhand.runtime.folders import find_policy
 from steadyhand.studies.distributions import generate, learn, mixture, sliced_wasserstein
 
 HERE = Path(__file__).parent
-PICTURES = HERE / "pictures"
+PICTURES, STUDIES = HERE / "pictures", HERE / "studies"
 WIDTH = 480
 """Pixels of a plot: letters of twelve are of ten on a phone."""
 LEFT, RIGHT, THIRD, SOFT, BAND = (
@@ -292,7 +293,19 @@ def _signature(name: str, found: Any) -> str:
     return f"```\n{name}{text}\n```"
 
 
+def take_studies(folder: Path) -> None:
+    """The pictures of reports that lie in `folder`, one a question: the first of each."""
+    for report in sorted(folder.glob("*/report.json")):
+        question = report.parent.name.partition("-")[0]
+        STUDIES.mkdir(exist_ok=True)
+        picture = (report.parent / "picture-1.svg").read_bytes()
+        (STUDIES / f"{question}.svg").write_bytes(picture)
+
+
 def main() -> None:
+    if "--studies" in sys.argv:
+        take_studies(Path(sys.argv[-1]))
+        return
     (HERE / "reference.md").write_text(reference())
     PICTURES.mkdir(exist_ok=True)
     (PICTURES / "house.svg").write_text(house())
