@@ -59,7 +59,9 @@ class Seeds:
         claims = CLAIMS if is_share(score) else _claims(values)
         of_seeds = [mean(each.tolist(), share=is_share(score) or None) for each in values[:, 0]]
         low, high = min(f.mean for f in of_seeds), max(f.mean for f in of_seeds)
+        same = bool((values == values[:1, :1]).all())
         sizes = {claim: dict(needed(parts, claim, power=POWER)) for claim in claims}
+        sizes = {} if same else sizes  # where nothing varies, nobody knows what it takes
         return Findings(
             answer=_answer(asked, score, (low, high), parts, sizes),
             figures={
@@ -96,7 +98,7 @@ class Seeds:
                     caption="The last checkpoints of each training, a tenth of it apart.",
                 ),
             },
-            notes=_sizes(sizes, score) if parts.rest > 0 else [],
+            notes=_sizes(sizes, score),
             more={
                 "components": vars(parts),
                 "needed": [
@@ -147,10 +149,11 @@ def _answer(
 ) -> str:
     low, high = (f"{100 * v:.0f}{NBSP}%" if is_share(score) else f"{v:.3g}" for v in span)
     episode = np.sqrt(parts.episodes + parts.rest)
-    if episode == 0:
+    if not sizes:
         return (
-            f"All {asked.seeds} trainings scored {low} in every episode: nothing is left to luck "
-            "here, and how much a harder task would leave is not told by this."
+            f"All {asked.seeds} trainings did the same in every episode ({words(score)} {low}): "
+            "nothing is left to their luck here, and how much a harder task would leave is not "
+            "told by this."
         )
     said = (
         f"The same training with {asked.seeds} seeds reaches {low} to {high} in {words(score)}: "
