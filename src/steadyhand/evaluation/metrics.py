@@ -41,7 +41,7 @@ class Interval:
 
     def as_json(self) -> dict[str, float | None]:
         """Every figure by name, null where there is none."""
-        return {key: None if value != value else value for key, value in vars(self).items()}
+        return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} {self.bounds('.3f')}"
