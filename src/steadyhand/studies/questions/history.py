@@ -10,7 +10,7 @@ from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import Findings, figure, words
-from steadyhand.studies.results import Ranking, Result, main_score, ranked
+from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 from steadyhand.tasks.own import short_name
 
 OBS_STEPS = (1, 2, 4, 8)
@@ -145,7 +145,7 @@ def _figure(task: str, rows: Sequence[Result], score: str) -> Figure:
             x_label="observations that are seen",
             y_label=words(score),
             x_log=True,
-            y_range=(0, 1),
+            y_range=(0, 1) if is_share(score) else None,
         ),
         caption=f"{task}: {words(score)} by how many observations the policy sees.",
     )
