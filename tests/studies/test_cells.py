@@ -63,10 +63,10 @@ def factors(found: list[Cell], *names: str) -> list[tuple]:
     return [tuple(cell.factors[name] for name in names) for cell in found]
 
 
-@pytest.mark.parametrize("process", [DDPM(), Flow()])
-def test_no_two_solvers_of_a_process_do_the_same(process) -> None:
+def test_no_two_solvers_of_a_process_do_the_same() -> None:
     """On the straight path of flow, Euler's steps are those of DDIM."""
-    assert solvers(process) == ["ddpm", "ddim", "dpmpp_2m", "sde_dpmpp_2m"]
+    assert solvers(DDPM()) == ["ddpm", "ddim", "dpmpp_2m", "sde_dpmpp_2m"]
+    assert solvers(Flow()) == ["ddpm", "euler", "dpmpp_2m", "sde_dpmpp_2m"]
 
 
 def test_one_policy_is_sampled_in_all_ways_and_the_reference_twice_as_often() -> None:
