@@ -29,7 +29,7 @@ class Demonstrations:
     harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
 
     def asked(self, asked: Asked) -> Asked:
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7")
+        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7,shift=0.15")
 
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")
