@@ -160,6 +160,10 @@ def swept(factors: list[dict[str, object]], shares: list[float] | None = None) -
             [{"method": m, "horizon": n} for m in ("flow", "ddpm") for n in (4, 8, 16)],
             {"score", "rows"},
         ),
+        (
+            [{"betas": [0.9, b], "horizon": n} for b in (0.9, 0.99) for n in (4, 8, 16)],
+            {"score", "rows"},
+        ),
         ([{"width": 1 + b % 3, "blocks": b} for b in range(8)], {"score"}),
     ],
 )

@@ -13,9 +13,12 @@ from steadyhand.studies.asked import Asked
 from steadyhand.studies.plan import Trial
 from steadyhand.tasks import register_task
 from steadyhand.training.config import TrainConfig
+from steadyhand.values import at_least, taken, whole
 
-TRIED = ("execute", "solver", "temperature", "eta", "repeats", "perturb_history", "controller")
-"""Fields of the evaluation, and of how it is sampled: no training differs by them."""
+TRIED = ("execute", "repeats", "perturb_history", "controller")
+"""Fields of the evaluation: no training differs by them."""
+SAMPLED = ("solver", "temperature", "eta")
+"""Fields of the sampler that need no prefix; neither does a training differ by these."""
 NAMED = ("task", "recipe", "method", "network")
 """Fields of what is asked, which choose the recipe."""
 TAKEN = ("data", "teacher", "seed", "device", "threads", "minutes")
@@ -33,8 +36,8 @@ class Varied:
     def parse(cls, text: str) -> "Varied":
         """FIELD=A,B,C; a value with a comma in it stands in brackets. Raises `UsageError`."""
         name, equals, said = text.partition("=")
-        values = tuple(_value(word) for word in _words(said))
         name = name.strip().removeprefix("--").replace("-", "_")
+        values = tuple(_value(word, name) for word in _words(said))
         if not equals or not values or not name:
             raise UsageError(
                 f"--vary {text} names nothing to vary. Write a field and its values: "
@@ -57,12 +60,19 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in words if word.strip()]
 
 
-def _value(word: str) -> Any:
-    """A number, true, false, none, a list in brackets, or else the word."""
+def _value(word: str, name: str) -> Any:
+    """A number, true, false, none, a list in brackets, or else the word. In brackets, a name is
+    whole."""
+    known = {"none": None, "true": True, "false": False}
+    if word.lower() in known:
+        return known[word.lower()]
+    inside = word[1:-1] if word[0] == "[" and word[-1] == "]" else None
+    if inside is not None:
+        return inside if name in NAMED else [_value(part, name) for part in _words(inside)]
     try:
-        return json.loads({"none": "null", "None": "null", "True": "true"}.get(word, word))
+        return json.loads(word)
     except ValueError:
-        return (word.lower() == "false" and False) or word
+        return word
 
 
 def combinations(varied: Sequence[Varied]) -> Iterable[dict[str, Any]]:
@@ -79,24 +89,29 @@ def configured(asked: Asked, factors: Mapping[str, Any]) -> tuple[TrainConfig, T
         asked = replace(asked, task=register_task(asked.task or ""))
     task = asked.task or ""
     config, trial = asked.config(task), asked.trial(task)
-    trained = {k: v for k, v in factors.items() if k not in (*NAMED, *TRIED)}
-    sampled = {k: v for k, v in trained.items() if k.startswith("sampler.")}
-    trained = {k: v for k, v in trained.items() if k not in sampled}
-    names = {_path(name): value for name, value in trained.items()}
-    config = _replaced(config, names)
-    if "policy.process.type" in names:
-        config = replace(config, policy=config.policy.settled())
-    usual = config.policy.sampler
+    sampled, trained = dict[str, Any](), dict[str, Any]()
     for name, value in factors.items():
-        if name in ("solver", "temperature", "eta"):
-            sampled[f"sampler.{name}"] = value
+        short = name.removeprefix("policy.")
+        if short in SAMPLED or short.startswith("sampler."):
+            sampled[short.removeprefix("sampler.")] = value
         elif name in TRIED:
             trial = _set(Trial, trial, {name: value})
+        elif name not in NAMED:
+            trained[_path(name, config)] = value
+    config = _replaced(config, trained)
     if sampled:
-        inner = {name.removeprefix("sampler."): value for name, value in sampled.items()}
-        sampler = _set(SamplerConfig, usual, inner).settled(config.policy.process)
-        trial = replace(trial, sampler=sampler)
+        sampler = _set(SamplerConfig, config.policy.sampler, sampled)
+        trial = replace(trial, sampler=sampler.settled(config.policy.process))
+    _check(config, trial)
     return config, trial
+
+
+def _check(config: TrainConfig, trial: Trial) -> None:
+    """Raise `ConfigurationError` for what a policy of that configuration cannot be tried in."""
+    whole("repeats", trial.repeats)
+    taken("perturb_history", trial.perturb_history, float, at_least(0))
+    if trial.execute is not None:
+        replace(config.chunking, execute=trial.execute)
 
 
 def _text(name: str, value: Any) -> str:
@@ -105,12 +120,12 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _path(name: str) -> str:
+def _path(name: str, config: TrainConfig) -> str:
     """Where a field is, as it is named on the command line: those of the policy have no prefix."""
-    known = [path for path in paths(TrainConfig()) if path.split(".")[0] not in TAKEN]
-    short = {path.removeprefix("policy."): path for path in known}
-    if name not in short and name not in known:
-        others = [*NAMED, *TRIED, "sampler.steps"]
+    found = [path for path in paths(config) if path.split(".")[0] not in (*TAKEN, "task")]
+    short = {path.removeprefix("policy."): path for path in found}
+    if name not in short and name not in found:
+        others = (*NAMED, *TRIED, *SAMPLED)
         raise ConfigurationError(unknown("field to vary:", name, [*short, *others]))
     return short.get(name, name)
 
@@ -131,15 +146,11 @@ def _replaced(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
         inner = content
         for part in parts:
             inner = inner[part]
-        if last not in inner:
-            raise ConfigurationError(unknown(f"field of {'.'.join(parts)}:", last, inner))
         inner[last] = value
-    chunking = content["chunking"]
-    if "chunking.horizon" in values and "chunking.execute" not in values:
-        ahead = chunking["horizon"] - chunking["past_rows"]
-        chunking["execute"] = min(
-            chunking["execute"], ahead
-        )  # a shorter chunk is driven to its end
+    horizon, chunking = values.get("chunking.horizon"), content["chunking"]
+    if isinstance(horizon, int) and "chunking.execute" not in values:
+        # A shorter chunk is driven to its end.
+        chunking["execute"] = max(1, min(chunking["execute"], horizon - chunking["past_rows"]))
     return _decoded(TrainConfig, content)
 
 

@@ -93,16 +93,17 @@ def _figures(results: Sequence[Result], ranking: Ranking) -> dict[str, Figure]:
     factors = [dict(result.cell.factors) for result in results]
     numbers = [n for n in factors[0] if all(_is_number(f[n]) for f in factors)]
     others = [n for n in factors[0] if n not in numbers[:1]]
-    groups = list(dict.fromkeys(tuple(f[n] for n in others) for f in factors))
+    of = [tuple(str(f[n]) for n in others) for f in factors]
+    groups = list(dict.fromkeys(of))
     if not numbers or len({f[numbers[0]] for f in factors}) < 3 or len(groups) > MOST_LINES:
         return {"score": listed}
     x, lines = numbers[0], []
     for look, group in enumerate(groups):
-        rows = [i for i, f in enumerate(factors) if tuple(f[n] for n in others) == group]
+        rows = [i for i, one in enumerate(of) if one == group]
         rows.sort(key=lambda row: factors[row][x])
         lines.append(
             Series(
-                name=", ".join(map(str, group)) or score,
+                name=", ".join(group) or score,
                 x=[float(factors[row][x]) for row in rows],
                 y=[ranking.scores[row] for row in rows],
                 look=look,
