@@ -18,33 +18,7 @@ from steadyhand.studies.questions.steps import solvers
 from steadyhand.tasks import record_episodes
 
 EPISODES = record_episodes("fork", 12)
-RECIPE = '''"""A recipe for tests: a small network, and whatever the studies must not lose."""
-from dataclasses import replace
-import steadyhand as sh
-from steadyhand.nets.choices import MLPConfig
-
-def small(method="ddpm", network="mlp"):
-    config = sh.recipe("fork", method=method, network=network)
-    policy = replace(config.policy, denoiser=MLPConfig(width=8, blocks=1))
-    return replace(config, policy=policy)
-
-def with_past(method="ddpm", network="mlp"):
-    chunking = sh.Chunking(obs_steps=2, horizon=9, execute=8, past_rows=1)
-    return replace(small(method, network), chunking=chunking)
-
-def few_levels(method="ddpm", network="mlp"):
-    from steadyhand.diffusion.ddpm import DDPM
-    config = small(method, network)
-    policy = replace(config.policy, process=DDPM(train_steps=50))
-    return replace(config, policy=policy)
-'''
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("own") / "small.py"
-    path.write_text(RECIPE)
-    return str(path)
+OWN = Path(__file__).with_name("small_recipes.py")
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +67,9 @@ def test_what_is_not_sampled_in_steps_is_refused(method) -> None:
         cells("steps", task="fork", method=method)
 
 
-def test_a_policy_of_too_few_noise_levels_is_refused_before_it_is_trained(own) -> None:
+def test_a_policy_of_too_few_noise_levels_is_refused_before_it_is_trained() -> None:
     with pytest.raises(ConfigurationError, match="more than the 50 noise levels"):
-        cells("steps", recipe=f"{own}:few_levels")
+        cells("steps", recipe=f"{OWN}:few_levels")
 
 
 def test_of_a_chunk_no_more_is_executed_than_it_has() -> None:
@@ -112,22 +86,22 @@ def test_of_a_chunk_no_more_is_executed_than_it_has() -> None:
     assert len({cell.config for cell in found}) == 6, "rows that differ in that share a training"
 
 
-def test_no_chunk_is_longer_than_the_longest_demonstration(own, tmp_path) -> None:
+def test_no_chunk_is_longer_than_the_longest_demonstration(tmp_path) -> None:
     longest = {key: values[: EPISODES.ends[0]][:9] for key, values in EPISODES.arrays.items()}
     path = tmp_path / "short.npz"
     write_episodes(path, replace(EPISODES, arrays=longest, ends=np.array([5, 9])))
     for recipe, most in (("small", [1, 4]), ("with_past", [1, 4])):
-        found = cells("chunk", recipe=f"{own}:{recipe}", task="fork", data=path)
+        found = cells("chunk", recipe=f"{OWN}:{recipe}", task="fork", data=path)
         assert sorted({rows for (rows,) in factors(found, "rows")}) == most
     nine = replace(EPISODES, arrays=longest, ends=np.array([9]))
     path.unlink()
     write_episodes(path, nine)
     assert max(factors(cells("chunk", task="fork", data=path), "rows")) == (8,)
-    past = cells("chunk", recipe=f"{own}:with_past", task="fork", data=path)
+    past = cells("chunk", recipe=f"{OWN}:with_past", task="fork", data=path)
     assert {c.factors["rows"]: c.config.chunking.horizon for c in past} == {1: 2, 4: 5, 8: 9}
 
 
-def test_who_sees_no_past_is_not_shown_a_perturbed_one(own) -> None:
+def test_who_sees_no_past_is_not_shown_a_perturbed_one() -> None:
     found = cells("history", task="fork")
     assert factors(found, "obs_steps", "past") == [
         *((steps, "as it was") for steps in (1, 2, 4, 8)),
@@ -143,9 +117,9 @@ def test_who_sees_no_past_is_not_shown_a_perturbed_one(own) -> None:
     assert len({cell.config for cell in found}) == 4
 
 
-def test_rows_of_the_past_go_with_the_observations(own) -> None:
+def test_rows_of_the_past_go_with_the_observations() -> None:
     """A recipe whose chunks begin at the first observation has them begin there always."""
-    chunkings = [c.config.chunking for c in cells("history", recipe=f"{own}:with_past")[:4]]
+    chunkings = [c.config.chunking for c in cells("history", recipe=f"{OWN}:with_past")[:4]]
     assert [(c.obs_steps, c.past_rows, c.horizon) for c in chunkings] == [
         *((1, 0, 8), (2, 1, 9), (4, 3, 11), (8, 7, 15))
     ]
@@ -165,10 +139,8 @@ def test_numbers_of_demonstrations_are_those_that_there_are(data) -> None:
             counts(**asked)
 
 
-def test_fewer_demonstrations_are_a_part_of_more_and_others_for_each_seed(
-    own, data, tmp_path
-) -> None:
-    rows = runs_of(cells("data", recipe=f"{own}:small", task="fork", data=data), 3, tmp_path)
+def test_fewer_demonstrations_are_a_part_of_more_and_others_for_each_seed(data, tmp_path) -> None:
+    rows = runs_of(cells("data", recipe=f"{OWN}:small", task="fork", data=data), 3, tmp_path)
     starts = [[_starts(run.config.data) for run in row] for row in rows]
     whole = _starts(data)
     for seed in range(3):
@@ -177,7 +149,7 @@ def test_fewer_demonstrations_are_a_part_of_more_and_others_for_each_seed(
     assert len({frozenset(found) for found in starts[0]}) == 3, "others for each seed"
     assert [run.config.seed for run in rows[0]] == [0, 1, 2]
     assert len({run.key for row in rows for run in row}) == 9
-    again = runs_of(cells("data", recipe=f"{own}:small", task="fork", data=data), 2, tmp_path)
+    again = runs_of(cells("data", recipe=f"{OWN}:small", task="fork", data=data), 2, tmp_path)
     assert [[run.key for run in row[:2]] for row in rows] == [
         [run.key for run in row] for row in again
     ]
