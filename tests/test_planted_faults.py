@@ -416,6 +416,13 @@ FAULTS = [
         "evaluation/test_power.py -k detect",
     ),
     Fault(
+        "progress of all trainings taken for luck",
+        "evaluation/power.py",
+        "array = array - (array.mean(0) - array.mean((0, 1)))",
+        "array = array + 0.0",
+        "evaluation/test_power.py -k where_they_lie",
+    ),
+    Fault(
         "failures of all trainings as if of one",
         "evaluation/scaling.py",
         "np.array([one.size for one in arrays])",

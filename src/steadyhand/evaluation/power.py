@@ -38,6 +38,7 @@ def components(scores: NDArray[np.floating]) -> Components:
 
     By the mean squares of the balanced design (method of moments); what comes out below 0 is 0. Of
     few seeds their variance is a rough figure: of three, a quarter of it to forty times as much.
+    What checkpoints do in all trainings alike, as where all get better, is no luck and left out.
 
     Raises `ConfigurationError` of fewer than two seeds or episodes.
     """
@@ -49,6 +50,7 @@ def components(scores: NDArray[np.floating]) -> Components:
             "give (seeds, checkpoints, episodes), of two seeds and two episodes at least."
         )
     seeds, checkpoints, episodes = array.shape
+    array = array - (array.mean(0) - array.mean((0, 1)))
     whole, of_seeds, of_episodes = array.mean(), array.mean((1, 2)), array.mean((0, 1))
     of_runs, of_pairs = array.mean(2), array.mean(1)
     both = of_pairs - of_seeds[:, None] - of_episodes + whole
@@ -56,8 +58,10 @@ def components(scores: NDArray[np.floating]) -> Components:
     alone = between = 0.0
     if checkpoints > 1:
         left = array - of_runs[:, :, None] - of_pairs[:, None] + of_seeds[:, None, None]
-        alone = float(np.square(left).sum()) / (seeds * (checkpoints - 1) * (episodes - 1))
-        between = max(float(of_runs.var(1, ddof=1).mean()) - alone / episodes, 0)
+        freedom = (seeds - 1) * (checkpoints - 1)  # of each seed its own, less what all have alike
+        alone = float(np.square(left).sum()) / (freedom * (episodes - 1))
+        apart = float(np.square(of_runs - of_seeds[:, None]).sum()) / freedom
+        between = max(apart - alone / episodes, 0)
     # Of one checkpoint, what it does to an episode is in `pairs` already.
     rest = pairs + (1 - 1 / checkpoints) * alone
     by_seed = float(of_seeds.var(ddof=1)) - between / checkpoints - pairs / episodes

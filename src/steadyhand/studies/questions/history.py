@@ -123,7 +123,7 @@ def _danger(clean: Sequence[Result], rows: Sequence[Result], score: str) -> str:
         both = ranked([clean[-1], perturbed[-1]], score)
         if both.told(1):
             steps = clean[-1].cell.factors["obs_steps"]
-            return f"; of {steps}, all but the last perturbed, {figure(both.scores[1], score)}."
+            return f"; with all of {steps} but the last perturbed {figure(both.scores[1], score)}."
     return "."
 
 

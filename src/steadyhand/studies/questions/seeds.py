@@ -90,10 +90,8 @@ class Seeds:
                             for seed in range(min(7, len(values)))
                         ],
                         f"{words(score)} of the last checkpoints",
-                        x_label="checkpoint, counted from the last",
+                        x_label="checkpoint; 0 is the last",
                         y_label=words(score),
-                        marks={-float(back): f"-{back}" for back in range(1, CHECKPOINTS)}
-                        | {0.0: "last"},
                     ),
                     caption="The last checkpoints of each training, a tenth of it apart.",
                 ),
