@@ -141,6 +141,7 @@ def test_the_best_alone_is_enough() -> None:
     assert said(WORSE, WORSE, BEST, best=2) == (
         "It takes row 2: success 95 % [93, 97]. Whatever costs less is worse."
     )
+    assert said(BEST, WORSE, best=0) == "It takes row 0: success 95 % [93, 97]. Nothing costs less."
 
 
 def test_a_cheaper_row_is_surely_enough() -> None:

@@ -21,34 +21,42 @@ MOST = 4
 
 
 def strips(results: Sequence[Result], shown: Sequence[int], tell: Tell = untold) -> list[Strip]:
-    """Of the rows at the places `shown`: one that is typical, and one that failed."""
+    """Of the rows at the places `shown`: one that is typical, and one that ended otherwise."""
     found: list[Strip] = []
     for place in dict.fromkeys(shown):
         for word, seed, score in _chosen(results[place]):
             if len(found) == MOST:
                 return found
-            try:
-                pictures = _frames(results[place], seed)
-            except (AttributeError, NotImplementedError) as error:
-                tell(f"This task draws no pictures, so no episode is shown ({error}).")
-                return []
             caption = f"{results[place].cell.label}: {word}, seed {seed} ({score})."
-            moving = film(pictures, make_task(results[place].task).rate_hz)
-            found.append(Strip(caption=caption, jpeg=contact_strip(pictures), film=moving))
+            try:
+                found.append(_strip(results[place], seed, caption))
+            except Exception as error:  # a task of one's own may draw nothing, or anything
+                tell(f"No episode is shown, since this task draws no pictures: {error}")
+                return []
     return found
 
 
+def _strip(result: Result, seed: int, caption: str) -> Strip:
+    pictures = _frames(result, seed)
+    moving = film(pictures, make_task(result.task).rate_hz)
+    return Strip(caption=caption, jpeg=contact_strip(pictures), film=moving)
+
+
 def _chosen(result: Result) -> list[tuple[str, int, str]]:
-    """(what it is, its seed, its score) of a typical episode, and of one that failed."""
+    """(what it is, its seed, its score) of a typical episode, and of one that ended otherwise: of
+    the other outcome, or the worst."""
     record, every = result.records[0], result.cell.trial.repeats
     name = "success" if "success" in record["scores"] else main_score([result])
     values = np.array(record["scores"][name][::every])
     seeds = record["seeds"][::every]
     middle = int(np.argmin(np.abs(values - np.median(values))))
-    least = int(values.argmin())
+    outcomes = name == "success" and bool(np.isin(values, (0, 1)).all())
+    won = outcomes and bool(values[middle] == 0)
+    other = int(values.argmax() if won else values.argmin())
     chosen = [("a typical episode", middle)]
-    if values[least] < values[middle]:
-        chosen.append(("one that failed", least))
+    if values[other] != values[middle]:
+        word = "one that succeeded" if won else "one that failed" if outcomes else "the worst"
+        chosen.append((word, other))
     return [(word, seeds[place], f"{name} {values[place]:.3g}") for word, place in chosen]
 
 

@@ -16,6 +16,12 @@ NBSP = "\N{NO-BREAK SPACE}"
 NONE = "\N{EN DASH}"
 """Where there is no figure."""
 
+COMPARED = (
+    "All rows were tried from the same initial states, so rows are compared pair by pair; a "
+    "difference is claimed only where it holds with all pairs of the table counted together "
+    "(Holm's correction)."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
@@ -32,6 +38,8 @@ class Findings:
     """What `--json` adds to each row."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What `--json` adds to the whole."""
+    compared: str = COMPARED
+    """Which rows are compared, and how."""
     reading: str = ""
     """How to read what is this question's own."""
     shown: Sequence[int] = ()
@@ -103,6 +111,8 @@ class Cheapest:
     """It cannot be told from the best."""
     sure: int
     """With 95 % confidence it is at most `LOSS` behind the best."""
+    least: bool = False
+    """Whether nothing costs less than `row`."""
 
 
 LOSS = 0.1
@@ -119,7 +129,8 @@ def cheapest(ranking: Ranking, cost: Sequence[float]) -> Cheapest:
     scale = 1.0 if is_share(ranking.score) else abs(ranking.scores[ranking.best].mean)
     able = [row for row in every if not ranking.told(row)]
     sure = [row for row in every if ranking.may_lose(row) <= LOSS * scale]
-    return Cheapest(least(able), least(sure or [ranking.best]))
+    row = least(able)
+    return Cheapest(row, least(sure or [ranking.best]), cost[row] <= min(cost))
 
 
 def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what: str) -> str:
@@ -134,7 +145,8 @@ def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what:
     best, row, sure = ranking.best, found.row, found.sure
     confident = f"with 95{NBSP}% confidence"
     if row == sure == best:
-        return f"It takes {label(best)}: {said(best)}. Whatever costs less is worse."
+        found_less = "Nothing costs less." if found.least else "Whatever costs less is worse."
+        return f"It takes {label(best)}: {said(best)}. {found_less}"
     lost = amount(max(ranking.may_lose(row), 0.0), ranking.score)
     if row == sure:
         return (

@@ -4,7 +4,7 @@ Its folder holds `data` and `runs`, which it shares with other studies there, an
 own with the report.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ import numpy as np
 
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.disk import write_json, write_text, written_whole
-from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.evaluation.evaluate import chunk_times
 from steadyhand.evaluation.smoothness import SEAMS
 from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy
 from steadyhand.reports.study import StudyReport, study_markdown, study_page, study_pictures
+from steadyhand.runtime.own_file import own_name
 from steadyhand.studies.asked import USUAL, Asked, method_name, network_name
 from steadyhand.studies.cell import Cell, runs_of
 from steadyhand.studies.filmed import strips
@@ -28,17 +28,13 @@ from steadyhand.studies.question import Findings, Question, figure, seam, spread
 from steadyhand.studies.questions import question
 from steadyhand.studies.results import SATURATED, Result, is_share, main_score
 from steadyhand.studies.runs import Outcome
+from steadyhand.studies.sound import known, require_numbers, require_scores
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import file_word, short_name
-from steadyhand.tasks.task import world_of
 
 TIMED_CHUNKS = 20
 NO_INSIDE = "Where every chunk is one action, there is nothing inside to compare with."
-INTERVALS = (
-    "Brackets are 95 % intervals. All rows were tried from the same initial states, so rows are "
-    "compared pair by pair; a difference is claimed only where it holds with all pairs of the "
-    "table counted together (Holm's correction)."
-)
+INTERVALS = "Brackets are 95 % intervals."
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,9 @@ class Study:
         asked = about.asked(asked.with_task_of_recipe())
         cells = about.cells(asked)
         if asked.score is not None:
-            _check_score(asked.score, {cell.trial.task or cell.config.task or "" for cell in cells})
+            require_scores(
+                [asked.score], {cell.trial.task or cell.config.task or "" for cell in cells}
+            )
         return cls(name, about, asked, cells, out)
 
     @property
@@ -84,10 +82,12 @@ class Study:
     ) -> tuple[dict[str, Any], StudyReport]:
         """Find the answer and write the report: (what `--json` prints, what the page shows)."""
         results = [Result(cell, done) for cell, done in zip(self.cells, outcomes, strict=True)]
+        require_numbers(results, main_score(results, self.asked.score))
         if self.question.timed:
             with stage("timing chunks", 0):
                 results = timed(results)
         found = self.question.findings(self.asked, results)
+        found = replace(found, answer=_failing(self.asked, results) or found.answer)
         with stage("filming episodes", 0):
             shown = strips(results, found.shown, tell)
         report = _report(self, results, found, made, shown)
@@ -102,7 +102,7 @@ class Study:
             "figures": [],
             "report": str(self.folder / "report.html"),
         }
-        return self._written(report, answer), report
+        return self._written(report, known(answer)), report
 
     def _written(self, report: StudyReport, answer: dict[str, Any]) -> dict[str, Any]:
         """The report's files; the answer with the names of its pictures."""
@@ -116,16 +116,6 @@ class Study:
         write_text(self.folder / "report.md", study_markdown(report, list(pictures)))
         write_text(self.folder / "report.html", study_page(report))
         return answer
-
-
-def _check_score(score: str, tasks: Collection[str]) -> None:
-    """Raise `ConfigurationError` where one of the tasks has no such score."""
-    for name in tasks:
-        task = make_task(name)
-        world = world_of(task, but=("state", "render"))
-        world.reset(task.first_seed)
-        if score not in (known := world.scores()):
-            raise ConfigurationError(unknown(f"score of {short_name(name)}:", score, known))
 
 
 def timed(results: Sequence[Result]) -> list[Result]:
@@ -156,14 +146,14 @@ def rows(results: Sequence[Result], found: Findings) -> list[dict[str, Any]]:
     listed = []
     for result, more in zip(results, added, strict=True):
         scores = {name: result.score(name).as_json() for name in result.score_names}
-        motion = {name: _known(result.mean_motion(name)) for name in SMOOTHNESS}
+        motion = {name: result.mean_motion(name) for name in SMOOTHNESS}
         listed.append(
             {
                 **result.cell.factors,
                 **scores,
                 "smoothness": {**motion, "seam": result.seam.as_json()},
                 "calls": result.calls,
-                "calls_per_second": _known(result.calls_per_second),
+                "calls_per_second": result.calls_per_second,
                 "chunk_ms": result.chunk_ms,
                 "parameters": result.outcomes[0].parameters,
                 "seeds": len(result.outcomes),
@@ -174,10 +164,6 @@ def rows(results: Sequence[Result], found: Findings) -> list[dict[str, Any]]:
 
 
 SMOOTHNESS = ("jerk", "boundary_jump", "inner_step", "arc_length")
-
-
-def _known(value: float) -> float | None:
-    return value if value == value else None
 
 
 def _report(
@@ -215,28 +201,39 @@ def _report(
         figures=list(found.figures.values()),
         header=header,
         rows=table,
-        reading="\n\n".join(filter(None, [INTERVALS, found.reading, f"{SEAMS} {NO_INSIDE}"])),
+        reading="\n\n".join(
+            filter(None, [f"{INTERVALS} {found.compared}", found.reading, f"{SEAMS} {NO_INSIDE}"])
+        ),
         strips=list(shown),
         made=made,
     )
 
 
+def _failing(asked: Asked, results: Sequence[Result]) -> str | None:
+    """The answer where nearly nothing succeeds."""
+    name = main_score(results, asked.score)
+    most = max(result.score(name).mean for result in results)
+    if not is_share(name) or most > 1 - SATURATED:
+        return None
+    return (
+        f"No row reaches more than {100 * most:.0f} % in {words(name)}, so this cannot be told: "
+        "train longer, or ask on an easier task."
+    )
+
+
 def _saturated(study: Study, results: Sequence[Result]) -> list[str]:
-    """That nothing can be told apart where every row succeeds, or none; and where it could be."""
+    """That little can be told where nearly everything succeeds, and where it could be."""
     name = main_score(results, study.asked.score)
     scores = [result.score(name).mean for result in results]
-    if not is_share(name) or (max(scores) > 1 - SATURATED and min(scores) < SATURATED):
+    if not is_share(name) or min(scores) < SATURATED:
         return []
-    high = min(scores) >= SATURATED
-    said = (
-        f"Every row reaches {100 * min(scores):.0f} % or more"
-        if high
-        else f"No row reaches more than {100 * max(scores):.0f} %"
-    )
+    least = f"{100 * min(scores):.0f} %{' or more' if max(scores) > min(scores) else ''}"
+    said = f"Every row reaches {least}, so this says little: there is no room to differ."
+    if own_name(results[0].task):
+        return [f"{said} Ask again on a harder task."]
     harder = study.question.harder
-    way = f"Ask again where there is: {harder}" if high else "Train longer, or on an easier task"
-    asked = study.asked.task is not None and study.asked.task in harder and high
-    return [f"{said}, so this says little: there is no room to differ. {'' if asked else way}"]
+    asked = harder == f"--task {study.asked.task}"
+    return [said if asked else f"{said} Ask again where there is: {harder}"]
 
 
 def _small(asked: Asked) -> str:

@@ -13,7 +13,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell, longest_demonstration
-from steadyhand.studies.question import Findings, figure, words
+from steadyhand.studies.question import NONE, Findings, figure, words
 from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 
 ROWS = (1, 4, 8, 16, 32)
@@ -68,7 +68,7 @@ class ChunkLength:
         score = main_score(results, asked.score)
         ranking, moved = ranked(results, score), disturbed(results)
         columns = {
-            "jerk": [f"{r.mean_motion('jerk'):.3g}" for r in results],
+            "jerk": [_number(r.mean_motion("jerk")) for r in results],
             "network calls": [f"{r.calls_per_second:.0f}/s" for r in results],
         }
         if moved.any():
@@ -96,6 +96,10 @@ class ChunkLength:
             ),
             shown=[ranking.best, plain],
         )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value == value else NONE
 
 
 def disturbed(results: Sequence[Result]) -> NDArray[np.bool_]:

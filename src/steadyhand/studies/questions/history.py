@@ -84,6 +84,12 @@ class History:
             answer=" ".join(said),
             figures=figures,
             more={"tasks": more},
+            compared=(
+                "All rows of a task were tried from the same initial states, so they are compared "
+                "pair by pair; a difference is claimed only where it holds with all pairs whose "
+                "past is as it was counted together (Holm's correction). Whether a perturbed past "
+                "costs the policy that sees most is one more comparison a task."
+            ),
             reading=(
                 f"Perturbed: noise of {NOISE:g} standard deviations on everything that was seen "
                 "before now, not on what is seen now. A policy that copies what was done before, "

@@ -97,6 +97,7 @@ class Modes:
                 "entropy": [f"{s.mean:.2f} {s.bounds('.2f')}" if s else NONE for s in spread],
             },
             figures_of_rows=[{"entropy": found and found.as_json()} for found in spread],
+            compared="All rows of a task were tried from the same initial states.",
             reading=(
                 "Entropy: of the ways that are taken from one and the same start, played "
                 f"{REPEATS} times with other noise, in bits; {np.log2(len(ways)):.2g} where all "

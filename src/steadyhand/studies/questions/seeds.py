@@ -1,7 +1,8 @@
 """How much does a score move by luck? Between trainings, between checkpoints of one and between
 episodes; and how many of each it takes to claim a difference."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,26 +76,7 @@ class Seeds:
                     caption="The same training with other seeds, on the same initial states. Each "
                     "interval is over episodes alone: where they do not meet, it is the training.",
                 ),
-                "checkpoints": Figure(
-                    picture=series(
-                        [
-                            Series(
-                                name=f"seed {seed}",
-                                x=[-back for back in range(CHECKPOINTS)][::-1],
-                                y=[
-                                    mean(values[seed, back].tolist(), share=is_share(score) or None)
-                                    for back in reversed(range(CHECKPOINTS))
-                                ],
-                                look=seed,
-                            )
-                            for seed in range(min(7, len(values)))
-                        ],
-                        f"{words(score)} of the last checkpoints",
-                        x_label="checkpoint; 0 is the last",
-                        y_label=words(score),
-                    ),
-                    caption="The last checkpoints of each training, a tenth of it apart.",
-                ),
+                "checkpoints": _checkpoints(values, score),
             },
             notes=_sizes(sizes, score),
             more={
@@ -105,6 +87,7 @@ class Seeds:
                     for seeds, episodes in found.items()
                 ],
             },
+            compared="All were tried from the same initial states.",
             reading=(
                 "Deviations are of the score of one training, one checkpoint or one episode about "
                 "what it is on average, by the method of moments. Sizes are of a comparison of two "
@@ -112,6 +95,29 @@ class Seeds:
                 f"difference of that size in {100 * POWER:.0f} % of studies."
             ),
         )
+
+
+def _checkpoints(values: np.ndarray, score: str) -> Figure:
+    """A line a training; `values` are (seeds, checkpoints, episodes), the last first."""
+    back, share = range(CHECKPOINTS)[::-1], is_share(score) or None
+    lines = [
+        Series(
+            name=f"seed {seed}",
+            x=[-each for each in back],
+            y=[mean(values[seed, each].tolist(), share=share) for each in back],
+            look=seed,
+        )
+        for seed in range(min(7, len(values)))
+    ]
+    return Figure(
+        picture=series(
+            lines,
+            f"{words(score)} of the last checkpoints",
+            x_label="checkpoint; 0 is the last",
+            y_label=words(score),
+        ),
+        caption="The last checkpoints of each training, a tenth of it apart.",
+    )
 
 
 def _check(asked: Asked, config: TrainConfig) -> None:
@@ -168,6 +174,16 @@ def _answer(
     return f"{claim} {_size(seeds, episodes)} of each."
 
 
+def _fewest(found: Mapping[int, int | None]) -> list[tuple[int, int]]:
+    """(seeds, episodes) of which more seeds save episodes."""
+    sizes, least = list[tuple[int, int]](), math.inf
+    for seeds, episodes in found.items():
+        if episodes and episodes < least:
+            sizes.append((seeds, episodes))
+            least = episodes
+    return sizes
+
+
 def _size(seeds: int, episodes: int) -> str:
     trainings = "1 training" if seeds == 1 else f"{seeds} trainings"
     return f"{trainings} on {episodes:,} episodes"
@@ -181,7 +197,7 @@ def _deviation(variance: float, score: str) -> str:
 def _sizes(sizes: dict[float, dict[int, int | None]], score: str) -> list[str]:
     notes = []
     for claim, found in sizes.items():
-        able = [_size(seeds, episodes) for seeds, episodes in found.items() if episodes]
+        able = [_size(*size) for size in _fewest(found)]
         said = ", or ".join(able[:4]) if able else "more trainings than were considered"
         notes.append(f"To claim {amount(claim, score)}: {said}.")
     return notes

@@ -1,5 +1,6 @@
 """What is best? Fields of a recipe, a sampler or an evaluation, every value with every other."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,12 +10,20 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, cheapest, figure, seam, words
+from steadyhand.studies.question import COMPARED, Findings, cheapest, figure, seam, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 from steadyhand.studies.vary import Varied, combinations, configured
+from steadyhand.tasks.own import short_name
 
 MOST_LINES = 7
 MOST_ROWS = 200
+OF_A_TASK = (
+    "Rows of one task were tried from the same initial states, so they are compared pair by pair; "
+    "a difference is claimed only where it holds with all pairs of that task counted together "
+    "(Holm's correction). Rows of different tasks are not compared."
+)
+FASTER = 0.9
+"""Of the time of a chunk: what takes more is as fast, as far as that can be measured."""
 
 
 @dataclass(frozen=True)
@@ -51,40 +60,59 @@ class Sweep:
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
         score = main_score(results, asked.score)
-        ranking = ranked(results, score)
-        best = results[ranking.best]
-        alike = [row for row in range(len(results)) if not ranking.told(row)]
-        others = (
-            f"{len(alike) - 1} of the other {len(results) - 1} cannot be told from it."
-            if len(alike) > 1
-            else "Every other row is worse."
+        tasks = list(dict.fromkeys(result.task for result in results))
+        groups = [[row for row in results if row.task == task] for task in tasks]
+        rankings = [ranked(rows, score) for rows in groups]
+        best = [rows[ranking.best] for rows, ranking in zip(groups, rankings, strict=True)]
+        said = [_answer(rows, found) for rows, found in zip(groups, rankings, strict=True)]
+        own = [dict(row.cell.factors) for row in best]
+        several = len(tasks) > 1
+        if several:
+            named = zip(tasks, said, strict=True)
+            said = [f"On {short_name(task)}: {one[0].lower()}{one[1:]}" for task, one in named]
+        return Findings(
+            answer=" ".join(said),
+            figures=_figures(results, score),
+            columns={"chunk": [f"{result.chunk_ms:.1f} ms" for result in results]},
+            more={"tasks": dict(zip(tasks, own, strict=True))} if several else {"best": own[0]},
+            shown=[results.index(row) for row in best],
+            compared=OF_A_TASK if several else COMPARED,
         )
-        found = cheapest(ranking, [result.chunk_ms or 0.0 for result in results])
-        fast = results[found.sure]
-        quick = (
-            ""
-            if found.sure == ranking.best
-            else f" The fastest that is surely close is {fast.cell.label}: "
+
+
+def _answer(results: Sequence[Result], ranking: Ranking) -> str:
+    """Which row is best in a task."""
+    best, score = results[ranking.best], ranking.score
+    jump = "" if math.isnan(best.seam.mean) else f"jump at seams {seam(best.seam)}, "
+    said = (
+        f"Best is {best.cell.label}: {words(score)} {figure(ranking.scores[ranking.best], score)}, "
+        f"{jump}{best.chunk_ms:.1f} ms a chunk."
+    )
+    others = [row for row in range(len(results)) if row != ranking.best]
+    alike = sum(not ranking.told(row) for row in others)
+    if others and alike == 0:
+        said += " Every other row is worse."
+    elif alike == len(others) > 0:
+        said += " No other row can be told from it."
+    elif alike:
+        said += f" {alike} of the other {len(others)} cannot be told from it."
+    found = cheapest(ranking, [result.chunk_ms or 0.0 for result in results])
+    fast = results[found.sure]
+    if (fast.chunk_ms or 0.0) <= FASTER * (best.chunk_ms or 0.0):
+        said += (
+            f" The fastest that is surely close is {fast.cell.label}: "
             f"{figure(ranking.scores[found.sure], score)} at {fast.chunk_ms:.1f} ms."
         )
-        return Findings(
-            answer=f"Best is {best.cell.label}: {words(score)} "
-            f"{figure(ranking.scores[ranking.best], score)}, jump at seams {seam(best.seam)}, "
-            f"{best.chunk_ms:.1f} ms a chunk. {others}{quick}",
-            figures=_figures(results, ranking),
-            columns={"chunk": [f"{result.chunk_ms:.1f} ms" for result in results]},
-            more={"best": dict(best.cell.factors)},
-            shown=[ranking.best],
-        )
+    return said
 
 
-def _figures(results: Sequence[Result], ranking: Ranking) -> dict[str, Figure]:
+def _figures(results: Sequence[Result], name: str) -> dict[str, Figure]:
     """Lines where one number is varied, with at most one more thing; else all rows in a list."""
-    score = words(ranking.score)
-    order = sorted(range(len(results)), key=lambda row: -ranking.scores[row].mean)
+    score, scores = words(name), [result.score(name) for result in results]
+    order = sorted(range(len(results)), key=lambda row: -scores[row].mean)
     listed = Figure(
         picture=dots(
-            [Dot(results[row].cell.label, ranking.scores[row]) for row in order],
+            [Dot(results[row].cell.label, scores[row]) for row in order],
             f"{score} of every row",
             x_label=score,
         ),
@@ -105,7 +133,7 @@ def _figures(results: Sequence[Result], ranking: Ranking) -> dict[str, Figure]:
             Series(
                 name=", ".join(group) or score,
                 x=[float(factors[row][x]) for row in rows],
-                y=[ranking.scores[row] for row in rows],
+                y=[scores[row] for row in rows],
                 look=look,
             )
         )

@@ -1,0 +1,147 @@
+"""Scores that are none, films of tasks that draw nothing, and reports where nothing can be told."""
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from invented import outcomes, result
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.studies import filmed, study
+from steadyhand.studies.asked import Asked
+from steadyhand.studies.filmed import strips
+from steadyhand.studies.questions.seeds import _sizes
+from steadyhand.studies.sound import known, require_numbers, require_scores
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("scores", "judged", "message"),
+    [
+        ({"speed": [1.0, NAN, NAN, 2.0]}, "speed", "no number in 50% of episodes (row 3; the "),
+        ({"speed": [1.0, math.inf]}, "speed", "first has seed 100001). Mend it."),
+        ({"success": [1.0, 3.5]}, "success", "is 3.5 in an episode; what is called so is a share"),
+        ({"success": [1.0, -1.0], "speed": [0, 0]}, "success", "by another, --score speed, or"),
+        ({"left": [1.0, 0.0]}, "success", "success is no score of fork, and rows are compared"),
+    ],
+)
+def test_a_study_is_judged_by_numbers(scores, judged, message) -> None:
+    rows = [result({judged: [0.0, 1.0, 1.0, 0.0]}), result(scores, factors={"row": 3})]
+    with pytest.raises(ConfigurationError) as refused:
+        require_numbers(rows, judged)
+    assert message in str(refused.value)
+    require_numbers(rows[:1], judged)
+
+
+def test_other_scores_may_be_what_they_like() -> None:
+    require_numbers([result({"success": [1.0, 0.0], "time": [NAN, 3.0]})], "success")
+
+
+def test_a_score_that_there_is_not_is_refused_before_anything_is_trained() -> None:
+    require_scores(["success", "left"], ["fork"])
+    with pytest.raises(ConfigurationError, match=r"no way of fork: 'lft'. Did you mean 'left'"):
+        require_scores(["right", "lft"], ["fork"], "way")
+
+
+def test_json_has_null_where_there_is_no_number() -> None:
+    found = {"a": [1, NAN, {"b": math.inf}], "c": (0.5, "x", None), "d": True}
+    assert json.dumps(known(found), allow_nan=False) == (
+        '{"a": [1, null, {"b": null}], "c": [0.5, "x", null], "d": true}'
+    )
+
+
+@dataclass(frozen=True)
+class Asks:
+    """A study, as far as what it says of saturation goes."""
+
+    asked: Asked
+
+    class question:
+        harder = "--task fork:gap=0.1"
+
+
+@pytest.mark.parametrize(
+    ("shares", "answer", "note"),
+    [
+        ((0.0, 0.03), "No row reaches more than 3 % in success, so this cannot be told", ""),
+        ((0.03, 0.5), None, ""),
+        ((1.0, 1.0), None, "Every row reaches 100 %, so"),
+        ((1.0, 0.96), None, "Every row reaches 96 % or more, so"),
+    ],
+)
+def test_where_all_fail_that_is_the_answer_and_where_none_does_it_is_said(
+    shares, answer, note
+) -> None:
+    rows = [result({"success": outcomes(share)}) for share in shares]
+    asked = Asked(task="fork")
+    found = study._failing(asked, rows)
+    assert (found or "").startswith(answer or "")
+    assert (found is None) == (answer is None)
+    notes = study._saturated(Asks(asked), rows)
+    assert "".join(notes).startswith(note)
+    assert bool(notes) == bool(note)
+    assert not notes or notes[0].endswith("Ask again where there is: --task fork:gap=0.1")
+
+
+def test_a_task_that_draws_nothing_costs_no_report(monkeypatch) -> None:
+    def no_screen(*_):
+        raise RuntimeError("no display")
+
+    monkeypatch.setattr(filmed, "_frames", no_screen)
+    told: list[str] = []
+    assert strips([result({"success": [1.0, 0.0]})], [0], told.append) == []
+    assert told == ["No episode is shown, since this task draws no pictures: no display"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ({"success": [1.0, 0.0, 1.0]}, ["a typical episode", "one that failed"]),
+        ({"success": [0.0, 1.0, 0.0]}, ["a typical episode", "one that succeeded"]),
+        ({"success": [0.0, 0.0]}, ["a typical episode"]),
+        ({"reward": [-3.0, -9.0, -1.0]}, ["a typical episode", "the worst"]),
+    ],
+)
+def test_episodes_are_called_what_they_are(scores, words) -> None:
+    chosen = filmed._chosen(result(scores))
+    assert [word for word, _, _ in chosen] == words
+    if len(chosen) > 1 and "reward" in scores:
+        assert chosen[1] == ("the worst", 100_001, "reward -9")
+
+
+def test_more_trainings_are_named_only_where_they_save_episodes() -> None:
+    sizes = {0.1: {1: None, 2: None, 3: 40, 4: 10, 5: 10, 6: 10}, 0.2: {1: None, 2: None}}
+    assert [note.replace("\N{NO-BREAK SPACE}", " ") for note in _sizes(sizes, "success")] == [
+        "To claim 10 points: 3 trainings on 40 episodes, or 4 trainings on 10 episodes.",
+        "To claim 20 points: more trainings than were considered.",
+    ]
+
+
+def test_rows_of_different_tasks_are_not_compared() -> None:
+    """Their initial states are not the same: each task has a best row of its own."""
+    from steadyhand.studies.questions import QUESTIONS
+
+    rows = [
+        result(
+            {"success": outcomes(share, luck=n)},
+            factors={"task": task, "size": size},
+            task=task,
+        )
+        for n, (task, size, share) in enumerate(
+            [("fork", 1, 0.9), ("fork", 2, 0.1), ("fork:gap=0.1", 1, 0.2), ("fork:gap=0.1", 2, 0.8)]
+        )
+    ]
+    found = QUESTIONS["sweep"].findings(Asked(task="fork", vary=("size=1,2",)), rows)
+    one, other = found.answer.split(" On ")
+    assert one.startswith("On fork: best is task fork, size 1: success 90")
+    assert other.startswith("fork:gap=0.1: best is task fork:gap=0.1, size 2: success 80")
+    assert "different tasks are not compared" in found.compared
+    assert found.more["tasks"]["fork:gap=0.1"]["size"] == 2
+    assert found.shown == [0, 3]
+    alone = QUESTIONS["sweep"].findings(Asked(task="fork", vary=("size=1,2",)), rows[:2])
+    assert alone.answer.startswith("Best is task fork, size 1")
+    assert alone.answer.endswith("Every other row is worse.")
+    np.testing.assert_equal(alone.more, {"best": {"task": "fork", "size": 1}})
