@@ -10,11 +10,12 @@ import pytest
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell, runs_of
 from steadyhand.studies.questions import QUESTIONS
 from steadyhand.studies.questions.steps import solvers
+from steadyhand.studies.study import Study
 from steadyhand.tasks import record_episodes
 
 EPISODES = record_episodes("fork", 12)
@@ -196,3 +197,17 @@ def test_methods_are_compared_on_all_variants_or_on_the_task_that_is_named() -> 
     assert factors(cells("modes", task="fork", method="mixture"), "method")[-1] == ("ddpm",)
     with pytest.raises(ConfigurationError, match="pusht does not say which ways"):
         cells("modes", task="pusht")
+
+
+def test_what_can_be_refused_is_before_anything_is_recorded(tmp_path) -> None:
+    for asked, message in (
+        ({"seed_start": -1}, "seed_start is -1; seeds are"),
+        ({"episodes": 0}, "episodes is 0; it must be at least 1"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            Study.of("steps", Asked(**asked), tmp_path).runs()
+    with pytest.raises(UsageError, match="--vary is for a sweep"):
+        Study.of("steps", Asked(vary=("steps=1,2",)), tmp_path)
+    with pytest.raises(UsageError, match=r"no question 'stepps'\. Did you mean 'steps'"):
+        Study.of("stepps", Asked(), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from invented import outcomes, result
 
 from steadyhand.errors import UsageError
 from steadyhand.studies.asked import Asked
+from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.question import NBSP, NONE, Findings
 from steadyhand.studies.questions import QUESTIONS
 from steadyhand.studies.questions.chunk import disturbed
@@ -64,6 +65,41 @@ def test_where_nothing_is_moved_there_is_no_disturbed() -> None:
     assert "disturbed" not in answer.columns
     assert "disturbed" not in answer.figures
     assert answer.figures_of_rows[0] == {}
+
+
+# steps
+
+
+def sampled(shares: dict[int, float], folder, episodes: int = 100) -> Findings:
+    """Of ddpm, a row each of so many steps; all draw the same."""
+    cells = QUESTIONS["steps"].cells(Asked(task="fork"))
+    rows = []
+    for steps, share in shares.items():
+        cell = next(c for c in cells if c.factors == {"solver": "ddpm", "steps": steps})
+        scores = {"success": outcomes(share, episodes=episodes, luck=steps)}
+        row = result(scores, cell=cell, policies=folder, chunk_ms=0.5 * steps)
+        drawn = np.random.default_rng(0).normal(size=(2, cell.trial.samples, 4, 2))
+        row.outcomes[0].folder.mkdir(exist_ok=True)
+        RunFolder(row.outcomes[0].folder).write_array(cell.trial.drawn, drawn)
+        rows.append(row)
+    return found("steps", rows)
+
+
+def test_the_fewest_steps_that_are_enough_and_what_fewer_do(tmp_path) -> None:
+    findings = sampled({1: 0.1, 2: 0.3, 5: 1.0, 100: 1.0}, tmp_path)
+    assert said(findings).startswith("It takes 5 steps of ddpm: success 100 % [96, 100].")
+    assert " A chunk takes 2.5 ms, and 50 ms with 100 steps." in said(findings)
+    assert said(findings).endswith(" With fewer it is worse: 30 % [22, 40] with 2 steps of ddpm.")
+    assert findings.more["enough"] == findings.more["fewest"] == {"solver": "ddpm", "steps": 5}
+    assert [row["distance"]["mean"] > 0 for row in findings.figures_of_rows] == [True] * 4
+
+
+def test_nothing_is_said_to_be_worse_than_itself(tmp_path) -> None:
+    """Of many episodes, what is enough may be told from the best."""
+    findings = sampled({1: 0.95, 100: 1.0}, tmp_path, episodes=1000)
+    assert said(findings).startswith("It takes 1 step of ddpm: success 95 % [")
+    assert "That is 100 steps of ddpm" in said(findings)
+    assert "worse" not in said(findings)
 
 
 # seeds

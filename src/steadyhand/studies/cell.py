@@ -13,6 +13,7 @@ import numpy as np
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import UsageError
+from steadyhand.evaluation.evaluate import seeds_of
 from steadyhand.studies.asked import method_name, network_name
 from steadyhand.studies.folder import RunFolder
 from steadyhand.studies.plan import PlannedRun, Trial, demonstrations, fingerprint
@@ -78,6 +79,8 @@ def runs_of(
     """
     checked: list[TrainConfig] = []
     for cell in cells:
+        task = make_task(cell.trial.task or cell.config.task or "")
+        seeds_of(task, cell.trial.episodes, cell.trial.seed_start)
         if cell.config not in checked:
             check([cell.config], _sample(cell.config), tell if not checked else untold)
             checked.append(cell.config)

@@ -13,6 +13,7 @@ import numpy as np
 
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.disk import write_json, write_text, written_whole
+from steadyhand.errors import UsageError
 from steadyhand.evaluation.evaluate import chunk_times
 from steadyhand.evaluation.smoothness import SEAMS
 from steadyhand.policy.device import choose_device, on_threads
@@ -51,6 +52,10 @@ class Study:
     def of(cls, name: str, asked: Asked, out: Path) -> "Study":
         """Raises `UsageError` for another question, `ConfigurationError` for what cannot be."""
         about = question(name)
+        if asked.vary and name != "sweep":
+            raise UsageError(
+                f"--vary is for a sweep: steadyhand study sweep --vary {asked.vary[0]}"
+            )
         asked = about.asked(asked.with_task_of_recipe())
         cells = about.cells(asked)
         if asked.score is not None:
