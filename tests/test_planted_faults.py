@@ -885,6 +885,13 @@ FAULTS = [
         "studies/test_cells.py -k part",
     ),
     Fault(
+        "a task that one row saturates called saturated",
+        "studies/study.py",
+        "if not is_share(name) or min(scores) < SATURATED:",
+        "if not is_share(name) or max(scores) < SATURATED:",
+        "studies/test_sound.py -k where_all_fail",
+    ),
+    Fault(
         "a run trained on other data than it was declared for",
         "studies/worker.py",
         "if fingerprint(demonstrations(declared.config)) != declared.fingerprint:",

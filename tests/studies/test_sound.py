@@ -68,6 +68,7 @@ class Asks:
     [
         ((0.0, 0.03), "No row reaches more than 3 % in success, so this cannot be told", ""),
         ((0.03, 0.5), None, ""),
+        ((0.94, 1.0), None, ""),
         ((1.0, 1.0), None, "Every row reaches 100 %, so"),
         ((1.0, 0.96), None, "Every row reaches 96 % or more, so"),
     ],
