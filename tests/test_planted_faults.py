@@ -900,9 +900,9 @@ FAULTS = [
     ),
     Fault(
         "a run of the engine tried on the processor",
-        "studies/worker.py",
-        "device = choose_device(trial.device or config.device)",
-        'device = choose_device("cpu")',
+        "studies/trial.py",
+        "device=choose_device(trial.device or config.device)",
+        'device=choose_device("cpu")',
         "studies/test_runs.py -k own_device",
     ),
     Fault(
