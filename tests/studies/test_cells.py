@@ -195,7 +195,7 @@ def test_methods_are_compared_on_all_variants_or_on_the_task_that_is_named() -> 
     assert factors(one, "method")[-1] == ("flow",)
     assert {cell.config.task for cell in one} == {"fork:gap=0.15"}
     assert factors(cells("modes", task="fork", method="mixture"), "method")[-1] == ("ddpm",)
-    with pytest.raises(ConfigurationError, match="pusht does not say which ways"):
+    with pytest.raises(ConfigurationError, match="pusht names 0 ways to act"):
         cells("modes", task="pusht")
 
 

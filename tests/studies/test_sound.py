@@ -3,17 +3,22 @@
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from invented import outcomes, result
 
+from steadyhand.cli.main import main
 from steadyhand.errors import ConfigurationError
 from steadyhand.studies import filmed, study
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.filmed import strips
+from steadyhand.studies.questions import QUESTIONS
 from steadyhand.studies.questions.seeds import _sizes
+from steadyhand.studies.results import Result
 from steadyhand.studies.sound import known, require_numbers, require_scores
+from steadyhand.tasks import register_task
 
 NAN = math.nan
 
@@ -123,8 +128,6 @@ def test_more_trainings_are_named_only_where_they_save_episodes() -> None:
 
 def test_rows_of_different_tasks_are_not_compared() -> None:
     """Their initial states are not the same: each task has a best row of its own."""
-    from steadyhand.studies.questions import QUESTIONS
-
     rows = [
         result(
             {"success": outcomes(share, luck=n)},
@@ -146,3 +149,65 @@ def test_rows_of_different_tasks_are_not_compared() -> None:
     assert alone.answer.startswith("Best is task fork, size 1")
     assert alone.answer.endswith("Every other row is worse.")
     np.testing.assert_equal(alone.more, {"best": {"task": "fork", "size": 1}})
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"seed_start": -5}, "seed_start is -5; seeds are whole numbers"),
+        ({"episodes": 10**7}, "episodes is 10000000"),
+        ({"task": "fork", "score": "sucess"}, "Did you mean 'success'"),
+    ],
+)
+def test_episodes_that_nobody_can_play_are_refused_before_anything_is_trained(
+    asked, message
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        study.Study.of("steps", Asked(**asked), Path("nowhere"))
+
+
+OWN = """
+import steadyhand as sh
+from steadyhand.tasks.fork import Fork
+
+class Ways(Fork):
+    modes = {modes}
+"""
+
+
+@pytest.mark.parametrize(
+    ("modes", "message"),
+    [
+        ('("left",)', "ways.py:Ways names 1 ways to act; this is a question about 2 to 7"),
+        ('("left", "rihgt")', "no way of ways.py:Ways: 'rihgt'. Did you mean 'right'"),
+    ],
+)
+def test_ways_that_there_are_not_are_refused_before_anything_is_trained(
+    modes, message, tmp_path
+) -> None:
+    path = tmp_path / "ways.py"
+    path.write_text(OWN.format(modes=modes))
+    task = register_task(f"{path}:Ways")
+    with pytest.raises(ConfigurationError, match=message):
+        QUESTIONS["modes"].cells(Asked(task=task, recipe="fork"))
+
+
+def ways(**scores) -> Result:
+    rows = {name: np.repeat(values, 8) for name, values in scores.items()}
+    return result(rows, factors={"task": "fork", "method": "ddpm"}, task="fork", repeats=8, paths=2)
+
+
+def test_ways_that_are_taken_at_once_are_no_parts_of_a_whole() -> None:
+    both = ways(success=[1.0, 1.0], left=[1.0, 1.0], right=[1.0, 0.0])
+    found = QUESTIONS["modes"].findings(Asked(task="fork"), [both, both])
+    assert "several ways were taken at once" in found.notes[0]
+    assert "ways" not in found.figures
+    apart = ways(success=[1.0, 1.0], left=[1.0, 0.0], right=[0.0, 1.0])
+    found = QUESTIONS["modes"].findings(Asked(task="fork"), [apart, apart])
+    assert list(found.notes) == []
+    assert list(found.figures) == ["ways", "scene"]
+
+
+def test_what_is_varied_is_of_a_sweep(capsys) -> None:
+    assert main(["study", "steps", "--vary", "batch_size=1,2"]) == 2
+    assert "--vary is of a sweep" in capsys.readouterr().err

@@ -45,6 +45,11 @@ class Cell:
         """Its factors in a line."""
         return ", ".join(f"{name} {value}" for name, value in self.factors.items())
 
+    @property
+    def task(self) -> str:
+        """Where it is tried."""
+        return self.trial.task or self.config.task or ""
+
     def runs(self, seeds: int, data: Sequence[Path], marks: Mapping[Path, str]) -> list[PlannedRun]:
         """One a seed, on the demonstrations at `data`, one path a seed, of such fingerprints."""
         found: list[PlannedRun] = []

@@ -38,7 +38,7 @@ class Result:
     @property
     def task(self) -> str:
         """Where it was tried."""
-        return self.cell.trial.task or self.cell.config.task or ""
+        return self.cell.task
 
     @property
     def records(self) -> list[Any]:

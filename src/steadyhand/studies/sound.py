@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.evaluation.evaluate import seeds_of
+from steadyhand.studies.cell import Cell
 from steadyhand.studies.results import Result, is_share
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import short_name
 from steadyhand.tasks.task import world_of
+
+
+def require_trials(cells: Iterable[Cell]) -> None:
+    """Raise `ConfigurationError` for episodes that nobody can play, before any training."""
+    for task, episodes, first in {(c.task, c.trial.episodes, c.trial.seed_start) for c in cells}:
+        seeds_of(make_task(task), episodes, first)
 
 
 def require_scores(names: Iterable[str], tasks: Collection[str], what: str = "score") -> None:

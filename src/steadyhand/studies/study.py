@@ -29,7 +29,7 @@ from steadyhand.studies.question import Findings, Question, figure, seam, spread
 from steadyhand.studies.questions import question
 from steadyhand.studies.results import SATURATED, Result, is_share, main_score
 from steadyhand.studies.runs import Outcome
-from steadyhand.studies.sound import known, require_numbers, require_scores
+from steadyhand.studies.sound import known, require_numbers, require_scores, require_trials
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import file_word, short_name
 
@@ -58,10 +58,9 @@ class Study:
             )
         asked = about.asked(asked.with_task_of_recipe())
         cells = about.cells(asked)
+        require_trials(cells)
         if asked.score is not None:
-            require_scores(
-                [asked.score], {cell.trial.task or cell.config.task or "" for cell in cells}
-            )
+            require_scores([asked.score], {cell.task for cell in cells})
         return cls(name, about, asked, cells, out)
 
     @property

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.bootstrap import bootstrap
 from steadyhand.evaluation.metrics import Interval, over_seeds
+from steadyhand.reports.charts import SERIES
 from steadyhand.reports.paths import paths_picture
 from steadyhand.reports.rows import Group, bars
 from steadyhand.reports.series import Series, series
@@ -18,6 +19,7 @@ from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import NONE, Findings, figure, words
 from steadyhand.studies.results import Result, main_score
+from steadyhand.studies.sound import require_scores
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import short_name
 from steadyhand.tasks.task import modes_of
@@ -37,8 +39,11 @@ REPEATS = 8
 SAMPLES = 64
 SELDOM = 0.05
 """A way that may be taken less is not taken surely."""
-COLOURS = ("left", "right", "third")
 SHOWN = 24
+NO_PARTS = (
+    "In some episodes several ways were taken at once, as the scores have it: shares add up to "
+    "more than all, and entropies are of ways that are none.",
+)
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,7 @@ class Modes:
         episodes = max(2, asked.episodes // 2)
         cells: list[Cell] = []
         for task in asked.tasks(*own):
-            if not modes_of(make_task(task)):
-                raise ConfigurationError(
-                    f"{task} does not say which ways there are. Give its class modes = (…), the "
-                    "names of the scores that are True for the way that was taken; or ask of fork."
-                )
+            _check(task)
             usual = method_name(asked.config(task))
             diffusion = "ddpm" if usual in METHODS else usual
             cells += [
@@ -84,11 +85,15 @@ class Modes:
         taken = [shares(result, ways) for result in results]
         spread = [entropy(result, ways) for result in results]
         first = [i for i, r in enumerate(results) if r.task == tasks[0]]
+        parts = _ways([results[i] for i in first], [taken[i] for i in first], ways)
         return Findings(
             answer=_answer([results[i] for i in first], [taken[i] for i in first], score, ways),
-            notes=_further(results, taken, tasks, ways, score),
+            notes=[
+                *(NO_PARTS if parts is None else ()),
+                *_further(results, taken, tasks, ways, score),
+            ],
             figures={
-                "ways": _ways([results[i] for i in first], [taken[i] for i in first], ways),
+                **({} if parts is None else {"ways": parts}),
                 "scene": _scene([results[i] for i in first], ways),
                 **_varied(asked, results, taken, tasks, ways, score),
             },
@@ -106,6 +111,18 @@ class Modes:
             ),
             shown=[first[-1], first[0]],
         )
+
+
+def _check(task: str) -> None:
+    """Raise `ConfigurationError` where a task does not say which ways there are."""
+    ways = modes_of(make_task(task))
+    if not 2 <= len(ways) <= len(SERIES):
+        raise ConfigurationError(
+            f"{short_name(task)} names {len(ways)} ways to act; this is a question about 2 to "
+            f"{len(SERIES)}. Give its class modes = (…), the names of the scores that are True for "
+            "the way that was taken; or ask of fork."
+        )
+    require_scores(ways, [task], "way")
 
 
 def shares(result: Result, ways: Sequence[str]) -> dict[str, Interval]:
@@ -186,16 +203,19 @@ def _further(
 
 def _ways(
     rows: Sequence[Result], taken: Sequence[Mapping[str, Interval]], ways: Sequence[str]
-) -> Figure:
+) -> Figure | None:
+    """None where several ways are said to be taken at once: they are no parts of a whole."""
     collided = all("collision" in row.score_names for row in rows)
-    parts = dict(zip(ways, COLOURS, strict=False)) | ({"collision": "bad"} if collided else {})
+    parts = dict(zip(ways, SERIES, strict=False)) | ({"collision": "bad"} if collided else {})
     groups = []
     for row, found in zip(rows, taken, strict=True):
-        values = [found[way].mean for way in ways if way in parts]
-        if collided:
+        values = [found[way].mean for way in ways]
+        if collided and "collision" not in ways:
             passed = row.plays("collision") * (1 - sum(row.plays(way) for way in ways))
             values.append(float(np.maximum(passed, 0).mean()))
         groups.append(Group(str(row.cell.factors["method"]), values))
+    if any(sum(group.shares) > 1 + 1e-9 for group in groups):
+        return None
     return Figure(
         picture=bars(groups, {words(name): c for name, c in parts.items()}, "ways taken"),
         caption=f"{rows[0].cell.factors['task']}: which way each method takes; grey is none of "
@@ -213,7 +233,7 @@ def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure:
         for place in range(len(paths)):
             scores = {name: values[place] for name, values in record["scores"].items()}
             way = next((i for i, name in enumerate(ways) if scores[name]), None)
-            css.append("bad" if way is None else COLOURS[way % len(COLOURS)])
+            css.append("bad" if way is None else SERIES[way])
             failed.append(not scores.get("success", 1))
         name = str(row.cell.factors["method"])
         drawn = row.drawn()
