@@ -130,12 +130,12 @@ def test_numbers_of_demonstrations_are_those_that_there_are(data) -> None:
     def counts(**asked) -> list[int]:
         return [count for (count,) in factors(cells("data", **asked), "demonstrations")]
 
-    assert counts() == [5, 10, 20, 50, 100, 200]
-    assert counts(quick=True) == [5, 20, 100]
-    assert counts(demonstrations=30) == [5, 10, 20, 30]
-    assert counts(task="fork", data=data) == [5, 10, 12]
-    assert counts(task="fork", data=data, quick=True) == [5, 12]
-    for asked in ({"demonstrations": 5}, {"demonstrations": 3, "quick": True}):
+    assert counts() == [3, 5, 10, 20, 50, 100, 200]
+    assert counts(quick=True) == [3, 10, 50]
+    assert counts(demonstrations=30) == [3, 5, 10, 20, 30]
+    assert counts(task="fork", data=data) == [3, 5, 10, 12]
+    assert counts(task="fork", data=data, quick=True) == [3, 10]
+    for asked in ({"demonstrations": 3}, {"demonstrations": 3, "quick": True}):
         with pytest.raises(ConfigurationError, match="too few to leave some out"):
             counts(**asked)
 
@@ -145,11 +145,12 @@ def test_fewer_demonstrations_are_a_part_of_more_and_others_for_each_seed(data, 
     starts = [[_starts(run.config.data) for run in row] for row in rows]
     whole = _starts(data)
     for seed in range(3):
-        assert [len(row[seed]) for row in starts] == [5, 10, 12]
-        assert starts[0][seed] < starts[1][seed] < starts[2][seed] == whole
+        assert [len(row[seed]) for row in starts] == [3, 5, 10, 12]
+        few, more, most, every = (row[seed] for row in starts)
+        assert few < more < most < every == whole
     assert len({frozenset(found) for found in starts[0]}) == 3, "others for each seed"
     assert [run.config.seed for run in rows[0]] == [0, 1, 2]
-    assert len({run.key for row in rows for run in row}) == 9
+    assert len({run.key for row in rows for run in row}) == 12
     again = runs_of(cells("data", recipe=f"{OWN}:small", task="fork", data=data), 2, tmp_path)
     assert [[run.key for run in row[:2]] for row in rows] == [
         [run.key for run in row] for row in again

@@ -16,8 +16,8 @@ from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import Findings, cheapest, enough, words
 from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 
-COUNTS = (5, 10, 20, 50, 100, 200)
-QUICK = (5, 20, 100)
+COUNTS = (3, 5, 10, 20, 50, 100, 200)
+QUICK = (3, 10, 50)
 
 
 @dataclass(frozen=True)
