@@ -211,3 +211,34 @@ def test_ways_that_are_taken_at_once_are_no_parts_of_a_whole() -> None:
 def test_what_is_varied_is_of_a_sweep(capsys) -> None:
     assert main(["study", "steps", "--vary", "batch_size=1,2"]) == 2
     assert "--vary is of a sweep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [("{}", "and there is none. Let"), ("{'success': 'yes'}", "and success is 'yes'. Let")],
+)
+def test_a_task_that_scores_nothing_is_refused_before_anything_is_trained(
+    scores, message, tmp_path
+) -> None:
+    path = tmp_path / "mute.py"
+    path.write_text(MUTE.format(scores=scores))
+    task = register_task(f"{path}:Mute")
+    with pytest.raises(ConfigurationError, match=message):
+        study.Study.of("steps", Asked(task=task, recipe="fork"), Path("nowhere"))
+
+
+MUTE = """
+from steadyhand.tasks.fork import Fork
+
+class Mute(Fork):
+    def make(self):
+        world = super().make()
+        world.scores = lambda: {scores}
+        return world
+"""
+
+
+def test_of_a_world_of_one_number_no_plane_is_drawn() -> None:
+    row = ways(success=[1.0, 1.0], left=[1.0, 0.0], right=[0.0, 1.0])
+    row.records[0]["paths"] = [[[0.0], [1.0]]] * 2
+    assert list(QUESTIONS["modes"].findings(Asked(task="fork"), [row, row]).figures) == ["ways"]

@@ -14,6 +14,9 @@ from steadyhand.studies.results import Result, is_share
 from steadyhand.tasks import make_task
 from steadyhand.tasks.own import short_name
 from steadyhand.tasks.task import world_of
+from steadyhand.values import shown
+
+NUMBER = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def require_trials(cells: Iterable[Cell]) -> None:
@@ -23,12 +26,20 @@ def require_trials(cells: Iterable[Cell]) -> None:
 
 
 def require_scores(names: Iterable[str], tasks: Collection[str], what: str = "score") -> None:
-    """Raise `ConfigurationError` where one of the tasks has no such score, before any training."""
+    """Raise `ConfigurationError` where one of the tasks has no such score, or none that is a
+    number, before any training."""
     for name in tasks:
         task = make_task(name)
         world = world_of(task, but=("state", "render"))
         world.reset(task.first_seed)
         known = world.scores()
+        wrong = [score for score, value in known.items() if not isinstance(value, NUMBER)]
+        if wrong or not known:
+            said = f"{wrong[0]} is {shown(known[wrong[0]])}" if wrong else "there is none"
+            raise ConfigurationError(
+                f"Scores of {short_name(name)} are True, False or numbers, and {said}. Let "
+                'scores() answer with at least one: {"success": True}.'
+            )
         for score in names:
             if score not in known:
                 raise ConfigurationError(unknown(f"{what} of {short_name(name)}:", score, known))

@@ -59,8 +59,7 @@ class Study:
         asked = about.asked(asked.with_task_of_recipe())
         cells = about.cells(asked)
         require_trials(cells)
-        if asked.score is not None:
-            require_scores([asked.score], {cell.task for cell in cells})
+        require_scores(filter(None, [asked.score]), {cell.task for cell in cells})
         return cls(name, about, asked, cells, out)
 
     @property

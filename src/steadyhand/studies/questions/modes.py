@@ -86,6 +86,7 @@ class Modes:
         spread = [entropy(result, ways) for result in results]
         first = [i for i, r in enumerate(results) if r.task == tasks[0]]
         parts = _ways([results[i] for i in first], [taken[i] for i in first], ways)
+        scene = _scene([results[i] for i in first], ways)
         return Findings(
             answer=_answer([results[i] for i in first], [taken[i] for i in first], score, ways),
             notes=[
@@ -94,7 +95,7 @@ class Modes:
             ],
             figures={
                 **({} if parts is None else {"ways": parts}),
-                "scene": _scene([results[i] for i in first], ways),
+                **({} if scene is None else {"scene": scene}),
                 **_varied(asked, results, taken, tasks, ways, score),
             },
             columns={
@@ -223,12 +224,15 @@ def _ways(
     )
 
 
-def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure:
+def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure | None:
+    """Paths in the plane of the world's first two numbers; None where it has not as many."""
     task = make_task(rows[0].task)
     pictures = []
     for row in rows:
         record = row.records[0]
         paths = [np.array(path) for path in record["paths"]]
+        if any(path.shape[-1] < 2 for path in paths):
+            return None
         css, failed = [], []
         for place in range(len(paths)):
             scores = {name: values[place] for name, values in record["scores"].items()}
@@ -237,7 +241,8 @@ def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure:
             failed.append(not scores.get("success", 1))
         name = str(row.cell.factors["method"])
         drawn = row.drawn()
-        samples = [] if drawn is None else [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
+        flat = drawn is None or drawn.shape[-1] < 2
+        samples = [] if flat else [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
         pictures.append((name, paths_picture(paths, css, failed, name, task=task, samples=samples)))
     return Figure(
         picture=panels(pictures),
