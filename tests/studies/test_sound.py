@@ -14,6 +14,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.studies import filmed, study
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.filmed import strips
+from steadyhand.studies.question import Findings
 from steadyhand.studies.questions import QUESTIONS
 from steadyhand.studies.questions.seeds import _sizes
 from steadyhand.studies.results import Result
@@ -242,3 +243,19 @@ def test_of_a_world_of_one_number_no_plane_is_drawn() -> None:
     row = ways(success=[1.0, 1.0], left=[1.0, 0.0], right=[0.0, 1.0])
     row.records[0]["paths"] = [[[0.0], [1.0]]] * 2
     assert list(QUESTIONS["modes"].findings(Asked(task="fork"), [row, row]).figures) == ["ways"]
+
+
+def test_a_score_called_as_something_else_is_called_hides_nothing() -> None:
+    row = result({"success": [1.0, 0.0], "calls": [7.0, 7.0], "size": [5.0, 5.0]}, factors=SIZE)
+    [found] = study.rows([row], Findings(answer="", figures={}))
+    assert list(found)[:4] == ["size", "success", "score calls", "score size"]
+    assert (found["size"], found["score size"]["mean"]) == (2, 5.0)
+    assert (found["calls"], found["score calls"]["mean"]) == (row.calls, 7.0)
+
+
+SIZE = {"size": 2}
+
+
+def test_help_is_of_questions_that_there_are(capsys) -> None:
+    assert main(["study", "stesp", "--help"]) == 2
+    assert "Did you mean 'steps'?" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from steadyhand.cli.options import OnDevice, Printed, Spread, flags, parse
 from steadyhand.cli.screen import console, results, show, stage, table, waiting, watching
-from steadyhand.errors import UsageError
+from steadyhand.errors import UsageError, unknown
 from steadyhand.tasks import register_task
 from steadyhand.values import whole
 
@@ -91,11 +91,13 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
             f"Name a question first, as: steadyhand study steps. There are: {', '.join(QUESTIONS)}."
         )
     name = arguments[0]
+    if name not in QUESTIONS:
+        raise UsageError(unknown("question", name, QUESTIONS))
     options = parse(
         Options,
         f"study {name}",
         _together(arguments[1:]),
-        description=f"{QUESTIONS.get(name, '')}. Stopped, it goes on where it was.",
+        description=f"{QUESTIONS[name]}. Stopped, it goes on where it was.",
     )
     if options.minutes is not None and options.steps is not None:
         raise UsageError("Give --steps or --minutes, not both.")

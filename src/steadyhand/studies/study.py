@@ -150,19 +150,19 @@ def rows(results: Sequence[Result], found: Findings) -> list[dict[str, Any]]:
     for result, more in zip(results, added, strict=True):
         scores = {name: result.score(name).as_json() for name in result.score_names}
         motion = {name: result.mean_motion(name) for name in SMOOTHNESS}
-        listed.append(
-            {
-                **result.cell.factors,
-                **scores,
-                "smoothness": {**motion, "seam": result.seam.as_json()},
-                "calls": result.calls,
-                "calls_per_second": result.calls_per_second,
-                "chunk_ms": result.chunk_ms,
-                "parameters": result.outcomes[0].parameters,
-                "seeds": len(result.outcomes),
-                **more,
-            }
-        )
+        row = {
+            **result.cell.factors,
+            "smoothness": {**motion, "seam": result.seam.as_json()},
+            "calls": result.calls,
+            "calls_per_second": result.calls_per_second,
+            "chunk_ms": result.chunk_ms,
+            "parameters": result.outcomes[0].parameters,
+            "seeds": len(result.outcomes),
+            **more,
+        }
+        # A score of one's own may be called as something else here is.
+        named = {f"score {name}" if name in row else name: one for name, one in scores.items()}
+        listed.append({**result.cell.factors, **named, **row})
     return listed
 
 
