@@ -241,8 +241,9 @@ def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure | None:
             failed.append(not scores.get("success", 1))
         name = str(row.cell.factors["method"])
         drawn = row.drawn()
-        flat = drawn is None or drawn.shape[-1] < 2
-        samples = [] if flat else [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
+        samples: list[NDArray[np.floating]] = []
+        if drawn is not None and drawn.shape[-1] >= 2:
+            samples = [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
         pictures.append((name, paths_picture(paths, css, failed, name, task=task, samples=samples)))
     return Figure(
         picture=panels(pictures),
