@@ -14,13 +14,21 @@ from steadyhand.cli.main import VERBS, main
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "docs/idea.md", "docs/methods.md", "docs/robot.md", "docs/tensors.md"]
-PAGES = [*DOCUMENTS, "docs/README.md", "docs/mistakes.md", "CONTRIBUTING.md", "BENCHMARKS.md"]
+PAGES = [
+    *DOCUMENTS,
+    "docs/README.md",
+    "docs/mistakes.md",
+    "docs/studies.md",
+    "CONTRIBUTING.md",
+    "BENCHMARKS.md",
+]
 
 # What is shortened for the test, and to what. Each has to occur, so that none goes stale.
 SHORTER = {
     "steps=2000": "steps=20",
     "steps=1000": "steps=10",
     "--methods regression,ddpm,flow,consistency --minutes 1": "--methods flow:1 --steps 2",
+    "study steps --quick": "study sweep --vary sampler.steps=2 --seeds 1 --steps 2 --episodes 1",
     'config = sh.recipe("fork")': 'config = shorter(sh.recipe("fork"))',
     "episodes=100": "episodes=2",
     "--minutes 10": "--steps 20 --denoiser.width 16",
@@ -163,3 +171,20 @@ def make():
         patched.syspath_prepend(ROOT / "docs")
         spec.loader.exec_module(module)
     return module
+
+
+def test_studies_in_the_documents_can_be_asked(monkeypatch) -> None:
+    """Each command is declared, and none is run; every picture there is shown."""
+    monkeypatch.chdir(ROOT)
+    asked: list[str] = []
+
+    def told(study, *_):
+        asked.append(study.name)
+
+    monkeypatch.setattr("steadyhand.cli.study._study", told)
+    text = (ROOT / "docs" / "studies.md").read_text()
+    for line in re.findall("^steadyhand (study .*)$", text, re.MULTILINE):
+        assert main(shlex.split(line)) == 0
+    assert {"sweep", "steps", "modes"} <= set(asked)
+    there = {path.name for path in (ROOT / "docs" / "studies").iterdir()}
+    assert there == set(re.findall(r"\(studies/([\w.-]+)\)", text))

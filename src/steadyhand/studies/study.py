@@ -66,7 +66,9 @@ class Study:
     def folder(self) -> Path:
         """Where the report goes."""
         task = self.asked.task and file_word(make_task(self.asked.task).name)
-        return self.out / "-".join(filter(None, [self.name, task]))
+        varied = [text.partition("=")[0].strip() for text in self.asked.vary]
+        words = [self.name, *varied, task, "quick" if self.asked.quick else ""]
+        return self.out / "-".join(filter(None, words))
 
     @property
     def runs_folder(self) -> Path:

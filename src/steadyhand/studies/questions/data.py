@@ -78,7 +78,7 @@ def _law(law: PowerLaw) -> str:
         return f"No power law can be told. {law.doubt}"
     b, times = law.exponent, law.halving
     return (
-        f"Failures fall as n to the power of -{b.mean:.2f} [{b.low:.2f}, {b.high:.2f}]: half of "
+        f"Failures fall as n^-b, where b is {b.mean:.2f} [{b.low:.2f}, {b.high:.2f}]: half of "
         f"them are left after {times.mean:.1f} [{times.low:.1f}, {times.high:.1f}] times as many "
         "demonstrations, as far as that goes on."
     )
