@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from in_process import Here
 
 from steadyhand.data import write_episodes
 from steadyhand.diffusion.sampling import SamplerConfig
@@ -441,3 +442,21 @@ def test_workers_share_out_what_a_run_is_to_be_tried_in(data, tmp_path, monkeypa
     assert sorted(tried) == sorted(trial.key for trial in run.trials)
     assert do_runs([run], tmp_path / "one")[0].trials == whole[0].trials
     assert not list(folder.path.glob(f".{run.trials[0].key}"))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("key", b"[]"), ("key", b'{"seeds": [1]}'), ("drawn", b"\x93NUMPY"), ("trained", b'{"a": 1}')],
+)
+def test_what_is_damaged_in_whatever_way_is_done_again(data, tmp_path, file, content) -> None:
+    run = planned(data)
+    run = replace(run, trials=(replace(TRIAL, samples=2),))
+    [first] = do_runs([run], tmp_path, executor=Here())
+    names = {"key": run.trials[0].file, "drawn": run.trials[0].drawn, "trained": "trained.json"}
+    path = first.folder / names[file]
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    assert unfinished([run], tmp_path).keys() == {run.key}
+    [again] = do_runs([run], tmp_path, executor=Here())
+    assert again.trials == first.trials
+    assert file == "trained" or path.read_bytes() == whole

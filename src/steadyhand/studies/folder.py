@@ -28,6 +28,7 @@ SPENT = "spent.json"
 """Seconds of training, over all interruptions."""
 TRAINED = "trained.json"
 """{"steps", "minutes", "parameters"}, once all steps are done."""
+SUMMARY = ("steps", "minutes", "parameters")
 TRAINING = 10
 """Training is taken for as long as so many trials."""
 
@@ -130,7 +131,20 @@ class RunFolder:
 
     def untried(self, trials: Iterable[Trial]) -> list[Trial]:
         """Those of which nothing is kept yet."""
-        return [trial for trial in trials if self.read(trial.file) is None]
+        return [trial for trial in trials if self.tried(trial) is None]
+
+    @property
+    def trained(self) -> dict[str, Any] | None:
+        """What `TRAINED` says; None while that is to be done."""
+        found = self.read(TRAINED)
+        return {n: found[n] for n in SUMMARY} if _holds(found, SUMMARY, int | float) else None
+
+    def tried(self, trial: Trial) -> dict[str, Any] | None:
+        """What is kept of a trial; None where it is to be tried, chunks that it draws among it."""
+        found = self.read(trial.file)
+        if not _holds(found, ("seeds",), list) or not _holds(found, ("scores", "motion"), dict):
+            return None
+        return found if trial.samples == 0 or self.read_array(trial.drawn) is not None else None
 
     def read(self, name: str) -> Any:
         """What is in a file; None where there is none, or it is damaged: it is to be made again."""
@@ -144,12 +158,16 @@ class RunFolder:
     def read_array(self, name: str) -> NDArray[Any] | None:
         """As `read`."""
         with suppress(OSError, ValueError, EOFError):
-            return np.load(self.path / name, allow_pickle=False)
+            return np.load(self.path / name, mmap_mode="r", allow_pickle=False)
 
     def write_array(self, name: str, content: NDArray[Any]) -> None:
         """As `write`."""
         with written_whole(self.path / name) as partial, partial.open("wb") as file:
             np.save(file, content, allow_pickle=False)
+
+
+def _holds(found: Any, names: Iterable[str], kind: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(found.get(name), kind) for name in names)
 
 
 def _own(names: Iterable[str | None]) -> tuple[OwnTask, ...]:

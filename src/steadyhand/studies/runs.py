@@ -17,7 +17,7 @@ from steadyhand.disk import lock
 from steadyhand.errors import CheckpointError, UsageError
 from steadyhand.runtime.card import library_version
 from steadyhand.studies.executor import Executor, Job, LocalProcesses
-from steadyhand.studies.folder import BEGINNING, PLAN, TRAINED, Progress, RunFolder, done_share
+from steadyhand.studies.folder import BEGINNING, PLAN, Progress, RunFolder, done_share
 from steadyhand.studies.plan import PlannedRun, in_order
 
 POLL_SECONDS = 0.2
@@ -110,8 +110,8 @@ def of_other_versions(out: Path) -> int:
 def outcome(run: PlannedRun, out: Path) -> Outcome | None:
     """What came of a run; None where something of it is still to be done."""
     folder = RunFolder(out / run.key)
-    trained = folder.read(TRAINED)
-    trials = {trial.key: folder.read(trial.file) for trial in run.trials}
+    trained = folder.trained
+    trials = {trial.key: folder.tried(trial) for trial in run.trials}
     tried = {key: result for key, result in trials.items() if result is not None}
     if trained is None or len(tried) < len(trials):
         return None
@@ -135,9 +135,9 @@ def _each_once(planned: Sequence[PlannedRun]) -> dict[str, PlannedRun]:
 def _share(run: PlannedRun, out: Path) -> float:
     """How much of a run is done: trials may have been added since it was last told."""
     folder, trials = RunFolder(out / run.key), len(run.trials)
-    if folder.read(TRAINED) is None:
+    if folder.trained is None:
         return min(folder.progress.share, done_share(1, 0, trials))
-    return done_share(1, sum(folder.read(t.file) is not None for t in run.trials), trials)
+    return done_share(1, sum(folder.tried(t) is not None for t in run.trials), trials)
 
 
 def _work(waiting: dict[str, PlannedRun], out: Path, executor: Executor, watch: Watch) -> list[str]:
@@ -185,7 +185,7 @@ def _help(
         folder = RunFolder(out / key)
         if len(run.trials) <= len(jobs[key]) or not executor.room_for(run):
             continue
-        if folder.read(TRAINED) is not None and len(folder.untried(run.trials)) > len(jobs[key]):
+        if folder.trained is not None and len(folder.untried(run.trials)) > len(jobs[key]):
             jobs[key].append(executor.submit(run, folder))
             return
 

@@ -85,7 +85,7 @@ def work(folder: RunFolder, signs: Signs) -> None:
     _run_own(declared)
     # A worker of an engine that was killed may still be in it: it ends as soon as it sees that.
     with lock(folder.path / ".worker", wait=True):
-        if folder.read(TRAINED) is None:
+        if folder.trained is None:
             _train(folder, declared, signs)
     for wait in (False, True):  # first what nobody is at, then what somebody may have left
         for trial in declared.trials:
@@ -95,11 +95,11 @@ def work(folder: RunFolder, signs: Signs) -> None:
 def _try(folder: RunFolder, declared: Declared, trial: Trial, signs: Signs, *, wait: bool) -> None:
     """Try it, unless that was done, or another worker is at it."""
     left, many = len(folder.untried(declared.trials)), len(declared.trials)
-    if folder.read(trial.file) is not None:
+    if folder.tried(trial) is not None:
         return
     taken = folder.path / f".{trial.key}"
     with signs.at_once(), suppress(BlockingIOError), lock(taken, wait=wait):
-        if folder.read(trial.file) is None:
+        if folder.tried(trial) is None:
             signs.tell(done_share(1, many - left, many), f"trying {many - left + 1} of {many}")
             found = tried(folder.policy, declared.config, trial, signs.check)
             if found.drawn is not None:
