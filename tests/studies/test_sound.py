@@ -10,7 +10,7 @@ import pytest
 from invented import outcomes, result
 
 from steadyhand.cli.main import main
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.studies import filmed, study
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.filmed import strips
@@ -211,7 +211,7 @@ def test_ways_that_are_taken_at_once_are_no_parts_of_a_whole() -> None:
 
 def test_what_is_varied_is_of_a_sweep(capsys) -> None:
     assert main(["study", "steps", "--vary", "batch_size=1,2"]) == 2
-    assert "--vary is of a sweep" in capsys.readouterr().err
+    assert "--vary is for a sweep" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -259,3 +259,11 @@ SIZE = {"size": 2}
 def test_help_is_of_questions_that_there_are(capsys) -> None:
     assert main(["study", "stesp", "--help"]) == 2
     assert "Did you mean 'steps'?" in capsys.readouterr().err
+
+
+def test_where_a_report_cannot_go_is_told_before_anything_is_trained(tmp_path) -> None:
+    asked = study.Study.of("steps", Asked(task="fork"), tmp_path)
+    asked.folder.write_text("in the way")
+    with pytest.raises(UsageError, match="where the report goes, cannot be made"):
+        asked.runs()
+    assert [path.name for path in tmp_path.iterdir()] == [asked.folder.name]

@@ -101,8 +101,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
     )
     if options.minutes is not None and options.steps is not None:
         raise UsageError("Give --steps or --minutes, not both.")
-    if options.vary and name != "sweep":
-        raise UsageError("--vary is of a sweep: steadyhand study sweep --vary FIELD=A,B,C")
     for flag in ("seeds", "episodes", "threads", "steps", "demonstrations"):
         if (value := getattr(options, flag)) is not None:
             whole(f"--{flag}", value)

@@ -75,7 +75,17 @@ class Study:
         return self.out / "runs"
 
     def runs(self, stage: Stage = unseen, tell: Tell = untold) -> list[list[PlannedRun]]:
-        """Those of each row, one a seed; demonstrations are recorded now where none are named."""
+        """Those of each row, one a seed; demonstrations are recorded now where none are named.
+
+        Raises `UsageError` where there can be no report, and all that recording does.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder}, where the report goes, cannot be made ({error.strerror}). Move "
+                "away what is there, or choose another --out."
+            ) from error
         return runs_of(self.cells, self.asked.seeds, self.out / "data", stage, tell)
 
     def conclude(
