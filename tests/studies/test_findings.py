@@ -327,7 +327,7 @@ def learned(*shares: float) -> Findings:
 def test_failures_fall_with_demonstrations() -> None:
     findings = learned(0.2, 0.6, 0.8, 0.9)
     assert said(findings).startswith("Nothing cheaper is surely within 10 points of 40 demon")
-    assert "Failures fall as n to the power of -0.99 [" in findings.notes[0]
+    assert "Failures fall as n^-b, where b is 0.99 [" in findings.notes[0]
     assert findings.figures.keys() == {"score", "failures"}
     json.dumps(findings.more, allow_nan=False)
 

@@ -20,13 +20,14 @@ ALONE = "Every row is one training"
 
 @pytest.fixture
 def concluded(tmp_path, monkeypatch):
-    """What comes of shares of successes after 5 and 20 demonstrations."""
+    """What comes of shares of successes after 5 and 20 demonstrations; 3 and 10 of a quick one."""
     monkeypatch.setattr(module, "strips", lambda *_: [])
 
     def conclude(*shares: float, **given: Any) -> tuple[str, list[str], Path]:
         asked = Asked(**{"task": "fork", "seeds": 3, "demonstrations": 20, **given})
         study = Study.of("data", asked, tmp_path)
-        cells = [cell for cell in study.cells if cell.factors["demonstrations"] in (5, 20)]
+        counts = (3, 10) if asked.quick else (5, 20)
+        cells = [cell for cell in study.cells if cell.factors["demonstrations"] in counts]
         study = replace(study, cells=cells)
         rows = [
             result(
