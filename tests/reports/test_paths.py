@@ -1,12 +1,13 @@
 """Paths are drawn where they went, over the scene of their own task."""
 
+import re
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.reports.paths import paths_picture
+from steadyhand.reports.paths import arena_of, paths_picture
 from steadyhand.reports.study import panels
 from steadyhand.tasks import Fork, PushT
 
@@ -85,3 +86,19 @@ def test_panels_say_what_they_show() -> None:
     found = panels([("of <b>", picture), ("two", picture)])
     assert found.count("<svg") == 2
     assert "<figcaption>of &lt;b&gt;</figcaption>" in found
+
+
+def test_pictures_that_hold_all_paths_are_of_one_scale() -> None:
+    one, other = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[np.nan, 9.0], [0.0, 2.0]])
+    left, right, bottom, top = arena_of([one, other])
+    assert (left, right, bottom, top) == pytest.approx((-0.12, 1.12, -0.12, 2.12))
+    flat = arena_of([one])
+    assert flat[3] - flat[2] == pytest.approx(0.4 + 0.12), "a line is no thread"
+    assert arena_of([]) == pytest.approx((-0.06, 1.06, -0.06, 1.06))
+    boxes = [
+        re.search(
+            'viewBox="[^"]*"', paths_picture([path], ["left"], [False], "", arena=(0, 1, 0, 2))
+        )
+        for path in (one, other)
+    ]
+    assert boxes[0][0] == boxes[1][0]

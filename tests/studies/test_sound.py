@@ -17,7 +17,7 @@ from steadyhand.studies.filmed import strips
 from steadyhand.studies.question import Findings
 from steadyhand.studies.questions import QUESTIONS
 from steadyhand.studies.questions.seeds import _sizes
-from steadyhand.studies.results import Result
+from steadyhand.studies.results import Result, ranked
 from steadyhand.studies.sound import known, require_numbers, require_scores
 from steadyhand.tasks import register_task
 
@@ -267,3 +267,31 @@ def test_where_a_report_cannot_go_is_told_before_anything_is_trained(tmp_path) -
     with pytest.raises(UsageError, match="where the report goes, cannot be made"):
         asked.runs()
     assert [path.name for path in tmp_path.iterdir()] == [asked.folder.name]
+
+
+def report(*rows: Result) -> study.StudyReport:
+    about = study.Study("modes", QUESTIONS["modes"], Asked(seeds=1), (), Path("nowhere"))
+    return study._report(about, rows, Findings(answer="", figures={}), {}, [])
+
+
+def test_a_table_of_one_task_has_no_column_for_it() -> None:
+    one = result({"success": [1.0, 0.0]}, factors={"task": "fork", "size": 1}, task="fork")
+    other = result({"success": [1.0, 0.0]}, factors={"task": "pusht", "size": 1}, task="pusht")
+    assert report(one, one).header[:2] == ["size", "success"]
+    assert [line[:2] for line in report(one, other).rows] == [["fork", "1"], ["pusht", "1"]]
+
+
+def test_of_rows_that_score_the_same_the_one_that_is_preferred_is_best() -> None:
+    rows = [result({"success": [1.0, 1.0, 0.0]}, factors={"row": n}) for n in range(3)]
+    assert ranked(rows, "success").best == 0
+    assert ranked(rows, "success", [1, 4, 2]).best == 1
+    better = result({"success": [1.0, 1.0, 1.0]}, factors={"row": 3})
+    assert ranked([*rows, better], "success", [1, 4, 2, 0]).best == 3
+
+
+def test_a_measured_score_that_is_all_alike_is_no_share() -> None:
+    """It would have an interval as wide as that of so many outcomes, beside rows as narrow as a
+    hair."""
+    assert not result({"quality": [0.57, 0.57, 0.57]}).score("quality").known
+    assert result({"left": [1.0, 1.0, 1.0]}).score("left").known
+    assert result({"max_coverage": [0.5, 0.5, 0.5]}).score("max_coverage").known

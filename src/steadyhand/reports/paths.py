@@ -84,19 +84,22 @@ def _finite(path: Points) -> Points:
     return plane[np.isfinite(plane).all(1)]
 
 
+def arena_of(paths: Sequence[Points]) -> Arena:
+    """What holds all paths, with a little room: so that several pictures are of one scale."""
+    together = np.concatenate([np.zeros((0, 2)), *map(_finite, paths)])
+    low, high = np.zeros(2), np.ones(2)
+    if len(together):
+        low, high = together.min(0), together.max(0)
+    side = float((high - low).max()) or 1.0
+    missing = np.maximum(FLATTEST * side - (high - low), 0) / 2 + ROOM * side
+    (left, bottom), (right, top) = low - missing, high + missing
+    return (float(left), float(right), float(bottom), float(top))
+
+
 def _fitted(paths: Sequence[Points], arena: Arena | None) -> tuple[Plane, list[Points]]:
     """A plane whose larger side is 1, and the paths in its units."""
-    together = np.concatenate([np.zeros((0, 2)), *paths])
-    if arena is not None:
-        low, high = np.array(arena[::2]), np.array(arena[1::2])
-    elif len(together):
-        low, high = together.min(0), together.max(0)
-    else:
-        low, high = np.zeros(2), np.ones(2)
+    arena = arena or arena_of(paths)
+    low, high = np.array(arena[::2]), np.array(arena[1::2])
     side = float((high - low).max()) or 1.0
-    if arena is None:
-        missing = np.maximum(FLATTEST * side - (high - low), 0) / 2 + ROOM * side
-        low, high = low - missing, high + missing
-        side = float((high - low).max())
     wide, tall = (high - low) / side
     return Plane((0, wide, 0, tall)), [(path - low) / side for path in paths]

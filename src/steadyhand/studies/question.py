@@ -115,6 +115,8 @@ class Cheapest:
     """Whether nothing costs less than `row`."""
 
 
+MANY = 8
+"""Rows from here on have so many pairs that only a large difference holds with all of them."""
 LOSS = 0.1
 """Of a share, or of the best score: what a cheaper row may lose and still be called enough."""
 
@@ -158,16 +160,17 @@ def enough(ranking: Ranking, found: Cheapest, label: Callable[[int], str], what:
     if row == best:  # which can be told from what is sure
         also = figure(ranking.scores[best], ranking.score)
         return f"{first} That is {label(best)}, with {also}: by a little, it is better."
+    among = "among so many rows" if len(ranking.scores) > MANY else "on these episodes"
     if sure == best:
         first = f"Nothing cheaper is surely within {bound} of {label(best)}, with {said(best)}."
     return (
         f"{first} {label(row).capitalize()}, with {figure(ranking.scores[row], ranking.score)}, "
-        f"cannot be told from the best on these episodes, but may lose {lost}."
+        f"cannot be told from the best {among}, but may lose {lost}."
     )
 
 
 def spread(asked: Asked) -> str:
     """What the intervals hold, in words."""
     if asked.seeds == 1:
-        return "one training: what another would do is not in the intervals"
+        return "one training of each"
     return f"{asked.seeds} trainings, both they and the episodes are in the intervals"

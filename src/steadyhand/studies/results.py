@@ -71,13 +71,17 @@ class Result:
 
     def score(self, name: str) -> Interval:
         """Over seeds and initial states."""
-        return over_seeds(self.scores(name), share=is_share(name) or None)
+        return over_seeds(self.scores(name), share=self._share(name))
+
+    def _share(self, name: str) -> bool | None:
+        """A score that is nowhere 0 or 1 is measured, also where it is all alike."""
+        return is_share(name) or (None if np.isin(self.scores(name), (0, 1)).any() else False)
 
     def among(self, name: str, chosen: NDArray[np.bool_]) -> Interval | None:
         """The score among some of the initial states; None where there are none."""
         if not chosen.any():
             return None
-        return over_seeds(self.scores(name)[:, chosen], share=is_share(name) or None)
+        return over_seeds(self.scores(name)[:, chosen], share=self._share(name))
 
     @cached_property
     def seam(self) -> Interval:
@@ -157,10 +161,13 @@ class Ranking:
         return found.high if math.isfinite(found.high) else math.inf
 
 
-def ranked(results: Sequence[Result], score: str) -> Ranking:
-    """All rows, which were tried on the same initial states, compared with one another."""
-    scores = [result.score(score) for result in results]
-    best = max(range(len(results)), key=lambda row: scores[row].mean)
+def ranked(results: Sequence[Result], score: str, prefer: Sequence[float] | None = None) -> Ranking:
+    """All rows, which were tried on the same initial states, compared with one another.
+
+    Of several that score most, the first is called the best, or the one most to `prefer`.
+    """
+    scores, ties = [result.score(score) for result in results], prefer or [0.0] * len(results)
+    best = max(range(len(results)), key=lambda row: (scores[row].mean, ties[row]))
     values, share = [result.scores(score) for result in results], is_share(score) or None
     pairs = {}
     if len(results) > 1:

@@ -191,15 +191,17 @@ def _report(
     asked = study.asked
     main = main_score(results, asked.score)
     names = list(dict.fromkeys([main, *(n for n in ("success",) if n in results[0].score_names)]))
+    several = len({result.task for result in results}) > 1
+    factors = [name for name in results[0].cell.factors if several or name != "task"]
     header = [
-        *(words(name) for name in results[0].cell.factors),
+        *(words(name) for name in factors),
         *(words(name) for name in names),
         "jump at seams",
         *found.columns,
     ]
     table = [
         [
-            *(str(value) for value in result.cell.factors.values()),
+            *(str(result.cell.factors[name]) for name in factors),
             *(figure(result.score(name), name) for name in names),
             seam(result.seam),
             *(column[place] for column in found.columns.values()),

@@ -66,7 +66,8 @@ class ChunkLength:
 
     def findings(self, asked: Asked, results: Sequence[Result]) -> Findings:
         score = main_score(results, asked.score)
-        ranking, moved = ranked(results, score), disturbed(results)
+        executed = [result.cell.factors["execute"] for result in results]
+        ranking, moved = ranked(results, score, executed), disturbed(results)
         columns = {
             "jerk": [_number(r.mean_motion("jerk")) for r in results],
             "network calls": [f"{r.calls_per_second:.0f}/s" for r in results],
@@ -99,7 +100,7 @@ class ChunkLength:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}" if value == value else NONE
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value == value else NONE
 
 
 def disturbed(results: Sequence[Result]) -> NDArray[np.bool_]:
@@ -128,7 +129,8 @@ def _answer(results: Sequence[Result], ranking: Ranking, plain: int) -> str:
     bests = {
         method: max(
             (i for i, r in enumerate(results) if r.cell.factors["method"] == method),
-            key=lambda row: ranking.scores[row].mean,
+            # Of those that score the same, the one that asks for a chunk least often.
+            key=lambda row: (ranking.scores[row].mean, results[row].cell.factors["execute"]),
         )
         for method in methods
     }
@@ -227,8 +229,8 @@ def _figures(
     figures["jerk"] = _figure(
         _lines(results, first, lambda result: result.motion_interval("jerk")),
         "jerk",
-        f"{first}: mean squared jerk of the command. Each new plan is a little other than the "
-        "last: who plans anew less often moves more calmly.",
+        f"{first}: mean squared jerk of the command. Less is calmer: each new plan is a little "
+        "other than the last, and a long one may end in a jump.",
         y_log=True,
     )
     return {name: found for name, found in figures.items() if found is not None}

@@ -11,7 +11,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.bootstrap import bootstrap
 from steadyhand.evaluation.metrics import Interval, over_seeds
 from steadyhand.reports.charts import SERIES
-from steadyhand.reports.paths import paths_picture
+from steadyhand.reports.paths import arena_of, paths_picture
 from steadyhand.reports.rows import Group, bars
 from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure, panels
@@ -20,7 +20,7 @@ from steadyhand.studies.cell import Cell
 from steadyhand.studies.question import NONE, Findings, figure, words
 from steadyhand.studies.results import Result, main_score
 from steadyhand.studies.sound import require_scores
-from steadyhand.tasks import make_task
+from steadyhand.tasks import Fork, make_task
 from steadyhand.tasks.own import short_name
 from steadyhand.tasks.task import modes_of
 
@@ -226,13 +226,14 @@ def _ways(
 
 def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure | None:
     """Paths in the plane of the world's first two numbers; None where it has not as many."""
-    task = make_task(rows[0].task)
-    pictures = []
-    for row in rows:
+    task, pictures = make_task(rows[0].task), []
+    walked = [[np.array(path) for path in row.records[0]["paths"]] for row in rows]
+    if any(path.shape[-1] < 2 for paths in walked for path in paths):
+        return None
+    # Of one scale: where the world has a scene, its own.
+    arena = None if isinstance(task, Fork) else arena_of([p for paths in walked for p in paths])
+    for row, paths in zip(rows, walked, strict=True):
         record = row.records[0]
-        paths = [np.array(path) for path in record["paths"]]
-        if any(path.shape[-1] < 2 for path in paths):
-            return None
         css, failed = [], []
         for place in range(len(paths)):
             scores = {name: values[place] for name, values in record["scores"].items()}
@@ -244,7 +245,8 @@ def _scene(rows: Sequence[Result], ways: Sequence[str]) -> Figure | None:
         samples: list[NDArray[np.floating]] = []
         if drawn is not None and drawn.shape[-1] >= 2:
             samples = [chunk[:, :2] for chunk in drawn[0, :SHOWN]]
-        pictures.append((name, paths_picture(paths, css, failed, name, task=task, samples=samples)))
+        style = {"task": task, "samples": samples, "arena": arena}
+        pictures.append((name, paths_picture(paths, css, failed, name, **style)))
     return Figure(
         picture=panels(pictures),
         caption="Episodes from above, a cross where one failed; grey, chunks drawn at one start.",
