@@ -39,6 +39,14 @@ def test_the_expert_demonstrates_both_ways(tmp_path, capsys) -> None:
     assert 8 < np.sum(left) < 22
 
 
+def test_a_task_without_success_is_recorded(tmp_path, capsys) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(EXAMPLE.read_text().replace('"success": any(held.values()), ', ""))
+    words = ("record", "--task", f"{own}:Reach", "--episodes", 3, "--out", tmp_path / "d.npz")
+    assert answer(capsys, *words)["success"] is None
+    assert len(open_episodes(tmp_path / "d.npz")) == 3
+
+
 def test_what_it_trains_reaches_a_cup(trained, capsys) -> None:
     assert read_provenance(trained / "last").task == TASK, "by its whole path"
     found = answer(capsys, "evaluate", trained, "--task", TASK, "--episodes", 20)

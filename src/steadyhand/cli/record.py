@@ -42,6 +42,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {
         "episodes": len(episodes),
         "steps": episodes.steps,
-        "success": rate(outcomes).as_json(),
+        "success": rate(outcomes).as_json() if outcomes else None,
         "path": str(options.out),
     }

@@ -12,6 +12,8 @@ from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.results import Ranking, Result, is_share
 
+HARD = "fork:gap=0.1,commit=0.7,shift=0.15"
+"""A fork with room to differ: narrow, with a late turn, and an obstacle that moves."""
 NBSP = "\N{NO-BREAK SPACE}"
 NONE = "\N{EN DASH}"
 """Where there is no figure."""

@@ -56,18 +56,20 @@ def record(
     stage: Stage = unseen,
     tell: Tell = untold,
 ) -> tuple[Episodes, list[bool]]:
-    """(demonstrations of the task's expert, whether each succeeds)."""
+    """(demonstrations of the task's expert, whether each succeeds, where that is a score)."""
     outcomes: list[bool] = []
     with stage(f"recording {task.name}", max(count, 1)) as advance:
 
         def watch(scores: Scores) -> None:
-            outcomes.append(bool(scores["success"]))
+            if "success" in scores:  # which a task of one's own need not have
+                outcomes.append(bool(scores["success"]))
             advance(1)
 
         episodes = record_episodes(task, count, first_seed=first_seed, watch=watch)
+    succeed = f"; {sum(outcomes) / len(outcomes):.0%} succeed" if outcomes else ""
     tell(
         f"Recorded {len(episodes)} demonstrations of {task.name}, {episodes.steps} steps at "
-        f"{episodes.rate_hz:g} Hz; {sum(outcomes) / len(outcomes):.0%} succeed."
+        f"{episodes.rate_hz:g} Hz{succeed}."
     )
     return episodes, outcomes
 

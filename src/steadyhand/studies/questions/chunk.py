@@ -13,7 +13,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell, longest_demonstration
-from steadyhand.studies.question import NONE, Findings, figure, words
+from steadyhand.studies.question import HARD, NONE, Findings, figure, words
 from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 
 ROWS = (1, 4, 8, 16, 32)
@@ -32,7 +32,7 @@ class ChunkLength:
 
     title: str = "How long a chunk, and how much of it is executed?"
     timed: bool = False
-    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
+    harder: str = f"--task {HARD}"
 
     def asked(self, asked: Asked) -> Asked:
         return replace(asked, task=asked.task or CLOSED)

@@ -13,7 +13,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import Findings, cheapest, enough, words
+from steadyhand.studies.question import HARD, Findings, cheapest, enough, words
 from steadyhand.studies.results import Ranking, Result, is_share, main_score, ranked
 
 COUNTS = (3, 5, 10, 20, 50, 100, 200)
@@ -26,10 +26,10 @@ class Demonstrations:
 
     title: str = "How many demonstrations?"
     timed: bool = False
-    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
+    harder: str = f"--task {HARD}"
 
     def asked(self, asked: Asked) -> Asked:
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7,shift=0.15")
+        return replace(asked, task=asked.task or HARD)
 
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")

@@ -17,7 +17,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure, panels
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import NONE, Findings, figure, words
+from steadyhand.studies.question import HARD, NONE, Findings, figure, words
 from steadyhand.studies.results import Result, main_score
 from steadyhand.studies.sound import require_scores
 from steadyhand.tasks import Fork, make_task
@@ -52,7 +52,7 @@ class Modes:
 
     title: str = "Are all ways to act learned?"
     timed: bool = False
-    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
+    harder: str = f"--task {HARD}"
 
     def asked(self, asked: Asked) -> Asked:
         return asked

@@ -15,7 +15,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import NBSP, Findings, amount, words
+from steadyhand.studies.question import HARD, NBSP, Findings, amount, words
 from steadyhand.studies.results import Result, is_share, main_score
 from steadyhand.training.config import TrainConfig
 
@@ -35,10 +35,10 @@ class Seeds:
 
     title: str = "How much of a score is luck?"
     timed: bool = False
-    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
+    harder: str = f"--task {HARD}"
 
     def asked(self, asked: Asked) -> Asked:
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7,shift=0.15")
+        return replace(asked, task=asked.task or HARD)
 
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")

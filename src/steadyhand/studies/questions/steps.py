@@ -19,7 +19,7 @@ from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked, method_name
 from steadyhand.studies.cell import Cell
 from steadyhand.studies.distributions import sliced_wasserstein
-from steadyhand.studies.question import Cheapest, Findings, cheapest, enough, figure, words
+from steadyhand.studies.question import HARD, Cheapest, Findings, cheapest, enough, figure, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 
 STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -39,7 +39,7 @@ class DenoisingSteps:
 
     title: str = "How many denoising steps are enough?"
     timed: bool = True
-    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
+    harder: str = f"--task {HARD}"
 
     def asked(self, asked: Asked) -> Asked:
         return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7")

@@ -10,7 +10,7 @@ from steadyhand.reports.series import Series, series
 from steadyhand.reports.study import Figure
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import COMPARED, Findings, cheapest, figure, seam, words
+from steadyhand.studies.question import COMPARED, HARD, Findings, cheapest, figure, seam, words
 from steadyhand.studies.results import Ranking, Result, main_score, ranked
 from steadyhand.studies.vary import Varied, combinations, configured
 from steadyhand.tasks.own import short_name
@@ -32,7 +32,7 @@ class Sweep:
 
     title: str = "Which settings are best?"
     timed: bool = True
-    harder: str = "--task fork:gap=0.1,commit=0.7,shift=0.15"
+    harder: str = f"--task {HARD}"
 
     def asked(self, asked: Asked) -> Asked:
         if not asked.vary:
@@ -40,7 +40,7 @@ class Sweep:
                 "A sweep needs something to vary: --vary chunking.horizon=8,16,32 "
                 "--vary method=flow,ddpm"
             )
-        return replace(asked, task=asked.task or "fork:gap=0.1,commit=0.7,shift=0.15")
+        return replace(asked, task=asked.task or HARD)
 
     def cells(self, asked: Asked) -> list[Cell]:
         varied = [Varied.parse(text) for text in asked.vary]
