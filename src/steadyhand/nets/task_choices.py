@@ -19,9 +19,6 @@ from steadyhand.values import checked
 if TYPE_CHECKING:
     from torch import nn
 
-MINILM = "minilm"
-"""The text model that an extra installs: it is there without a network."""
-
 
 @checked
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +42,7 @@ class LearnedTasks:
 class TextTasks:
     """What the text of a task means: the same task in other words is nearly the same vector."""
 
-    source: str = MINILM
+    source: str = "minilm"
     """A text model of transformers: its folder, its name on the hub, or minilm (extra text)."""
     width: Width = 64
     """Numbers that stand for a task in the condition."""

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from steadyhand.disk import inside, read_json, read_object
 from steadyhand.errors import ConfigurationError, library, unknown
-from steadyhand.nets.task_choices import MINILM
 
+MINILM = "minilm"
+"""The text model that an extra installs: it is there without a network."""
 FILES = ("*.json", "*.txt", "*.model", "model*.safetensors")
 """What is fetched of a model on the hub."""
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
