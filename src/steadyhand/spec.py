@@ -24,6 +24,8 @@ from steadyhand.values import POSITIVE, checked, taken
 
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
+TASK = "task"
+"""An observation that is told in words: what is to be done."""
 _NAME = re.compile(r"(?P<key>[^\[\]]{1,200})(\[(?P<start>[0-9]{0,9}):(?P<stop>[0-9]{0,9})\])?")
 
 

@@ -24,10 +24,13 @@ class Options(Printed):
     FILE.py:function."""
     episodes: int = 200
     """How many demonstrations."""
-    format: Literal["npz", "zarr"] | None = None
+    format: Literal["npz", "zarr", "lerobot"] | None = None
     """How they are written; by the ending of --out unless named."""
     seed: int = 0
     """First seed: each demonstration has its own, counted from here."""
+    noise: float = 0.0
+    """Standard deviation of what is added to actions as they are executed, in their own units, and
+    not to what is recorded: so the data shows how to recover."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
@@ -35,7 +38,12 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     require_free(options.out, options.format)
     task, screen = make_task(register_task(options.task)), console()
     episodes, outcomes = record(
-        task, options.episodes, first_seed=options.seed, stage=stage, tell=partial(show, screen)
+        task,
+        options.episodes,
+        first_seed=options.seed,
+        noise=options.noise,
+        stage=stage,
+        tell=partial(show, screen),
     )
     write_episodes(options.out, episodes, options.format)
     show(screen, f"Written to {options.out}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.recipes.fork import fork
 from steadyhand.recipes.lerobot import lerobot
+from steadyhand.recipes.metaworld import metaworld
 from steadyhand.recipes.pusht import pusht_image, pusht_state, pusht_state_paper
 from steadyhand.recipes.state import state
 from steadyhand.runtime.own_file import OwnFunction, own_name, run_file
@@ -16,6 +17,7 @@ from steadyhand.values import checked, shown
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "fork": fork,
     "lerobot": lerobot,
+    "metaworld": metaworld,
     "pusht_image": pusht_image,
     "pusht_state": pusht_state,
     "pusht_state_paper": pusht_state_paper,

@@ -6,26 +6,33 @@ from typing import Any
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.settings import read_settings
 from steadyhand.tasks.fork import Fork
+from steadyhand.tasks.metaworld import MetaWorld
 from steadyhand.tasks.own import own_task
 from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.task import Task
 
 TASKS: dict[str, type[Any]] = {"fork": Fork, "pusht": PushT}
 """Each a frozen dataclass whose fields are the task's settings."""
+FAMILIES: dict[str, type[Any]] = {"metaworld": MetaWorld}
+"""Simulators with many tasks, `metaworld/reach-v3`: as in `TASKS`, and a field `env` says which."""
 
 
 def make_task(name: str) -> Task:
     """The task of that name, with settings where they are given: `fork:gap=0.1,commit=0.5`.
 
-    One in a user's file, `FILE.py:function`, has to be registered: `register_task`. Raises
+    A simulator with many names one behind it, `metaworld/reach-v3`. One in a user's file, `FILE.py:function`, has to be registered: `register_task`. Raises
     `ConfigurationError` with the nearest name for a typo.
     """
     if (own := own_task(name)) is not None:
         return own
     kind, _, words = name.partition(":")
-    if kind not in TASKS:
+    family, slash, env = kind.partition("/")
+    made = FAMILIES.get(family) if slash else TASKS.get(kind)
+    if made is None:
+        known = [*TASKS, *(f"{each}/NAME" for each in FAMILIES)]
         raise ConfigurationError(
-            f"{unknown('task', kind, TASKS)} Your own is named by its file, as FILE.py:function."
+            f"{unknown('task', kind, known)} Your own is named by its file, as FILE.py:function."
         )
-    usual = {field.name: field.default for field in fields(TASKS[kind])}
-    return TASKS[kind](**read_settings(kind, words, usual))
+    which = {"env": env} if slash else {}
+    usual = {field.name: field.default for field in fields(made) if field.name not in which}
+    return made(**which, **read_settings(kind, words, usual))

@@ -1,7 +1,7 @@
 """What a task is to everything above it: worlds that start from a seed and score themselves."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -71,7 +71,11 @@ class Task(Protocol):
 
 
 class Expert(Protocol):
-    """Acts in one episode as a demonstrator would."""
+    """Acts in one episode as a demonstrator would.
+
+    One that sees more than is observed has `watch(world)`, too: the world of its episode, told
+    before the first tick.
+    """
 
     def act(self, observation: Observation) -> NDArray[Any]:
         """The action of this tick, (A,)."""
@@ -140,6 +144,6 @@ def spelled(task: Any) -> str:
     settings = [
         f"{field.name}={getattr(task, field.name)}"
         for field in fields(task)
-        if getattr(task, field.name) != field.default
+        if field.default is not MISSING and getattr(task, field.name) != field.default
     ]
     return ":".join(filter(None, [task.kind, ",".join(settings)]))

@@ -53,6 +53,7 @@ def record(
     count: int,
     *,
     first_seed: int = 0,
+    noise: float = 0.0,
     stage: Stage = unseen,
     tell: Tell = untold,
 ) -> tuple[Episodes, list[bool]]:
@@ -65,7 +66,9 @@ def record(
                 outcomes.append(bool(scores["success"]))
             advance(1)
 
-        episodes = record_episodes(task, count, first_seed=first_seed, watch=watch)
+        episodes = record_episodes(
+            task, count, first_seed=first_seed, noise=noise, watch=watch
+        )
     succeed = f"; {sum(outcomes) / len(outcomes):.0%} succeed" if outcomes else ""
     tell(
         f"Recorded {len(episodes)} demonstrations of {task.name}, {episodes.steps} steps at "

@@ -1,4 +1,7 @@
-"""The plain format: one `.npz` with an array a feature, `episode_ends` and, if known, `rate_hz`."""
+"""The plain format: one `.npz` with an array a feature, `episode_ends` and, if known, `rate_hz`.
+
+`tasks`, if there are any, are texts; the feature `task_index` counts in them.
+"""
 
 import os
 import zipfile
@@ -46,6 +49,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         limits.require_stored(needed, regular(path))
         ends = arrays.pop("episode_ends")[:]
         said = arrays.pop("rate_hz", None)
+        words = arrays.get("tasks")
+        tasks = tuple(map(str, arrays.pop("tasks")[:])) if _is_text(words) else ()
         if said is not None and (said.shape or said.dtype.kind == "b"):
             what = f"an array of shape {said.shape}" if said.shape else "no number"
             raise DataError(f"{path}: rate_hz is {what}; save one number.")
@@ -58,8 +63,19 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             "copy or write it again."
         ) from error
     return Episodes(
-        arrays, ends, rate, path, version="1", rate_assumed=said is None, left_out=left_out
+        arrays,
+        ends,
+        rate,
+        path,
+        version="1",
+        rate_assumed=said is None,
+        tasks=tasks,
+        left_out=left_out,
     )
+
+
+def _is_text(member: "_Member | None") -> bool:
+    return member is not None and member.dtype.kind == "U"
 
 
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
@@ -67,6 +83,8 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     extra: dict[str, Any] = {"episode_ends": episodes.ends}
     if not episodes.rate_assumed:
         extra["rate_hz"] = np.float64(episodes.rate_hz)
+    if episodes.tasks:
+        extra["tasks"] = np.array(episodes.tasks)
     with path.open("wb") as file:
         # Not np.savez, which takes features named as its own arguments for those.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -121,7 +139,8 @@ class _Member:
             headers = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
             shape, _, dtype = headers[0 if old else 1](file)
             there = info.file_size - file.tell()
-        limits.require_numbers(dtype)
+        if not (name == "tasks" and dtype.kind == "U" and len(shape) == 1):
+            limits.require_numbers(dtype)
         self.shape, self.dtype = limits.whole_numbers(shape), dtype
         self.needed = limits.bytes_of(self.shape, dtype)
         if self.needed != there:
@@ -151,5 +170,5 @@ FORMAT = Format(
     read=read,
     write=write,
     ending="npz",
-    reserved=("episode_ends", "rate_hz"),
+    reserved=("episode_ends", "rate_hz", "tasks"),
 )

@@ -72,8 +72,16 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         path,
         version=f"v{3 if root else 2}",
         rate_assumed=rate is None,
+        tasks=_texts(described),
         left_out=left_out,
     )
+
+
+def _texts(described: Any) -> tuple[str, ...]:
+    """What was to be done, in words, where a buffer says it as this project does."""
+    said = described.get("tasks") if isinstance(described, dict) else None
+    texts = isinstance(said, list) and all(isinstance(text, str) for text in said)
+    return tuple(said) if texts else ()
 
 
 def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _WholeArray]":
@@ -124,7 +132,8 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     Chunks carry checksums, and so does what they make up: damage is found when it is read.
     """
     zarr = library("zarr")
-    said = {} if episodes.rate_assumed else {"rate_hz": episodes.rate_hz}
+    said: dict[str, Any] = {} if episodes.rate_assumed else {"rate_hz": episodes.rate_hz}
+    said |= {"tasks": list(episodes.tasks)} if episodes.tasks else {}
     root = zarr.open_group(path, mode="w-", zarr_format=2, attributes=said)
     data, meta = root.create_group("data"), root.create_group("meta")
     for key, source in episodes.arrays.items():
