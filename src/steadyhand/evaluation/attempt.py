@@ -93,4 +93,4 @@ def _file(path: Path, out: Path, label: str) -> EpisodesFile:
     if out.resolve() != run / "evaluations":
         label = f"{run.name}-{label}"  # where several runs may be evaluated
     # Settings in a task's name have characters that not every file system takes.
-    return EpisodesFile(out / f"{re.sub('[:=,]', '-', label)}.jsonl")
+    return EpisodesFile(out / f"{re.sub('[:=,/+]', '-', label)}.jsonl")

@@ -16,8 +16,8 @@ from steadyhand.tasks.own import family_of
 from steadyhand.tasks.task import shown_by_settings
 from steadyhand.training.config import TrainConfig
 
-RECIPES = {"fork": "fork", "pusht": "pusht_state"}
-"""What a task's policies are trained by, unless said otherwise."""
+RECIPES = {"fork": "fork", "pusht": "pusht_state", "metaworld": "metaworld"}
+"""What a task's policies are trained by, unless said otherwise: by its name, or its simulator's."""
 USUAL = "fork"
 """What questions are asked of unless a task is named."""
 OWN_RECIPE = "state"
@@ -96,7 +96,8 @@ class Asked:
 def recipe_of(task: str, named: str | None = None) -> str:
     """The name of the recipe for a task. Raises `ConfigurationError` where it has none."""
     kind = family_of(task)
-    name = named or RECIPES.get(kind) or (OWN_RECIPE if own_name(task) else None)
+    usual = RECIPES.get(kind) or RECIPES.get(kind.partition("/")[0])
+    name = named or (OWN_RECIPE if own_name(task) else usual)
     if name is None:
         raise ConfigurationError(
             f"{unknown('task with a recipe:', kind, RECIPES)} Name what its policies are trained "

@@ -59,7 +59,7 @@ def file_word(name: str) -> str:
     """A task's name where it is part of a file's name; another where its own file was edited."""
     parts = own_name(name)
     if parts is None:
-        return re.sub("[:=,]", "-", name)
+        return re.sub("[:=,/+]", "-", name)
     words = [parts.short.replace(".py:", "-", 1), (mark_of(name) or "")[:8]]
     return re.sub(r"[^\w.+-]", "-", "-".join(words))
 
