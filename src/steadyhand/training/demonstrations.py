@@ -66,9 +66,7 @@ def record(
                 outcomes.append(bool(scores["success"]))
             advance(1)
 
-        episodes = record_episodes(
-            task, count, first_seed=first_seed, noise=noise, watch=watch
-        )
+        episodes = record_episodes(task, count, first_seed=first_seed, noise=noise, watch=watch)
     succeed = f"; {sum(outcomes) / len(outcomes):.0%} succeed" if outcomes else ""
     tell(
         f"Recorded {len(episodes)} demonstrations of {task.name}, {episodes.steps} steps at "
