@@ -20,8 +20,9 @@ FAMILIES: dict[str, type[Any]] = {"metaworld": MetaWorld}
 def make_task(name: str) -> Task:
     """The task of that name, with settings where they are given: `fork:gap=0.1,commit=0.5`.
 
-    A simulator with many names one behind it, `metaworld/reach-v3`. One in a user's file, `FILE.py:function`, has to be registered: `register_task`. Raises
-    `ConfigurationError` with the nearest name for a typo.
+    A simulator with many names one behind it, `metaworld/reach-v3`. One in a user's file,
+    `FILE.py:function`, has to be registered: `register_task`. Raises `ConfigurationError` with the
+    nearest name for a typo.
     """
     if (own := own_task(name)) is not None:
         return own

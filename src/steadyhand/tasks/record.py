@@ -38,7 +38,8 @@ def record_episodes(
     every feature that the task observes, and `action`; what is to be done, where the task shows it
     in words, is counted by `task_index`. `noise` is the standard deviation, in the action's own
     units, of what is added to each number of an action that is executed, and not to what is
-    recorded. `watch` is given the scores of each as it ends. Raises `ConfigurationError` where the task has no expert.
+    recorded. `watch` is given the scores of each as it ends. Raises `ConfigurationError` where the
+    task has no expert.
     """
     task = usable(make_task(task) if isinstance(task, str) else task)
     if not isinstance(task, Demonstrated):
