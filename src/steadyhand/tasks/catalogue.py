@@ -6,6 +6,8 @@ from typing import Any
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.settings import read_settings
 from steadyhand.tasks.fork import Fork
+from steadyhand.tasks.gymnasium import gym_task
+from steadyhand.tasks.gymnasium_registry import is_gymnasium_id
 from steadyhand.tasks.metaworld import MetaWorld
 from steadyhand.tasks.own import own_task
 from steadyhand.tasks.pusht import PushT
@@ -20,19 +22,22 @@ FAMILIES: dict[str, type[Any]] = {"metaworld": MetaWorld}
 def make_task(name: str) -> Task:
     """The task of that name, with settings where they are given: `fork:gap=0.1,commit=0.5`.
 
-    A simulator with many names one behind it, `metaworld/reach-v3`. One in a user's file,
-    `FILE.py:function`, has to be registered: `register_task`. Raises `ConfigurationError` with the
-    nearest name for a typo.
+    A simulator with many names one behind it, `metaworld/reach-v3`; an environment of Gymnasium has
+    its ID, `FetchReach-v4:view=96`. One in a user's file, `FILE.py:function`, has to be registered:
+    `register_task`. Raises `ConfigurationError` with the nearest name for a typo.
     """
     if (own := own_task(name)) is not None:
         return own
     kind, _, words = name.partition(":")
     family, slash, env = kind.partition("/")
     made = FAMILIES.get(family) if slash else TASKS.get(kind)
+    if made is None and is_gymnasium_id(kind):
+        return gym_task(kind, words)
     if made is None:
         known = [*TASKS, *(f"{each}/NAME" for each in FAMILIES)]
         raise ConfigurationError(
-            f"{unknown('task', kind, known)} Your own is named by its file, as FILE.py:function."
+            f"{unknown('task', kind, known)} An environment of Gymnasium is named by its ID, as "
+            "FetchReach-v4, your own by its file, as FILE.py:function."
         )
     which = {"env": env} if slash else {}
     usual = {field.name: field.default for field in fields(made) if field.name not in which}

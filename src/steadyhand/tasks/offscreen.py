@@ -1,5 +1,6 @@
 """Pictures of a MuJoCo world without a screen: the processor draws them where nothing else does."""
 
+import atexit
 import os
 import sys
 import weakref
@@ -16,10 +17,30 @@ PLAIN = (0, 2)
 
 
 def draw_without_screen() -> None:
-    """Let MuJoCo draw into memory where there is no screen; before it is first imported."""
+    """Let MuJoCo, and pygame, draw into memory where there is no screen; before their import."""
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform == "linux" and not screen:
         os.environ.setdefault("MUJOCO_GL", "egl")
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+
+
+_DRAWN: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def close_at_exit(world: Any) -> None:
+    """Close a world that has drawn while the graphics library is still there, quietly.
+
+    Called after its first picture: of what is to be done at the end, the last comes first.
+    """
+    if not _DRAWN:
+        atexit.register(_close_all)
+    _DRAWN.add(world)
+
+
+def _close_all() -> None:
+    for world in list(_DRAWN):
+        with suppress(Exception):
+            world.close()
 
 
 class Camera:
