@@ -27,10 +27,15 @@ MAPS = frozenset([
 WORDS = frozenset([
     "gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "hardswish", "leaky_relu", "linear",
     "mish", "quick_gelu", "relu", "relu6", "sigmoid", "silu", "swish", "tanh", "basic",
-    "bottleneck", "preactivation", "x", "y", "same", "valid", "mean", "max",
+    "bottleneck", "preactivation", "x", "y", "same", "valid", "mean", "max", "default", "full",
+    "full_attention", "sliding_attention",
 ])  # fmt: skip
-"""All that may stand in a configuration in words: activations and kinds of layers."""
+"""All that may stand in a configuration in words: activations, kinds of layers and of choices."""
 LARGEST = 1 << 16
+ROPE = ("rope_parameters", "rope_scaling", "rope_theta")
+WAYS_OF_ROPE = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
+LARGEST_OF_ROPE = 10**9
+"""Of what turns a place in a text into waves; no size is made of it."""
 MOST_LEVELS = 64
 OF_THE_LIBRARY = frozenset([
     "_attn_implementation_autoset", "_name_or_path", "architectures", "dtype", "id2label",
@@ -60,18 +65,22 @@ def describe(source: str) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
             "model.safetensors, and the hub knows no such model or cannot be reached. Name one as "
             "facebook/dinov2-small."
         ) from error
-    own = _own_settings(found.model_type)
+    _known(found.model_type)
+    own = own_settings(found.model_type)
     content = {key: value for key, value in found.to_diff_dict().items() if key in own}
     content = json.loads(json.dumps(content)) | {"model_type": found.model_type}
-    _settings(content)
+    settings_of(content)
     mean, deviation = (said.get(f"image_{name}") or (0.5,) * 3 for name in ("mean", "std"))
     return json.dumps(content), tuple(mean), tuple(deviation)
 
 
-def _own_settings(kind: str) -> set[str]:
-    """The settings that a kind of model declares itself."""
+def _known(kind: str) -> None:
     if kind not in TOKENS | MAPS:
         raise ConfigurationError(unknown("kind of backbone", kind, TOKENS | MAPS))
+
+
+def own_settings(kind: str) -> set[str]:
+    """The settings that a kind of model declares itself; only kinds of a list are asked for."""
     transformers = library("transformers")
     try:
         made, every = type(transformers.AutoConfig.for_model(kind)), transformers.PretrainedConfig
@@ -94,12 +103,15 @@ def read_architecture(text: str) -> tuple[str, dict[str, Any]]:
         raise ConfigurationError(f"The backbone's architecture is damaged ({error}).") from error
     if not isinstance(content, dict):
         raise ConfigurationError("The backbone's architecture is damaged (it is no object).")
-    return content.get("model_type", ""), _settings(content)
-
-
-def _settings(content: Mapping[str, Any]) -> dict[str, Any]:
     kind = content.get("model_type")
-    own = _own_settings(kind if isinstance(kind, str) else repr(kind))
+    _known(kind if isinstance(kind, str) else repr(kind))
+    return content["model_type"], settings_of(content)
+
+
+def settings_of(content: Mapping[str, Any], largest: int = LARGEST) -> dict[str, Any]:
+    """What a model of a known kind is built of. Raises `ConfigurationError` for anything else."""
+    kind = content["model_type"]
+    own = own_settings(kind)
     noted = OF_THE_LIBRARY | ({"num_hidden_layers"} - own)  # some derive it
     found = {key: value for key, value in content.items() if key not in noted}
     for key, value in found.items():
@@ -108,20 +120,32 @@ def _settings(content: Mapping[str, Any]) -> dict[str, Any]:
                 f"A backbone of kind {kind} has no setting '{key}' here. It may need another "
                 "version of transformers."
             )
-        if not _plain(value):
+        if not (_rope(value) if key in ROPE else plain(value, largest)):
             raise ConfigurationError(
                 f"The setting '{key}' of the backbone {kind} is {value!r:.80}; settings are "
-                f"numbers up to {LARGEST}, lists of them and names of activations."
+                f"numbers up to {largest}, lists of them and names of activations."
             )
     return found
 
 
-def _plain(value: Any, depth: int = 0) -> bool:
+def plain(value: Any, largest: int = LARGEST, depth: int = 0) -> bool:
+    """Whether it is a number of a size that settings have, a known word, or a list of such."""
     if isinstance(value, list):
-        return depth < 2 and len(value) <= MOST_LEVELS and all(_plain(v, depth + 1) for v in value)
+        few = depth < 2 and len(value) <= MOST_LEVELS
+        return few and all(plain(v, largest, depth + 1) for v in value)
     if isinstance(value, str):
         return value.lower() in WORDS
-    return value is None or (isinstance(value, bool | int | float) and abs(value) <= LARGEST)
+    return value is None or (isinstance(value, bool | int | float) and abs(value) <= largest)
+
+
+def _rope(value: Any) -> bool:
+    """Whether it says how places in a text are told apart: numbers, and the name of the way."""
+    if not isinstance(value, dict):
+        return plain(value, LARGEST_OF_ROPE)
+    return all(
+        item in WAYS_OF_ROPE if key in ("rope_type", "type") else plain(item, LARGEST_OF_ROPE)
+        for key, item in value.items()
+    )
 
 
 @contextmanager

