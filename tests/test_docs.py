@@ -13,7 +13,14 @@ import pytest
 from steadyhand.cli.main import VERBS, main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/idea.md", "docs/methods.md", "docs/robot.md", "docs/tensors.md"]
+DOCUMENTS = [
+    "README.md",
+    "docs/idea.md",
+    "docs/methods.md",
+    "docs/robot.md",
+    "docs/tasks.md",
+    "docs/tensors.md",
+]
 PAGES = [
     *DOCUMENTS,
     "docs/README.md",
@@ -36,6 +43,7 @@ SHORTER = {
     "--offline runs/image": "--offline runs/image --samples 1 --steps 1",
     "--data fork.npz --out": "--data fork.npz --steps 20 --out",
     "examples/reach.py:reach --out": "examples/reach.py:reach --steps 5 --out",
+    "--steps 1500": "--steps 20",
     "--episodes 50": "--episodes 2",
     "--episodes 100": "--episodes 2",
 }
@@ -55,6 +63,7 @@ def shorten(code: str) -> str:
 @pytest.fixture
 def workplace(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 
 
@@ -98,7 +107,6 @@ def test_the_first_program_is_short() -> None:
 
 def test_commands_run(workplace, pusht_path) -> None:
     (workplace / pusht_path.name).symlink_to(pusht_path.resolve())
-    (workplace / "examples").symlink_to(ROOT / "examples")
     verbs = [verb for block in blocks("README.md", "sh") for verb in run_commands(block)]
     assert set(verbs) == set(VERBS)
     assert list(Path("runs").glob("*/evaluations/*.mp4"))

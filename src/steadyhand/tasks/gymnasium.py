@@ -108,7 +108,8 @@ class GymTask:
     @property
     def _called(self) -> str:
         maker = self.environment
-        return maker if isinstance(maker, str) else getattr(maker, "__name__", "environment")
+        named = maker if isinstance(maker, str) else getattr(maker, "__name__", "")
+        return named if named not in ("", "<lambda>") else "environment"
 
     @property
     def initial_states(self) -> str:

@@ -111,7 +111,7 @@ class GymEnvironment:
         world = self._world
         self.reset(0)
         info = world.step(self._moves.taken(self._moves.middle, self._said))[4]
-        bare, fps = world.unwrapped, (world.metadata or {}).get("render_fps")
+        bare, fps = self.bare, (world.metadata or {}).get("render_fps")
         # gym-pusht's dt is that of its physics, and control_hz that of its steps.
         dt = getattr(bare, "dt", None)
         rate = getattr(bare, "control_hz", None) or (1 / float(dt) if dt else fps)
@@ -131,7 +131,7 @@ class GymEnvironment:
         seen, self._info = self._world.reset(seed=a_seed("seed", seed))
         self._return, self._succeeded, self._succeeds_now = 0.0, False, False
         self._used, self._keyed, self._ticks = True, False, 0
-        return self._seen(seen)
+        return self.look(seen)
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
         moved = self._moves.taken(action, self._said)
@@ -141,7 +141,7 @@ class GymEnvironment:
         if self._succeeds is not None:
             self._succeeds_now = self._judged(self._info)
             self._succeeded |= self._succeeds_now
-        return self._seen(seen), bool(terminated or truncated)
+        return self.look(seen), bool(terminated or truncated)
 
     def _judged(self, info: Mapping[str, Any]) -> bool:
         if callable(self._succeeds):
@@ -150,7 +150,13 @@ class GymEnvironment:
         self._keyed |= key in info
         return _yes(info.get(key, False), f"info['{key}'] of {self._said}")
 
-    def _seen(self, seen: Any) -> Observation:
+    @property
+    def bare(self) -> Any:
+        """The environment without its wrappers."""
+        return self._world.unwrapped
+
+    def look(self, seen: Any) -> Observation:
+        """What a policy sees where the environment itself observes `seen`."""
         found = self._observe(seen)
         if self._own is not None:
             found = arrays(found, self._said)
@@ -175,12 +181,12 @@ class GymEnvironment:
             )
         passed = self._succeeds_now if self._at_the_end else self._succeeded
         found = {} if self._succeeds is None else {"success": passed}
-        more = {} if self._more is None else self._more(self._world.unwrapped)
+        more = {} if self._more is None else self._more(self.bare)
         return {**found, "return": self._return, **more}
 
     def state(self) -> list[float]:
         """Positions and speeds of MuJoCo's joints where it is MuJoCo; else the numbers observed."""
-        data: Any = getattr(self._world.unwrapped, "data", None)
+        data: Any = getattr(self.bare, "data", None)
         if hasattr(data, "qpos") and hasattr(data, "qvel"):
             return [*map(float, data.qpos), *map(float, data.qvel)]
         flat = [value.reshape(-1) for value in self._last.values() if value.ndim < 3]
