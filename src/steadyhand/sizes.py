@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import Bound, at_least, at_most
 
-Kind = Literal["state", "image"]
+Kind = Literal["state", "image", "task"]
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
 Natural = Annotated[int, at_least(0)]

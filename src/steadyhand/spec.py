@@ -20,6 +20,7 @@ from steadyhand.sizes import (
     fitted,
     kind_of,
 )
+from steadyhand.task_table import TaskTable, check_told
 from steadyhand.values import POSITIVE, checked, taken
 
 LAST_ACTION = "last_action"
@@ -196,12 +197,19 @@ class PolicySpec:
 
     It changes what the network learns, not what comes out: actions in robot units either way.
     """
+    tasks: TaskTable | None = None
+    """What it may be told to do, where it observes `task`."""
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.observations]
         check_input([feature.shape for feature in self.observations])
         if len(set(names)) < len(names):
             raise ConfigurationError(f"An observation is named twice: {', '.join(names)}.")
+        told = [f.shape for f in self.observations if f.kind == "task"]
+        if told != ([] if self.tasks is None else [(self.tasks.numbers,)]):
+            raise ConfigurationError(
+                "A policy that observes its task has the table of all of them, and only that one."
+            )
         if len(self.action.shape) != 1:
             raise ConfigurationError(
                 f"The action '{self.action.name}' has shape {self.action.shape}; "
@@ -230,14 +238,25 @@ class PolicySpec:
         rate_hz: float = 10.0,
         action_relative_to: str | None = None,
         image_size: tuple[int, ...] = (),
+        tasks: TaskTable | None = None,
     ) -> "PolicySpec":
-        """The specification of a policy for features picked from what was recorded."""
+        """The specification of a policy for features picked from what was recorded.
+
+        With `tasks`, the observation `task` is which of them is to be done.
+        """
+        told = (
+            {} if tasks is None else {TASK: Feature(name=TASK, shape=(tasks.numbers,), kind=TASK)}
+        )
         return cls(
-            observations=tuple(Feature.select(name, recorded, image_size) for name in observations),
+            observations=tuple(
+                told[name] if name in told else Feature.select(name, recorded, image_size)
+                for name in observations
+            ),
             action=Feature.select(action, recorded),
             chunking=chunking or Chunking(),
             rate_hz=rate_hz,
             action_relative_to=action_relative_to,
+            tasks=tasks,
         )
 
     @property
@@ -289,6 +308,9 @@ class PolicySpec:
                     f"The policy needs '{key}' in each observation, which has {have}."
                 )
             values = observation[key]
+            if feature.kind == "task":
+                check_told(key, values, np.shape(values)[:lead], feature.size)
+                continue
             check_array(f"observation['{key}']", values)
             if values.shape[lead:] != feature.recorded_shape:
                 raise ConfigurationError(

@@ -8,7 +8,7 @@ import pytest
 
 from steadyhand.errors import ConfigurationError, MissingExtraError
 from steadyhand.nets import text
-from steadyhand.nets.task_choices import LearnedTasks, TextTasks
+from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.nets.text import embed
 
 transformers = pytest.importorskip("transformers")
@@ -172,7 +172,7 @@ def test_a_missing_package_is_answered_with_its_extra(monkeypatch) -> None:
 def test_tasks_are_told_apart_by_number_or_by_text(model) -> None:
     import torch
 
-    learned, said = LearnedTasks(width=8), TextTasks(source=str(model), width=8)
+    learned, said = TaskEncoding(width=8), TaskEncoding(source=str(model), width=8)
     assert np.array_equal(learned.vectors(TEXTS), np.eye(3))
     assert np.array_equal(said.vectors(TEXTS), embed(TEXTS, str(model)))
     for encoding, numbers in ((learned, 3), (said, 16)):

@@ -285,12 +285,14 @@ def test_a_loss_that_is_no_number_stops_the_run(config, episodes, tmp_path) -> N
 
 
 def test_every_epoch_visits_each_window_once() -> None:
-    visited = np.concatenate([batch_windows(10, 4, seed=3, step=step) for step in range(5)])
+    visited = np.concatenate(
+        [batch_windows([np.arange(10)], 4, seed=3, step=step) for step in range(5)]
+    )
     for epoch in (visited[:10], visited[10:]):
         assert sorted(epoch.tolist()) == list(range(10))
     assert visited[:10].tolist() != visited[10:].tolist()
-    np.testing.assert_array_equal(visited[8:12], batch_windows(10, 4, seed=3, step=2))
-    large = batch_windows(3, 8, seed=0, step=0)
+    np.testing.assert_array_equal(visited[8:12], batch_windows([np.arange(10)], 4, seed=3, step=2))
+    large = batch_windows([np.arange(3)], 8, seed=0, step=0)
     assert sorted(large[:3].tolist()) == [0, 1, 2], "also where a batch is larger than an epoch"
 
 

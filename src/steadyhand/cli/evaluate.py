@@ -25,7 +25,7 @@ class EpisodeOptions(Sampled, OnDevice):
     """What `evaluate` and `compare` share, and hand on as it is."""
 
     episodes: int = 50
-    """Episodes, each with its own initial state."""
+    """Episodes, each with its own initial state; of several tasks, so many of each."""
     seed_start: int | None = None
     """First seed; the task's own by default (100000 on Push-T)."""
     execute: int | None = None
@@ -35,6 +35,10 @@ class EpisodeOptions(Sampled, OnDevice):
     task: str | None = None
     """Another task than the one the policy was trained for; your own as FILE.py:function, which is
     run only where it is named."""
+    instruction: str | None = None
+    """What the policy is told to do, in other words than the task's own."""
+    text_model: str | None = None
+    """The text model by which the policy knows what words mean, where it has to be fetched."""
 
     @property
     def with_task(self) -> Self:
@@ -81,7 +85,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     coverage = "Coverage is told in units of the 0.95 that success needs, at most 1."
     show(
         results(as_json=options.json),
-        scores_table(f"{options.run}: {len(found.episodes)} episodes", {"": found.scores}),
+        scores_table(f"{options.run}: {len(found.episodes)} episodes", _tables(found), of="task"),
         *([coverage] if "max_coverage" in found.scores else []),
         f"One chunk takes {chunk['median']:.1f} ms (95 % under {chunk['p95']:.1f} ms).",
         f"Smoothness: {smooth.in_words()} ({smooth.boundary_jump:.3g} and {smooth.inner_step:.3g} "
@@ -91,6 +95,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         f"Episodes: {file}",
     )
     return {**found.as_json(), "episodes_file": str(file), "videos": films}
+
+
+def _tables(found: Evaluation) -> dict[str, Any]:
+    """The scores of all episodes, and of each task where there are several."""
+    return {"all": found.scores, **found.tasks} if found.tasks else {"": found.scores}
 
 
 def evaluate_run(

@@ -232,11 +232,16 @@ def table(
 
 
 def scores_table(
-    title: str, rows: dict[str, dict[str, Interval]], beside: dict[str, Sequence[str]] | None = None
+    title: str,
+    rows: dict[str, dict[str, Interval]],
+    beside: dict[str, Sequence[str]] | None = None,
+    *,
+    of: str = "run",
 ) -> Table:
     """Rows of scores with their intervals, legible in 80 columns.
 
-    `beside` are further columns of several rows, by what stands above them.
+    `beside` are further columns of several rows, by what stands above them; `of` says what a row
+    is of.
     """
     [scores, *others] = rows.values()
     words = {name: name.replace("_", " ") for name in scores}
@@ -246,7 +251,7 @@ def scores_table(
             (run, *(str(found[name]) for name in words), *further)
             for (run, found), further in zip(rows.items(), more, strict=True)
         )
-        return table(title, ("run", *words.values(), *(beside or {})), lines)
+        return table(title, (of, *words.values(), *(beside or {})), lines)
     shown = ((s.mean, s.bounds(".3f", "{} … {}")) for s in scores.values())
     lines = ((w, f"{mean:.3f}", b) for w, (mean, b) in zip(words.values(), shown, strict=True))
     return table(title, ("score", "mean", "95 % interval"), lines)

@@ -14,11 +14,13 @@ from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
 from steadyhand.evaluation.rollout import Episode
 from steadyhand.policy.card import sampler_of
 from steadyhand.policy.device import choose_device
+from steadyhand.policy.predictor import embed_of
 from steadyhand.policy.storage import load_policy
 from steadyhand.runtime.card import read_provenance
 from steadyhand.runtime.folders import find_policy, run_of
-from steadyhand.tasks import make_task
+from steadyhand.tasks import Task, make_task
 from steadyhand.tasks.own import file_word
+from steadyhand.tasks.worded import Worded
 
 
 def attempt(
@@ -32,6 +34,8 @@ def attempt(
     temperature: float | None = None,
     execute: int | None = None,
     task: str | None = None,
+    instruction: str | None = None,
+    text_model: str | None = None,
     device: str = "auto",
     parallel: int = 50,
     films: int = 0,
@@ -40,27 +44,24 @@ def attempt(
 ) -> tuple[Path, Evaluation]:
     """(the episodes' file in `out`, the outcome) of the run or checkpoint at `path`.
 
-    What is not named is as the policy was trained; so many of the first episodes are filmed. Raises
+    What is not named is as the policy was trained; so many of the first episodes are filmed.
+    `instruction` is what the policy is told to do instead of the task's own words, and `text_model`
+    what makes of words a vector, where the policy's own has to be fetched. Raises
     `ConfigurationError` where it was trained for no task that could be simulated, and none is
     named. Where it is stopped, the episodes that ended are kept, and told.
     """
     folder = find_policy(path)
     origin, place = read_provenance(folder), choose_device(device)
-    if task is None and origin.task is None:
-        raise ConfigurationError(
-            f"{path} was trained for no task that could be simulated. Try it on the robot "
-            "(docs/robot.md), in a task of your own (evaluate(policy, task) in Python), or against "
-            f"demonstrations: steadyhand evaluate --offline {path}"
-        )
-    world = make_task(task or origin.task or "")
+    world = _task(path, task or origin.task, instruction)
     sampler = sampler_of(folder, solver, steps, temperature)
     policy = load_policy(folder, sampler=sampler, device=place)
     seeds = seeds_of(world, episodes, seed_start)
     acted = execute or policy.spec.chunking.execute
-    label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}"
+    told = f"-told-{re.sub('[^A-Za-z0-9]+', '_', instruction)[:40]}" if instruction else ""
+    label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}{told}"
     file = _file(path, out, f"{file_word(world.name)}-{label}")
     try:
-        with file, stage(f"evaluating {path.name}", episodes) as advance:
+        with file, stage(f"evaluating {path.name}", len(seeds)) as advance:
 
             def ended(episode: Episode) -> None:
                 file.append(episode)
@@ -75,12 +76,25 @@ def attempt(
                 parallel=parallel,
                 film=seeds[:films],
                 watch=ended,
+                embed=embed_of(policy, text_model),
             )
     except KeyboardInterrupt:
         if file.partial.exists():
             tell(f"The episodes that ended are in {file.partial}")
         raise
     return file.path, found
+
+
+def _task(path: Path, name: str | None, instruction: str | None) -> Task:
+    """Where the policy at `path` is tried, told in other words where they are given."""
+    if name is None:
+        raise ConfigurationError(
+            f"{path} was trained for no task that could be simulated. Try it on the robot "
+            "(docs/robot.md), in a task of your own (evaluate(policy, task) in Python), or against "
+            f"demonstrations: steadyhand evaluate --offline {path}"
+        )
+    world = make_task(name)
+    return world if instruction is None else Worded(world, instruction)
 
 
 def _said(sampler: SamplerConfig) -> str:

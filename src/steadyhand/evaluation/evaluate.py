@@ -1,7 +1,7 @@
 """Does a policy work, and how sure are we: closed-loop episodes summed up with intervals."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,9 @@ from steadyhand.policy.device import compute_repeatably, on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import Precision, TorchPredictor, evaluation_batch
 from steadyhand.runtime import Predictor, RecedingHorizon
+from steadyhand.task_table import Embed
 from steadyhand.tasks import Task, make_task
+from steadyhand.tasks.many import ManyTasks, parts_of
 from steadyhand.tasks.task import SHARES, usable
 from steadyhand.values import at_least, checked, taken, whole
 from steadyhand.values import seed as a_seed
@@ -37,6 +39,8 @@ class Evaluation:
     chunk_ms: dict[str, float]
     """Milliseconds to predict one chunk, alone on one thread: {"median", "p95"}."""
     episodes: list[Episode] = field(repr=False)
+    tasks: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
+    """The scores of each task by itself, where there are several in one."""
 
     def __getattr__(self, name: str) -> metrics.Interval:
         scores = self.__dict__.get("scores", {})
@@ -54,10 +58,15 @@ class Evaluation:
         return {
             "task": self.task,
             "initial_states": self.initial_states,
-            **{name: score.as_json() for name, score in self.scores.items()},
+            **_as_json(self.scores),
+            **({"tasks": {n: _as_json(s) for n, s in self.tasks.items()}} if self.tasks else {}),
             "smoothness": self.smoothness.as_json(),
             "chunk_ms": self.chunk_ms,
         }
+
+
+def _as_json(scores: Mapping[str, metrics.Interval]) -> dict[str, Any]:
+    return {name: score.as_json() for name, score in scores.items()}
 
 
 @checked
@@ -74,17 +83,19 @@ def evaluate(
     precision: Precision = "float32",
     controller: MakeController = RecedingHorizon,
     film: Sequence[int] = (),
+    embed: Embed | None = None,
     watch: Callable[[Episode], object] = lambda episode: None,
 ) -> Evaluation:
     """Try a policy, or anything that predicts, in a task.
 
-    The seeds are `seed_start…seed_start + episodes - 1` (the task's own first seed by default),
-    each played `repeats` times with other noise; intervals are over initial states, each with the
-    mean of its repeats. `execute` replaces the policy's own. Inference runs at one fixed batch
-    size and on one thread, so that the results of an episode do not depend on the others.
-    `precision` is that of a policy; a predictor has its own. `controller` makes the object that
-    acts on the chunks of one episode. `perturb_history` shows a policy all that it saw before now
-    with noise of so many deviations, as of its demonstrations: how much it leans on the past.
+    The seeds are `seed_start…seed_start + episodes - 1` (the task's own first seed by default; of
+    several tasks in one, so many of each), each played `repeats` times with other noise; intervals
+    are over initial states, each with the mean of its repeats. `execute` replaces the policy's own.
+    Inference runs at one fixed batch size and on one thread, so that the results of an episode do
+    not depend on the others. `precision` is that of a policy; a predictor has its own. `controller`
+    makes the object that acts on the chunks of one episode. `perturb_history` shows a policy all
+    that it saw before now with noise of so many deviations, as of its demonstrations: how much it
+    leans on the past. `embed` makes the vectors of tasks in words that a policy was not trained on.
     """
     if not hasattr(policy, "spec"):
         raise ConfigurationError(
@@ -92,7 +103,7 @@ def evaluate(
         )
     task = usable(make_task(task) if isinstance(task, str) else task)
     seeds = seeds_of(task, episodes, seed_start)
-    batched, alone = _predictors(policy, precision)
+    batched, alone = _predictors(policy, precision, embed)
     if taken("perturb_history", perturb_history, float, at_least(0)):
         batched = _perturbed(policy, batched, perturb_history)
     with on_threads(1):
@@ -111,7 +122,7 @@ def evaluate(
     return Evaluation(
         task=task.name,
         initial_states=task.initial_states,
-        scores=sum_up([episode.scores for episode in done], repeats),
+        scores=sum_up(_in_common(done), repeats),
         smoothness=smoothness(
             [episode.actions for episode in done],
             [episode.boundaries for episode in done],
@@ -119,17 +130,40 @@ def evaluate(
         ),
         chunk_ms={"median": float(np.median(times)), "p95": float(np.quantile(times, 0.95))},
         episodes=done,
+        tasks=_by_task(task, done, repeats),
     )
 
 
-def _predictors(given: Policy | Predictor, precision: Precision) -> tuple[Predictor, Predictor]:
+def _in_common(done: Sequence[Episode]) -> list[dict[str, float | bool]]:
+    """The scores that every episode has: tasks in one may have others beside them."""
+    names = [name for name in done[0].scores if all(name in each.scores for each in done)]
+    return [{name: episode.scores[name] for name in names} for episode in done]
+
+
+def _by_task(
+    task: Task, done: Sequence[Episode], repeats: int
+) -> dict[str, dict[str, metrics.Interval]]:
+    if not isinstance(task, ManyTasks):
+        return {}
+    owner = [task.part_of(episode.seed)[0].name for episode in done]
+    return {
+        part.name: sum_up(
+            [e.scores for e, name in zip(done, owner, strict=True) if name == part.name], repeats
+        )
+        for part in task.parts
+    }
+
+
+def _predictors(
+    given: Policy | Predictor, precision: Precision, embed: Embed | None
+) -> tuple[Predictor, Predictor]:
     """What answers many environments together, always as many at a time, and what answers one."""
     if not isinstance(given, Policy):
         return given, given
     compute_repeatably(given.device)
     batch = evaluation_batch(given.spec)
-    together = TorchPredictor(given, batch=batch, precision=precision)
-    return together, TorchPredictor(given, precision=precision)
+    together = TorchPredictor(given, batch=batch, precision=precision, embed=embed)
+    return together, TorchPredictor(given, precision=precision, embed=embed)
 
 
 def _perturbed(given: Policy | Predictor, predictor: Predictor, scale: float) -> Predictor:
@@ -144,8 +178,11 @@ def _perturbed(given: Policy | Predictor, predictor: Predictor, scale: float) ->
 
 
 def seeds_of(task: Task, episodes: int, seed_start: int | None = None) -> range:
-    """The seeds of so many episodes. Raises `ConfigurationError` where they are none."""
-    whole("episodes", episodes, 1, MOST_EPISODES)
+    """The seeds of so many episodes, of each task where several are in one.
+
+    Raises `ConfigurationError` where they are none.
+    """
+    episodes = whole("episodes", episodes, 1, MOST_EPISODES) * len(parts_of(task))
     first = a_seed("seed_start", task.first_seed if seed_start is None else seed_start)
     return range(first, a_seed("The last seed", first + episodes - 1) + 1)
 

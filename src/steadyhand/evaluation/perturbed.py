@@ -69,6 +69,8 @@ def deviations(
     policy does not see."""
     found: dict[str, NDArray[np.float64]] = {}
     for feature in spec.observations:
+        if feature.kind == "task":  # which is the same all the while
+            continue
         if feature.kind == "image":
             found[feature.key] = np.full(feature.recorded_shape, PICTURE)
             continue

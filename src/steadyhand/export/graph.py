@@ -35,7 +35,7 @@ def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tupl
 
     def seen(feature: Feature) -> Tensor:
         shape = (spec.chunking.obs_steps, *feature.recorded_shape)
-        if feature.kind == "state":
+        if feature.kind != "image":
             return random(*shape).to(kinds[feature.key])
         pixels = torch.randint(256, (batch, *shape), generator=generator)
         return pixels.to(policy.device, torch.uint8)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.backbone import Backbone
 from steadyhand.nets.shapes import Condition
+from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.nets.vision import SpatialSoftmax
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import TASK, PolicySpec
 
 SMALLEST_MAP = 4
 """Places that the map of a picture needs at least."""
@@ -18,22 +19,27 @@ SMALLEST_MAP = 4
 class StateEncoder(nn.Module):
     """Normalised states, each (B, T_o, …), flattened and joined → condition (B, T_o, D).
 
-    It learns nothing: low-dimensional state needs no more. Images need another encoder.
+    It learns nothing but what stands for a task: low-dimensional state needs no more. Images need
+    another encoder.
     """
 
-    def __init__(self, spec: PolicySpec) -> None:
+    def __init__(self, spec: PolicySpec, tasks: TaskEncoding | None = None) -> None:
         super().__init__()
         if spec.images:
             raise ConfigurationError(
                 f"StateEncoder cannot see the image '{spec.images[0].name}'. Leave it out of "
                 "`observations`, or take another encoder: encoder=ImageEncoderConfig()."
             )
-        self.names: Sequence[str] = [feature.name for feature in spec.observations]
-        width = sum(feature.size for feature in spec.observations)
-        self.condition_shape = (spec.chunking.obs_steps, width)
+        self.names: Sequence[str] = [f.name for f in spec.observations if f.kind == "state"]
+        width = sum(f.size for f in spec.observations if f.kind == "state")
+        self.tasks, more = _told(spec, tasks)
+        self.condition_shape = (spec.chunking.obs_steps, width + more)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Condition:
-        return torch.cat([_flat(observation[name]) for name in self.names], dim=-1)
+        parts = [_flat(observation[name]) for name in self.names]
+        if self.tasks is not None:
+            parts.append(self.tasks(observation[TASK]))
+        return torch.cat(parts, dim=-1)
 
 
 class ImageEncoder(nn.Module):
@@ -55,6 +61,7 @@ class ImageEncoder(nn.Module):
         shared: bool,
         crop: float,
         jitter: float,
+        tasks: TaskEncoding | None = None,
     ) -> None:
         super().__init__()
         self.cameras: Sequence[str] = [feature.name for feature in spec.images]
@@ -77,11 +84,15 @@ class ImageEncoder(nn.Module):
             head = nn.Sequential(nn.Linear(softmax.features, features), nn.ReLU())
             self.networks.append(nn.Sequential(trunk, softmax, head))
         states = sum(f.size for f in spec.observations if f.kind == "state")
-        self.condition_shape = (spec.chunking.obs_steps, features * len(self.cameras) + states)
+        self.tasks, more = _told(spec, tasks)
+        width = features * len(self.cameras) + states + more
+        self.condition_shape = (spec.chunking.obs_steps, width)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Condition:
         parts = [self._see(number, observation[name]) for number, name in enumerate(self.cameras)]
         parts += [_flat(observation[name]) for name in self.states]
+        if self.tasks is not None:
+            parts.append(self.tasks(observation[TASK]))
         return torch.cat(parts, dim=-1)
 
     def load_pretrained(self) -> None:
@@ -115,6 +126,14 @@ class ImageEncoder(nn.Module):
             top + torch.arange(size[0], device=device).view(1, 1, -1, 1),
             left + torch.arange(size[1], device=device).view(1, 1, 1, -1),
         ]
+
+
+def _told(spec: PolicySpec, tasks: TaskEncoding | None) -> tuple[nn.Module | None, int]:
+    """(what stands for a task, how many numbers) where the policy is told which is to be done."""
+    if spec.tasks is None:
+        return None, 0
+    tasks = tasks or TaskEncoding()
+    return tasks.build(spec.tasks.numbers), tasks.width
 
 
 @torch.no_grad()

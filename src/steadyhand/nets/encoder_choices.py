@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from steadyhand.errors import ConfigurationError
+from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.sizes import Depth, Share, Width, check_levels
 from steadyhand.spec import PolicySpec
 from steadyhand.values import Bound, at_least, at_most, checked
@@ -22,17 +27,24 @@ if TYPE_CHECKING:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class StateEncoderConfig:
-    """Joins the states; learns nothing."""
+    """Joins the states; learns nothing but what stands for a task."""
+
+    tasks: TaskEncoding = field(default_factory=TaskEncoding)
+    """How it is told which task is to be done, where `task` is observed."""
 
     def settled(self) -> StateEncoderConfig:
         """As it is: nothing has to be read from elsewhere."""
         return self
 
+    def task_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What tells these tasks apart, (n, K)."""
+        return self.tasks.vectors(texts)
+
     def build(self, spec: PolicySpec) -> StateEncoder:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
         from steadyhand.nets.encoder import StateEncoder
 
-        return StateEncoder(spec)
+        return StateEncoder(spec, self.tasks)
 
 
 @checked
@@ -111,12 +123,18 @@ class ImageEncoderConfig:
     """Share of each side that is seen: at a random place in training, else in the centre."""
     jitter: Share = 0.0
     """Brightness and contrast vary by up to this share in training."""
+    tasks: TaskEncoding = field(default_factory=TaskEncoding)
+    """How it is told which task is to be done, where `task` is observed."""
 
     def settled(self) -> ImageEncoderConfig:
         """With what has to be read from elsewhere filled in."""
         if isinstance(self.network, BackboneConfig):
             return replace(self, network=self.network.settled())
         return self
+
+    def task_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What tells these tasks apart, (n, K)."""
+        return self.tasks.vectors(texts)
 
     def build(self, spec: PolicySpec) -> ImageEncoder:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""

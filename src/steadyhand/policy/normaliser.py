@@ -118,6 +118,8 @@ def _scale_and_centre(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     if feature.kind == "image":
         return np.array(1 / 127.5), np.array(127.5)
+    if feature.kind == "task":
+        return np.array(1.0), np.array(0.0)
     if feature.name not in statistics:
         raise ConfigurationError(
             f"There are no statistics for '{feature.name}', so it cannot be normalised. "

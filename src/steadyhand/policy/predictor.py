@@ -3,7 +3,8 @@
 What is around it, noise, padding and batches, is the same for every engine and needs no torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 
 from steadyhand.diffusion.loss import sent
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.nets.task_choices import TaskEncoding
+from steadyhand.nets.text import MINILM
 from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.spec import PolicySpec
-from steadyhand.values import named
+from steadyhand.task_table import Embed
+from steadyhand.values import named, shown
 
 Precision = Literal["float32", "bfloat16"]
 EVALUATION_BATCH = 64
@@ -64,7 +68,8 @@ class TorchPredictor(EnginePredictor):
 
     `batch` is 1 on a robot, larger where many environments are stepped together. `precision` is
     "float32", or "bfloat16" for the products of matrices where a device is faster with it;
-    `compile` hands the policy to `torch.compile`, which takes its time at the first chunk.
+    `compile` hands the policy to `torch.compile`, which takes its time at the first chunk. `embed`
+    makes the vectors of tasks in words that the policy was not trained on (`embed_of`).
     """
 
     def __init__(
@@ -74,7 +79,32 @@ class TorchPredictor(EnginePredictor):
         batch: int = 1,
         precision: Precision = "float32",
         compile: bool = False,
+        embed: Embed | None = None,
     ) -> None:
         require_policy("A predictor", policy)
         self.policy = policy
-        super().__init__(TorchEngine(policy, precision, compiled=compile), batch=batch)
+        engine = TorchEngine(policy, precision, compiled=compile)
+        super().__init__(engine, batch=batch, embed=embed or embed_of(policy))
+
+
+def embed_of(policy: Policy, source: str | None = None) -> Embed | None:
+    """What makes the vector of a task that the policy was not trained on, where words tell it one.
+
+    That is the text model that comes with the extra `text`, or `source`, which somebody named: a
+    policy's own file may not name a place on the network. None where vectors were learned.
+    """
+    known: TaskEncoding | None = getattr(getattr(policy.config, "encoder", None), "tasks", None)
+    if policy.spec.tasks is None or known is None or known.source is None:
+        return None
+    used = source or known.source
+    if source is None and known.source != MINILM:
+        return partial(_unnamed, known.source)
+    return lambda texts: TaskEncoding(source=used).vectors(texts)
+
+
+def _unnamed(source: str, texts: Sequence[str]) -> NDArray[np.float32]:
+    raise ConfigurationError(
+        f"The policy was not trained on the task '{texts[0]}', and what its words mean is made by "
+        f"the text model {shown(source)}. Name it yourself: --text-model {source} (in Python, "
+        "TorchPredictor(policy, embed=embed_of(policy, source)))."
+    )

@@ -16,9 +16,10 @@ from steadyhand.actions import to_relative
 from steadyhand.data import Episodes, make_windows
 from steadyhand.data.frames import with_frames
 from steadyhand.data.lazy import take
+from steadyhand.data.tasks import task_places
 from steadyhand.diffusion.loss import sent
 from steadyhand.policy.policy import Policy
-from steadyhand.spec import LAST_ACTION, Feature
+from steadyhand.spec import LAST_ACTION, TASK, Feature
 
 Steps = NDArray[np.int64]
 """(windows,): a window is known by the step that is its now."""
@@ -48,6 +49,9 @@ class PolicyWindows:
         self._states = {
             f.name: self._normaliser(f.name, self._read(f, far(f.name))) for f in states
         }
+        self.tasks = None if spec.tasks is None else task_places(episodes, spec.tasks)
+        """Which task of the policy's each step has."""
+        self._vectors = spec.tasks and torch.from_numpy(spec.tasks.array).to(self._device)
         self._frames = {f.name: self.episodes.arrays[f.key] for f in spec.images}
         # Chunks are made relative, if they are, when they are gathered: only then is now known.
         both = [f for f in (spec.action, spec.reference) if f is not None]
@@ -74,7 +78,11 @@ class PolicyWindows:
     def states(self, steps: Steps) -> dict[str, Tensor]:
         """The same without the pictures."""
         seen = sent(self.places.observation(steps), self._device)
-        return {name: values[seen] for name, values in self._states.items()}
+        found = {name: values[seen] for name, values in self._states.items()}
+        if self.tasks is not None and self._vectors is not None:
+            places = self.tasks[self.places.observation(steps)]
+            found[TASK] = self._vectors[sent(places, self._device)]
+        return found
 
     def reference(self, steps: Steps) -> Tensor | None:
         """What chunks are relative to, (windows, 1, action_size) in robot units, if to anything."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import TASK, PolicySpec
+from steadyhand.task_table import Embed
 from steadyhand.values import shown, whole
 
 
@@ -47,11 +48,12 @@ class EnginePredictor:
     """Answers requests with an engine. The noise of a chunk depends on its request alone.
 
     `batch` is 1 on a robot, larger where many environments are stepped together. A request's
-    `previous` is not handed on: no sampler here continues the last chunk yet.
+    `previous` is not handed on: no sampler here continues the last chunk yet. `embed` makes the
+    vectors of tasks whose words the policy does not know.
     """
 
-    def __init__(self, engine: Engine, *, batch: int = 1) -> None:
-        self.engine, self.batch = engine, whole("batch", batch)
+    def __init__(self, engine: Engine, *, batch: int = 1, embed: Embed | None = None) -> None:
+        self.engine, self.batch, self.embed = engine, whole("batch", batch), embed
 
     @property
     def spec(self) -> PolicySpec:
@@ -77,13 +79,18 @@ class EnginePredictor:
             self.spec.check_observation(request.observation, lead=1)
         keys = dict.fromkeys(feature.key for feature in self.spec.observations)
         observation = {
-            key: self._batch([r.observation[key] for r in requests], exact=key in self.engine.exact)
+            key: self._batch([self._seen(key, r) for r in requests], exact=key in self.engine.exact)
             for key in keys
         }
         shape = (self.engine.noise_rows, *self.spec.chunk_shape)
         noise = self._batch([chunk_noise(r.seed, r.number, shape) for r in requests])
         step_noise = noise[:, 1:] if self.engine.noise_rows > 1 else None
         return self.engine(observation, noise[:, 0], step_noise)[: len(requests)]
+
+    def _seen(self, key: str, request: ChunkRequest) -> NDArray[Any]:
+        """What an engine is given of one observation: of a task, its vector."""
+        seen, tasks = request.observation[key], self.spec.tasks
+        return seen if key != TASK or tasks is None else tasks.told(seen, self.embed)
 
     def _batch(self, rows: Sequence[NDArray[Any]], *, exact: bool = False) -> NDArray[Any]:
         """`batch` rows, the last one as often as it takes; one alone is not copied for that."""

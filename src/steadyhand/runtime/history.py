@@ -50,7 +50,7 @@ class History:
             observation = {**observation, LAST_ACTION: told}
         self._spec.check_observation(observation)
         for feature in self._spec.observations:
-            seen = observation[feature.key]
+            seen = np.asarray(observation[feature.key])
             seen = seen if feature.columns == slice(None) else seen[feature.columns]
             if seen.dtype.kind == "f" and not np.all(np.abs(seen) <= LARGEST):
                 raise NotFiniteError(

@@ -15,7 +15,7 @@ from steadyhand.data.statistics import narrowed
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION, TASK
 from steadyhand.tasks.catalogue import make_task
-from steadyhand.tasks.task import Demonstrated, Scores, Task, stepped, usable, world_of
+from steadyhand.tasks.task import Demonstrated, Scores, Task, Watching, stepped, usable, world_of
 from steadyhand.values import at_least, at_most, checked, seed
 
 MOST_EPISODES = 1_000_000
@@ -56,7 +56,7 @@ def record_episodes(
     steps = 0
     for number in seeds:
         expert, observation = task.expert(number), world.reset(number)
-        if hasattr(expert, "watch"):
+        if isinstance(expert, Watching):
             expert.watch(world)
         shaken = _shaken(noise, number)
         for _ in range(task.max_steps):

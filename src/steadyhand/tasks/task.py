@@ -71,14 +71,19 @@ class Task(Protocol):
 
 
 class Expert(Protocol):
-    """Acts in one episode as a demonstrator would.
-
-    One that sees more than is observed has `watch(world)`, too: the world of its episode, told
-    before the first tick.
-    """
+    """Acts in one episode as a demonstrator would."""
 
     def act(self, observation: Observation) -> NDArray[Any]:
         """The action of this tick, (A,)."""
+        ...
+
+
+@runtime_checkable
+class Watching(Expert, Protocol):
+    """An expert that sees more than is observed."""
+
+    def watch(self, world: Any) -> None:
+        """The world of its episode, told before the first tick."""
         ...
 
 

@@ -15,7 +15,7 @@ from steadyhand.errors import ConfigurationError, MissingExtraError
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.policy import Policy
 from steadyhand.runtime.folders import find_policy
-from steadyhand.spec import LAST_ACTION, PolicySpec
+from steadyhand.spec import LAST_ACTION, TASK, PolicySpec
 from steadyhand.tasks import Task, make_task
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
@@ -114,7 +114,9 @@ def check_task(task: Task, spec: PolicySpec, tell: Tell = untold) -> None:
             f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
             f"{error} Name the data's own task with --task, or none with the recipe 'state'."
         ) from None
-    hidden = sorted(seen.keys() - {LAST_ACTION, *(feature.key for feature in spec.observations)})
+    hidden = sorted(
+        seen.keys() - {LAST_ACTION, TASK, *(feature.key for feature in spec.observations)}
+    )
     if hidden:
         tell(
             f"{task.name} also shows {', '.join(hidden)}, which this policy does not see. "

@@ -2,8 +2,10 @@
 
 from steadyhand.data import Episodes
 from steadyhand.data.meaning import is_action, understood
+from steadyhand.data.tasks import texts_of
 from steadyhand.errors import ConfigurationError
-from steadyhand.spec import LAST_ACTION, PolicySpec, parse_name
+from steadyhand.spec import LAST_ACTION, TASK, PolicySpec, parse_name
+from steadyhand.task_table import TaskTable
 from steadyhand.training.config import TrainConfig
 
 
@@ -35,6 +37,9 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
     for name in observations:
         if parse_name(name)[0] in episodes.left_out:
             episodes.require(name)
+    # A number that was recorded under that name stays one.
+    words = TASK in observations and TASK not in episodes.arrays
+    tasks = _tasks(config, episodes) if words else None
     return PolicySpec.select(
         episodes.shapes,
         observations=observations,
@@ -43,7 +48,14 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
         rate_hz=episodes.rate_hz,
         action_relative_to=config.action_relative_to,
         image_size=config.image_size,
+        tasks=tasks,
     )
+
+
+def _tasks(config: TrainConfig, episodes: Episodes) -> TaskTable:
+    """What the policy can be told to do: the tasks of the data, each with its vector."""
+    texts = texts_of(episodes)
+    return TaskTable.of(texts, config.policy.encoder.task_vectors(texts))
 
 
 def _require_action(episodes: Episodes, action: str) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import cast
@@ -53,6 +54,7 @@ class Trainer:
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
         self.windows = PolicyWindows(self.policy, material.training)
+        self.kinds = _by_task(self.windows)
         self.validation = None
         if material.held_out is not None:
             self.validation = PolicyWindows(self.policy, material.held_out)
@@ -71,9 +73,10 @@ class Trainer:
 
     def step(self, number: int) -> Tensor:
         """Optimiser step `number`, counting from 0; its loss, still on the device."""
-        config, count = self.config, len(self.windows)
+        config = self.config
         steps, ahead = (
-            batch_windows(count, config.batch_size, config.seed, n) for n in (number, number + 1)
+            batch_windows(self.kinds, config.batch_size, config.seed, n)
+            for n in (number, number + 1)
         )
         self.policy.train()
         key = (config.seed, number)
@@ -189,20 +192,37 @@ class Trainer:
         run.tidy(self.done)
 
 
-def batch_windows(count: int, batch_size: int, seed: int, step: int) -> NDArray[np.int64]:
-    """The window numbers of one step: every epoch visits each window once, in its own order."""
+def _by_task(windows: PolicyWindows) -> list[NDArray[np.int64]]:
+    """The windows of each task that a policy is told, or else all windows as of one."""
+    if windows.tasks is None:
+        return [np.arange(len(windows))]
+    return [np.flatnonzero(windows.tasks == task) for task in np.unique(windows.tasks)]
+
+
+def batch_windows(
+    kinds: Sequence[NDArray[np.int64]], batch_size: int, seed: int, step: int
+) -> NDArray[np.int64]:
+    """The windows of one step, of each kind as many, give or take one.
+
+    Of each kind an epoch visits every window once, in its own order.
+    """
     places = np.arange(step * batch_size, (step + 1) * batch_size)
-    epochs = places // count
+    turns, owners = places // len(kinds), places % len(kinds)
     result = np.empty(batch_size, dtype=np.int64)
-    for epoch in np.unique(epochs):
-        inside = epochs == epoch
-        result[inside] = _epoch_order(count, seed, int(epoch))[places[inside] % count]
+    for kind, windows in enumerate(kinds):
+        epochs = turns // len(windows)
+        for epoch in np.unique(epochs[owners == kind]):
+            inside = (epochs == epoch) & (owners == kind)
+            order = _epoch_order(len(windows), seed, int(epoch), kind)
+            result[inside] = windows[order[turns[inside] % len(windows)]]
     return result
 
 
-@lru_cache(maxsize=2)
-def _epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch, 0xBA7C4]).permutation(count)
+@lru_cache(maxsize=64)
+def _epoch_order(count: int, seed: int, epoch: int, kind: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch, 0xBA7C4, *([kind] if kind else [])]).permutation(
+        count
+    )
 
 
 def _optimiser(

@@ -13,6 +13,7 @@ from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, npz, replay_zarr, robomimic
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.limits import is_name
+from steadyhand.data.joined import joined
 from steadyhand.data.meaning import understood
 from steadyhand.disk import regular, require_room
 from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown
@@ -27,6 +28,7 @@ WRITTEN = {format.ending: format for format in FORMATS if format.write is not No
 def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Episodes:
     """Open demonstrations of any known format; little more than their index is read.
 
+    A folder of several sets is opened as one, each a task by its name unless it says its own.
     What is neither colour nor a state, as depth, is left out: `left_out` says why.
     With `skip_broken_episodes` all numbers are read and the headers of all videos; episodes that
     are damaged are left out, and `left_out` says why. Raises `DataError` for a path that is
@@ -44,7 +46,20 @@ def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Ep
         if format.matches(path):
             return _without_broken(path, format) if skip_broken_episodes else _read(path, format)
     known = "; ".join(f"{format.name} ({format.looks_like})" for format in FORMATS)
-    raise DataError(f"{path} is of no format known here. Known: {known}.")
+    inside = sorted(path.glob("[!.]*")) if path.is_dir() else []
+    sets = [child for child in inside if any(format.matches(child) for format in FORMATS)]
+    if not sets:
+        known += "; or a folder of such sets"
+        raise DataError(f"{path} is of no format known here. Known: {known}.")
+    opened = {
+        child.stem: open_episodes(child, skip_broken_episodes=skip_broken_episodes)
+        for child in sets
+    }
+    if len(opened) < len(sets):
+        raise DataError(f"{path}: two of its sets differ in their ending alone. Rename one.")
+    others = dict.fromkeys((c.name for c in inside if c not in sets), "it is of no known format")
+    whole = joined(opened, path)
+    return replace(whole, left_out={**whole.left_out, **others})
 
 
 def _read(path: Path, format: Format, skip: frozenset[int] = frozenset()) -> Episodes:

@@ -80,8 +80,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 def _texts(described: Any) -> tuple[str, ...]:
     """What was to be done, in words, where a buffer says it as this project does."""
     said = described.get("tasks") if isinstance(described, dict) else None
-    texts = isinstance(said, list) and all(isinstance(text, str) for text in said)
-    return tuple(said) if texts else ()
+    listed: list[Any] = said if isinstance(said, list) else []
+    return tuple(listed) if all(isinstance(text, str) for text in listed) else ()
 
 
 def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _WholeArray]":

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
+from steadyhand.spec import TASK
 
 COUNTERS = ("task_index", "task_id", "task", "task_description")
 """How the name of a feature ends that says by a number which task a step belongs to."""
@@ -19,6 +20,8 @@ def inspect(
     episodes: Episodes, flat: dict[str, NDArray[Any]], seen: Container[str]
 ) -> Iterator[Problem]:
     """Whether there are several tasks, unless a policy sees one of the features that tell them."""
+    if TASK in seen:
+        return
     counters = [key for key in episodes.arrays if key.split(".")[-1] in COUNTERS]
     if any(key in seen for key in counters):
         return
@@ -28,10 +31,11 @@ def inspect(
     if len(found) > 1:
         more = ", …" if len(found) > SHOWN else ""
         which = f", or let it see '{counter}' with --observations" if counter else ""
+        told = "Let it be told with --observations … task, or t" if any(episodes.tasks) else "T"
         message = (
             f"The data holds {len(found)} tasks ({', '.join(found[:SHOWN])}{more}), and a policy "
-            "does not see which one is asked for: it will do one or another. Train on the episodes "
-            f"of one (Episodes.subset){which}."
+            "does not see which one is asked for: it will do one or another. "
+            f"{told}rain on the episodes of one (Episodes.subset){which}."
         )
         yield Problem("tasks", message)
 

@@ -1,0 +1,52 @@
+"""A task told in other words than its own: whether a policy knows what they mean."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.predictor import Observation
+from steadyhand.spec import TASK
+from steadyhand.tasks.many import ManyTasks
+from steadyhand.tasks.task import Environment, Task
+
+
+class Worded:
+    """`task`, whose worlds show `instruction` as what is to be done; all else is as it is.
+
+    Raises `ConfigurationError` for several tasks in one, which no words are for.
+    """
+
+    def __init__(self, task: Task, instruction: str) -> None:
+        if isinstance(task, ManyTasks):
+            raise ConfigurationError(
+                f"'{instruction}' cannot be what is to be done in several tasks. Name one: --task "
+                f"{task.parts[0].name}"
+            )
+        self._task, self.instruction = task, instruction
+
+    def make(self) -> Environment:
+        return _World(self._task.make(), self.instruction)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # which copies and pickles ask for before there is a task
+            raise AttributeError(name)
+        return getattr(self._task, name)
+
+
+class _World:
+    def __init__(self, world: Environment, instruction: str) -> None:
+        self._world, self._told = world, np.array(instruction)
+
+    def reset(self, seed: int) -> Observation:
+        return {**self._world.reset(seed), TASK: self._told}
+
+    def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
+        observation, over = self._world.step(action)
+        return {**observation, TASK: self._told}, over
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._world, name)
