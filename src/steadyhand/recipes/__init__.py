@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.recipes.adroit import adroit
 from steadyhand.recipes.fork import fork
 from steadyhand.recipes.lerobot import lerobot
 from steadyhand.recipes.metaworld import metaworld
@@ -15,6 +16,7 @@ from steadyhand.training.config import TrainConfig
 from steadyhand.values import checked, shown
 
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
+    "adroit": adroit,
     "fork": fork,
     "lerobot": lerobot,
     "metaworld": metaworld,

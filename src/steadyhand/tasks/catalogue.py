@@ -6,6 +6,7 @@ from typing import Any
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.settings import read_settings
+from steadyhand.tasks.adroit import Adroit
 from steadyhand.tasks.fork import Fork
 from steadyhand.tasks.gymnasium import gym_task
 from steadyhand.tasks.gymnasium_registry import is_gymnasium_id
@@ -17,7 +18,7 @@ from steadyhand.tasks.task import Task
 
 TASKS: dict[str, type[Any]] = {"fork": Fork, "pusht": PushT}
 """Each a frozen dataclass whose fields are the task's settings."""
-FAMILIES: dict[str, type[Any]] = {"metaworld": MetaWorld}
+FAMILIES: dict[str, type[Any]] = {"adroit": Adroit, "metaworld": MetaWorld}
 """Simulators with many tasks, `metaworld/reach-v3`: as in `TASKS`, and a field `env` says which."""
 
 JOINED = re.compile(r"\+(?=[A-Za-z])")
