@@ -88,11 +88,10 @@ def evaluate(
 ) -> Evaluation:
     """Try a policy, or anything that predicts, in a task.
 
-    The seeds are `seed_start…seed_start + episodes - 1` (the task's own first seed by default; of
-    several tasks in one, so many of each), each played `repeats` times with other noise; intervals
-    are over initial states, each with the mean of its repeats. `execute` replaces the policy's own.
-    Inference runs at one fixed batch size and on one thread, so that the results of an episode do
-    not depend on the others. `precision` is that of a policy; a predictor has its own. `controller`
+    Seeds begin at `seed_start`, by default at the task's own first, so many of each of several
+    tasks in one. Each is played `repeats` times with other noise; intervals are over initial
+    states, each with the mean of its repeats. `execute` replaces the policy's own. Inference runs
+    at one batch size on one thread: no episode depends on the others. `precision` is that of a policy; a predictor has its own. `controller`
     makes the object that acts on the chunks of one episode. `perturb_history` shows a policy all
     that it saw before now with noise of so many deviations, as of its demonstrations: how much it
     leans on the past. `embed` makes the vectors of tasks in words that a policy was not trained on.

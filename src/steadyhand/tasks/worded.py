@@ -9,7 +9,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import TASK
 from steadyhand.tasks.many import ManyTasks
-from steadyhand.tasks.task import Environment, Task
+from steadyhand.tasks.task import Environment, Scores, Task
 
 
 class Worded:
@@ -46,7 +46,11 @@ class _World:
         observation, over = self._world.step(action)
         return {**observation, TASK: self._told}, over
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._world, name)
+    def scores(self) -> Scores:
+        return self._world.scores()
+
+    def state(self) -> list[float]:
+        return self._world.state()
+
+    def render(self) -> NDArray[np.uint8]:
+        return self._world.render()
