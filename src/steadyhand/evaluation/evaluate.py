@@ -91,10 +91,10 @@ def evaluate(
     Seeds begin at `seed_start`, by default at the task's own first, so many of each of several
     tasks in one. Each is played `repeats` times with other noise; intervals are over initial
     states, each with the mean of its repeats. `execute` replaces the policy's own. Inference runs
-    at one batch size on one thread: no episode depends on the others. `precision` is that of a policy; a predictor has its own. `controller`
-    makes the object that acts on the chunks of one episode. `perturb_history` shows a policy all
-    that it saw before now with noise of so many deviations, as of its demonstrations: how much it
-    leans on the past. `embed` makes the vectors of tasks in words that a policy was not trained on.
+    at one batch size on one thread: no episode depends on the others. `precision` is that of a
+    policy, and `embed` makes the vectors of tasks in words that it was not trained on.
+    `controller` makes the object that acts on the chunks of one episode. `perturb_history` shows
+    all that was seen before now with noise of so many deviations: how much a policy leans on it.
     """
     if not hasattr(policy, "spec"):
         raise ConfigurationError(

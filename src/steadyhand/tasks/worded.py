@@ -26,13 +26,28 @@ class Worded:
             )
         self._task, self.instruction = task, instruction
 
+    @property
+    def name(self) -> str:
+        return self._task.name
+
+    @property
+    def rate_hz(self) -> float:
+        return self._task.rate_hz
+
+    @property
+    def max_steps(self) -> int:
+        return self._task.max_steps
+
+    @property
+    def first_seed(self) -> int:
+        return self._task.first_seed
+
+    @property
+    def initial_states(self) -> str:
+        return self._task.initial_states
+
     def make(self) -> Environment:
         return _World(self._task.make(), self.instruction)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # which copies and pickles ask for before there is a task
-            raise AttributeError(name)
-        return getattr(self._task, name)
 
 
 class _World:
