@@ -31,6 +31,8 @@ class Options(Printed):
     noise: float = 0.0
     """Standard deviation of what is added to actions as they are executed, in their own units, and
     not to what is recorded: so the data shows how to recover."""
+    only_successful: bool = False
+    """Leave out episodes in which the expert fails; others take their place."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         options.episodes,
         first_seed=options.seed,
         noise=options.noise,
+        only_successful=options.only_successful,
         stage=stage,
         tell=partial(show, screen),
     )

@@ -91,10 +91,9 @@ def evaluate(
     Seeds begin at `seed_start`, by default at the task's own first, so many of each of several
     tasks in one. Each is played `repeats` times with other noise; intervals are over initial
     states, each with the mean of its repeats. `execute` replaces the policy's own. Inference runs
-    at one batch size on one thread: no episode depends on the others. `precision` is that of a
-    policy, and `embed` makes the vectors of tasks in words that it was not trained on.
-    `controller` makes the object that acts on the chunks of one episode. `perturb_history` shows
-    all that was seen before now with noise of so many deviations: how much a policy leans on it.
+    at one batch size on one thread: no episode depends on the others. `precision` is a policy's;
+    `embed` makes vectors of tasks in new words; `controller` makes what acts on an episode's
+    chunks. `perturb_history` shows all that was seen before now with noise of so many deviations.
     """
     if not hasattr(policy, "spec"):
         raise ConfigurationError(

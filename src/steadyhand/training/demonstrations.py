@@ -54,6 +54,7 @@ def record(
     *,
     first_seed: int = 0,
     noise: float = 0.0,
+    only_successful: bool = False,
     stage: Stage = unseen,
     tell: Tell = untold,
 ) -> tuple[Episodes, list[bool]]:
@@ -66,7 +67,14 @@ def record(
                 outcomes.append(bool(scores["success"]))
             advance(1)
 
-        episodes = record_episodes(task, count, first_seed=first_seed, noise=noise, watch=watch)
+        episodes = record_episodes(
+            task,
+            count,
+            first_seed=first_seed,
+            noise=noise,
+            only_successful=only_successful,
+            watch=watch,
+        )
     succeed = f"; {sum(outcomes) / len(outcomes):.0%} succeed" if outcomes else ""
     tell(
         f"Recorded {len(episodes)} demonstrations of {task.name}, {episodes.steps} steps at "
