@@ -77,6 +77,9 @@ class Camera:
         # A processor takes four times as long for soft edges and shadows.
         quality.offsamples, quality.shadowsize = 0, 0
         try:
+            if os.environ.get("MUJOCO_GL") == "egl":
+                # Whoever imported it before that was said has another way to draw chosen.
+                mujoco.gl_context.GLContext = library("mujoco.egl").GLContext
             return mujoco.Renderer(self._model, size, size)
         except Exception as error:  # whatever the graphics library says
             raise ConfigurationError(
