@@ -109,14 +109,14 @@ FAULTS = [
     ),
     Fault(
         "windows off by one",
-        "spec.py",
+        "chunking.py",
         "return np.arange(self.horizon) - self.past_rows",
         "return np.arange(self.horizon) - self.past_rows + 1",
         "runtime/test_runtime.py",
     ),
     Fault(
         "observations off by one",
-        "spec.py",
+        "chunking.py",
         "return np.arange(1 - self.obs_steps, 1)",
         "return np.arange(-self.obs_steps, 0)",
         "runtime/test_runtime.py",

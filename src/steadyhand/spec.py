@@ -1,185 +1,27 @@
-"""The shared vocabulary: what a robot sees, what it does, and which step of time is which."""
+"""The shared vocabulary: what a robot sees, what it does, and which step of time is which.
 
-import re
+`Chunking` and `Feature` are found here, too.
+"""
+
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.chunking import Chunking
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import (
-    Depth,
-    Kind,
-    Steps,
-    check_array,
-    check_input,
-    check_shape,
-    fitted,
-    kind_of,
-)
+from steadyhand.feature import Feature, parse_name
+from steadyhand.sizes import check_array, check_input
 from steadyhand.task_table import TaskTable, check_told
-from steadyhand.values import POSITIVE, checked, taken
+from steadyhand.values import POSITIVE, checked
 
+__all__ = ["LAST_ACTION", "TASK", "Chunking", "Feature", "PolicySpec", "parse_name"]
 LAST_ACTION = "last_action"
 """An observation that need not be recorded: what the robot was told at the tick before."""
 TASK = "task"
 """An observation that is told in words: what is to be done."""
-_NAME = re.compile(r"(?P<key>[^\[\]]{1,200})(\[(?P<start>[0-9]{0,9}):(?P<stop>[0-9]{0,9})\])?")
-
-
-@checked
-@dataclass(frozen=True, kw_only=True)
-class Chunking:
-    """How time is cut: observations in, a chunk of actions out, a part of it executed.
-
-    It owns every time index of the library; nobody else computes one.
-    """
-
-    obs_steps: Depth = 2
-    """Observations stacked into the condition; the last one is "now"."""
-    horizon: Steps = 16
-    """Actions predicted in one chunk."""
-    execute: Steps = 8
-    """Actions executed before the next prediction."""
-    past_rows: int = 0
-    """Rows of a chunk before "now": 0 here, obs_steps - 1 in the paper's checkpoints."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.past_rows < self.horizon:
-            raise ConfigurationError(
-                f"past_rows is {self.past_rows}; it must be in 0…{self.horizon - 1} "
-                f"(horizon {self.horizon})."
-            )
-        if self.execute > self.max_execute:
-            raise ConfigurationError(
-                f"execute is {self.execute}, but a chunk has {self.max_execute} rows from now on "
-                f"(horizon {self.horizon} - past_rows {self.past_rows}). "
-                f"Choose execute in 1…{self.max_execute} or a longer horizon."
-            )
-
-    @property
-    def max_execute(self) -> int:
-        """The most actions that one chunk can be executed for."""
-        return self.horizon - self.past_rows
-
-    @property
-    def observation_offsets(self) -> NDArray[np.int64]:
-        """Time of each observation relative to now, shape (obs_steps,); the last is 0."""
-        return np.arange(1 - self.obs_steps, 1)
-
-    @property
-    def action_offsets(self) -> NDArray[np.int64]:
-        """Time each row of a chunk is meant for relative to now, shape (horizon,)."""
-        return np.arange(self.horizon) - self.past_rows
-
-    @property
-    def executed_rows(self) -> slice:
-        """The rows of a chunk that are executed."""
-        return slice(self.past_rows, self.past_rows + self.execute)
-
-
-@checked
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """One named quantity of every time step, in the robot's units.
-
-    A state's name may pick columns: `state[:2]` reads the first two numbers of `state`.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    """Shape at one time step, after columns are picked; images are (height, width, channel)."""
-    kind: Kind = "state"
-    width: int | None = None
-    """How many numbers were recorded, where columns of them are picked."""
-    camera: tuple[int, int] | None = None
-    """Height and width of the camera, where its images are resized to `shape`."""
-
-    def __post_init__(self) -> None:
-        recorded = self.recorded_shape[0] if len(self.shape) == 1 else 0
-        all_of_it = self.columns == slice(None) and self.width is None
-        if not all_of_it and self.shape != (len(range(recorded)[self.columns]),):
-            raise ConfigurationError(
-                f"'{self.name}' of shape {self.shape} cannot be picked from {self.width} numbers."
-            )
-        picture = self.kind == "image" and len(self.shape) == 3
-        if not picture and (self.kind == "image" or self.camera is not None):
-            raise ConfigurationError(f"'{self.name}' of shape {self.shape} is no picture.")
-        check_shape(self.name, self.shape)
-        check_shape(self.name, self.recorded_shape)
-
-    @classmethod
-    @checked
-    def select(
-        cls, name: str, recorded: Mapping[str, tuple[int, ...]], image_size: tuple[int, ...] = ()
-    ) -> "Feature":
-        """The feature `name` of what was recorded, key → shape; images are resized as by `fitted`.
-
-        Raises `ConfigurationError` where there is no such key, or no such columns in it.
-        """
-        key, columns = parse_name(name)
-        if key not in recorded:
-            raise ConfigurationError(
-                f"{unknown('feature', key, recorded)} What a policy sees is named with "
-                "--observations NAME NAME …, what it does with --action NAME."
-            )
-        shape: tuple[int, ...] = taken(f"The shape of '{key}'", recorded[key], tuple[int, ...])
-        kind = kind_of(shape)
-        if len(shape) == 3 and kind == "state" and kind_of((*shape[1:], shape[0])) == "image":
-            raise ConfigurationError(
-                f"'{key}' has shape {shape}: an image with its channels first. Images are taken "
-                "as cameras give them, (height, width, channel); turn it round."
-            )
-        if columns != slice(None):
-            width = shape[0] if shape else 0
-            picked = len(range(width)[columns])
-            if len(shape) != 1 or not picked or (columns.stop or 0) > width:
-                raise ConfigurationError(
-                    f"'{name}' picks no columns of '{key}', whose shape is {shape}. "
-                    f"Columns are picked from flat features, as '{key}[0:{max(width, 1)}]'."
-                )
-            return cls(name=name, shape=(picked,), kind=kind, width=width)
-        if kind == "image":
-            camera = (shape[0], shape[1])
-            if (size := fitted(camera, image_size)) != camera:
-                return cls(name=name, shape=(*size, shape[2]), kind=kind, camera=camera)
-        return cls(name=name, shape=shape, kind=kind)
-
-    @property
-    def key(self) -> str:
-        """The name under which it was recorded, without the columns."""
-        return parse_name(self.name)[0]
-
-    @property
-    def columns(self) -> slice:
-        """The columns it takes from what was recorded; all of them unless named."""
-        return parse_name(self.name)[1]
-
-    @property
-    def recorded_shape(self) -> tuple[int, ...]:
-        """Shape at one time step as recorded, before columns are picked or images resized."""
-        if self.camera is not None:
-            return (*self.camera, *self.shape[2:])
-        return self.shape if self.width is None else (self.width,)
-
-    @property
-    def size(self) -> int:
-        """How many numbers it has at one time step."""
-        return prod(self.shape)
-
-
-def parse_name(name: str) -> tuple[str, slice]:
-    """A feature's name as (recorded key, columns): `state[:2]` → ("state", slice(None, 2))."""
-    match = _NAME.fullmatch(name)
-    if match is None or not name.isprintable():
-        raise ConfigurationError(
-            f"'{name}' does not name a feature. Write its key, or columns of it as 'state[0:2]'."
-        )
-    bounds = (int(text) if text else None for text in match.group("start", "stop"))
-    return match["key"], slice(*bounds)
 
 
 @checked
@@ -189,7 +31,7 @@ class PolicySpec:
 
     observations: tuple[Feature, ...]
     action: Feature
-    chunking: Chunking = Chunking()
+    chunking: Chunking = field(default_factory=Chunking)
     rate_hz: Annotated[float, POSITIVE] = 10.0
     """Actions a second, as the demonstrations were recorded."""
     action_relative_to: str | None = None
