@@ -718,9 +718,9 @@ FAULTS = [
     ),
     Fault(
         "statistics of chunks that cross into the next episode",
-        "data/statistics.py",
+        "data/policy_statistics.py",
         "~windows.padded(steps)",
-        "np.ones_like(meant, dtype=bool)",
+        "windows.padded(steps) < 2",
         "policy/test_normaliser.py -k all_their_rows",
     ),
     Fault(
@@ -963,7 +963,7 @@ FAULTS = [
     ),
     Fault(
         "counts without a sign wrap round in chunks",
-        "data/statistics.py",
+        "data/policy_statistics.py",
         'return values if values.dtype.kind == "f" else values.astype(np.float64)',
         "return values",
         "policy/test_normaliser.py -k wrap",
@@ -1006,8 +1006,8 @@ FAULTS = [
     Fault(
         "actions far from what they are relative to are rounded",
         "policy/windows.py",
-        "wide = any(far(feature.name) for feature in both)",
-        "wide = all(far(feature.name) for feature in both)",
+        "wide = any([far(self._action), *(policy.exact(f) for _, f in spec.references)])",
+        "wide = all([far(self._action), *(policy.exact(f) for _, f in spec.references)])",
         "policy/test_normaliser.py -k relative_to",
     ),
     Fault(

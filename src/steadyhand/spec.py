@@ -5,11 +5,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.actions import ActionPart, ActionTransform, settled
 from steadyhand.chunking import Chunking
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.feature import Feature, parse_name
@@ -41,6 +43,8 @@ class PolicySpec:
     """
     tasks: TaskTable | None = None
     """What it may be told to do, where it observes `task`."""
+    action_parts: tuple[ActionPart, ...] = ()
+    """What columns of the action mean; what is not said of one is as it would be without parts."""
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.observations]
@@ -67,6 +71,12 @@ class PolicySpec:
                 f"Actions of shape {self.action.shape} cannot be relative to '{reference.name}' "
                 f"of shape {reference.shape}. {way_on}"
             )
+        _ = self.references  # refuses what cannot be turned back
+        if self.network_action.name in names and not self.transform.identity:
+            raise ConfigurationError(
+                f"'{self.network_action.name}' is observed and predicted in another form. Record "
+                "what is observed under another name."
+            )
 
     @classmethod
     @checked
@@ -79,6 +89,7 @@ class PolicySpec:
         chunking: Chunking | None = None,
         rate_hz: float = 10.0,
         action_relative_to: str | None = None,
+        action_parts: Iterable[ActionPart] = (),
         image_size: tuple[int, ...] = (),
         tasks: TaskTable | None = None,
     ) -> "PolicySpec":
@@ -99,6 +110,7 @@ class PolicySpec:
             rate_hz=rate_hz,
             action_relative_to=action_relative_to,
             tasks=tasks,
+            action_parts=tuple(action_parts),
         )
 
     @property
@@ -118,8 +130,53 @@ class PolicySpec:
 
     @property
     def chunk_shape(self) -> tuple[int, int]:
-        """Shape of one chunk: (horizon, action_size)."""
+        """Shape of one chunk in robot units: (horizon, action_size)."""
         return (self.chunking.horizon, self.action_size)
+
+    @cached_property
+    def transform(self) -> ActionTransform:
+        """Between what the robot is told and what the network sees."""
+        whole = self.action_relative_to
+        told = whole is not None and parse_name(whole)[0] == LAST_ACTION
+        return ActionTransform(settled(self.action_parts, self.action_size, whole, told=told))
+
+    @cached_property
+    def references(self) -> tuple[tuple[slice, Feature], ...]:
+        """Columns of the action, and the observation whose latest value they refer to."""
+        found: list[tuple[slice, Feature]] = []
+        recorded = {feature.key: feature.recorded_shape for feature in self.observations}
+        for part in self.transform.referring:
+            named = Feature.select(str(part.reference), recorded)
+            if named.shape == self.action.shape and part.width < self.action_size:
+                begin = named.columns.start or 0
+                columns = f"[{begin + part.start}:{begin + part.stop}]"
+                named = Feature.select(named.key + columns, recorded)
+            if named.shape != (part.width,):
+                raise ConfigurationError(
+                    f"Columns {part.columns} of the action cannot refer to '{named.name}' of "
+                    f"shape {named.shape}. Pick {part.width} columns, as '{named.key}[0:"
+                    f"{part.width}]', or as many as the action has, {self.action_size}."
+                )
+            found.append((slice(part.start, part.stop), named))
+        return tuple(found)
+
+    @property
+    def network_size(self) -> int:
+        """Numbers in one action as the network sees it; a rotation has six."""
+        return self.transform.network_size
+
+    @property
+    def noise_shape(self) -> tuple[int, int]:
+        """Shape of a chunk's noise, and of what the network sees: (horizon, network_size)."""
+        return (self.chunking.horizon, self.network_size)
+
+    @property
+    def network_action(self) -> Feature:
+        """The action as the network sees it: what is normalised."""
+        if self.network_size == self.action_size:
+            return self.action
+        name = self.action.name.replace("[", "(").replace("]", ")")
+        return Feature(name=name, shape=(self.network_size,))
 
     @property
     def images(self) -> tuple[Feature, ...]:
@@ -128,8 +185,13 @@ class PolicySpec:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """Every feature that needs normalising: the observations, then the action."""
+        """Every feature as it is recorded: the observations, then the action."""
         return (*self.observations, self.action)
+
+    @property
+    def normalised(self) -> tuple[Feature, ...]:
+        """Every feature that is normalised: the observations, then what the network answers."""
+        return (*self.observations, self.network_action)
 
     def check_observation(self, observation: Mapping[str, NDArray[Any]], lead: int = 0) -> None:
         """Raise `ConfigurationError` where an observation does not fit.

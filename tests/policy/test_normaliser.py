@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from steadyhand.actions import to_relative
 from steadyhand.data import (
     Episodes,
     inspect_episodes,
@@ -283,7 +282,7 @@ def test_statistics_of_chunks_are_those_of_all_their_rows() -> None:
         data.shapes, observations=["state"], action_relative_to="state", chunking=chunking
     )
     windows, now = make_windows(data, chunking), np.arange(120)
-    chunks = to_relative(data.read("action")[windows.action(now)], data.read("state")[now][:, None])
+    chunks = data.read("action")[windows.action(now)] - data.read("state")[now][:, None]
     whole = statistics_of(chunks[~windows.padded(now)])
     found = policy_statistics(data, spec)["action"]
     for name in ("minimum", "maximum", "low", "high", "rare_low", "rare_high"):

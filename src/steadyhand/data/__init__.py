@@ -2,8 +2,9 @@
 
 from steadyhand.data.episodes import Episodes, split_episodes
 from steadyhand.data.formats import open_episodes, write_episodes
+from steadyhand.data.policy_statistics import policy_statistics
 from steadyhand.data.problems import Problem, inspect_episodes
-from steadyhand.data.statistics import policy_statistics, statistics, statistics_of
+from steadyhand.data.statistics import statistics, statistics_of
 from steadyhand.data.windows import Windows, make_windows
 
 __all__ = [

@@ -11,12 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.actions import to_relative
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.windows import make_windows
-from steadyhand.errors import DataError
-from steadyhand.runtime.statistics import LARGEST, Statistics, far
-from steadyhand.spec import Feature, PolicySpec
+from steadyhand.runtime.statistics import Statistics, far
+from steadyhand.spec import Feature
 
 RARE = 1000
 """Of so many numbers, the highest and the lowest may be accidents."""
@@ -28,7 +25,7 @@ ROUNDINGS = 8
 
 def statistics_of(values: NDArray[Any]) -> Statistics:
     """The statistics of values (count, …) over the first axis."""
-    return _assembled(((v, rounding_of(v)) for v in _columns(values)), values.shape[1:])
+    return assembled(((v, rounding_of(v)) for v in columns_of(values)), values.shape[1:])
 
 
 def rounding_of(values: NDArray[Any]) -> float:
@@ -64,52 +61,14 @@ def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Sta
     }
 
 
-def policy_statistics(episodes: Episodes, spec: PolicySpec) -> dict[str, Statistics]:
-    """What a policy's normaliser needs; relative actions are seen as the chunks they come in.
-
-    Raises `DataError` for numbers that are too large to be squared.
-    """
-    if spec.reference is None:
-        found = statistics(episodes, spec.features)
-    else:
-        chunks = _relative_columns(episodes, spec, spec.reference)
-        action = {spec.action.name: _assembled(chunks, spec.action.shape)}
-        found = {**statistics(episodes, spec.observations), **action}
-    for name, figures in found.items():
-        if max(np.abs(figures.minimum).max(), np.abs(figures.maximum).max()) > LARGEST:
-            raise DataError(
-                f"{episodes.path or 'the data'}: '{name}' has numbers beyond {LARGEST:g}, of which "
-                "nothing can be learned. Store them in another unit."
-            )
-    return found
-
-
-def _columns(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def columns_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Values (count, …), one dimension after the other, (count,) each."""
     flat = values.reshape(len(values), -1)
     return (flat[:, column] for column in range(flat.shape[1]))
 
 
-def _relative_columns(
-    episodes: Episodes, spec: PolicySpec, reference: Feature
-) -> Iterator[tuple[NDArray[Any], float]]:
-    """Each dimension of all rows of all chunks that lie in their episode, and its rounding."""
-    windows, steps = make_windows(episodes, spec.chunking), np.arange(episodes.steps)
-    meant, inside = windows.action(steps), ~windows.padded(steps)
-    pair = (_columns(episodes.read(feature)) for feature in (spec.action, reference))
-    for action, now in zip(*pair, strict=True):
-        told, there = _signed(action), _signed(now)
-        rows = [
-            to_relative(told[meant[here, row]], there[here]) for row, here in enumerate(inside.T)
-        ]
-        yield np.concatenate(rows), rounding_of(action) + rounding_of(now)
-
-
-def _signed(values: NDArray[Any]) -> NDArray[Any]:
-    """Numbers whose differences do not wrap round, as those of counts without a sign would."""
-    return values if values.dtype.kind == "f" else values.astype(np.float64)
-
-
-def _assembled(columns: Iterable[tuple[NDArray[Any], float]], shape: tuple[int, ...]) -> Statistics:
+def assembled(columns: Iterable[tuple[NDArray[Any], float]], shape: tuple[int, ...]) -> Statistics:
+    """The statistics of dimensions, (values, the range that rounding could make) each."""
     figures = np.array([_figures(values, rounding) for values, rounding in columns])
     names = [field.name for field in fields(Statistics)]
     by_name = figures.reshape(-1, len(names)).T

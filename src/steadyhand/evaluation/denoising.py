@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from steadyhand.actions import to_absolute
 from steadyhand.diffusion.sampler import Sampler
 from steadyhand.policy.policy import Policy
 
@@ -18,8 +17,8 @@ def denoising(
 ) -> NDArray[np.floating]:
     """The chunk before each network call and after the last one, (S + 1, B, H, A), robot units.
 
-    `observation` holds what was recorded, each (B, obs_steps, …), and `noise` is (B, H, A). For
-    policies with a `Sampler`, whose solver adds no noise in each step.
+    `observation` holds what was recorded, each (B, obs_steps, …), and `noise` is
+    (B, *spec.noise_shape). For policies with a `Sampler`, whose solver adds no noise in each step.
     """
     device = policy.device
     seen = {k: torch.from_numpy(np.asarray(v)).to(device) for k, v in observation.items()}
@@ -28,7 +27,6 @@ def denoising(
     condition, *mask = policy.condition(policy.normalise(seen))
     path = sampler.path(torch.from_numpy(noise).to(device), condition, None, *mask)
     reference = policy.reference(seen)
-    frames = [policy.normaliser.inverse(policy.spec.action.name, x) for x in path]
-    if reference is not None:
-        frames = [to_absolute(frame, reference) for frame in frames]
+    name, transform = policy.spec.network_action.name, policy.spec.transform
+    frames = [transform.to_robot(policy.normaliser.inverse(name, x), reference) for x in path]
     return torch.stack(frames).cpu().numpy()

@@ -150,7 +150,7 @@ class HeldOut:
     ) -> Tensor:
         """Chunks (samples, windows, horizon, action_size) of those numbers."""
         policy, many = self.policy, len(numbers)
-        shape = (policy.noise_rows, *policy.spec.chunk_shape)
+        shape = (policy.noise_rows, *policy.spec.noise_shape)
         drawn = np.stack([chunk_noise(int(step), n, shape) for n in numbers for step in here])
         noise = torch.from_numpy(drawn).to(policy.device)
         more = noise[:, 1:] if policy.noise_rows > 1 else None

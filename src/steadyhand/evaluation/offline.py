@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.actions import to_absolute, to_relative
 from steadyhand.data import Episodes
 from steadyhand.errors import DataError
 from steadyhand.evaluation import metrics
@@ -88,12 +87,17 @@ def judge(
         raise DataError("The held-out episodes have one step each; there is nothing to predict.")
     truth, counts = data.done(steps), data.counts(steps)
     predicted = data.predict(steps, samples, watch)
-    errors = np.abs(predicted - truth)
+
+    def missed(chunks: NDArray[np.floating]) -> Numbers:
+        """Two signs of a quaternion are one rotation."""
+        return np.abs(policy.spec.transform.aligned(chunks, truth) - truth)
+
+    errors = missed(predicted)
     owners = np.searchsorted(held_out.ends, steps, side="right")
-    held = np.abs(data.actions[steps - 1][:, None] - truth)
+    held = missed(np.broadcast_to(data.actions[steps - 1][:, None], truth.shape))
     parts = {"policy": errors.mean(0), "hold": held}
     if training is not None:
-        parts["nearest"] = np.abs(_nearest(data, steps, HeldOut(policy, training)) - truth)
+        parts["nearest"] = missed(_nearest(data, steps, HeldOut(policy, training)))
     chosen = _of_windows(errors, counts).argmin(0)
     best = errors[chosen, np.arange(len(steps))]
 
@@ -124,7 +128,7 @@ def judge(
 
 
 def _nearest(data: HeldOut, steps: Steps, library: HeldOut) -> Numbers:
-    """The chunks done at the nearest moments, moved along where chunks are relative."""
+    """The chunks done at the nearest moments, moved along where they refer to what was seen."""
     known = library.usable()
     there = np.concatenate([library.features(part) for part in batches(known)])
     places = []
@@ -133,8 +137,9 @@ def _nearest(data: HeldOut, steps: Steps, library: HeldOut) -> Numbers:
         distance = (there**2).sum(1) - 2 * here @ there.T
         places.append(known[distance.argmin(1)])
     found = np.concatenate(places)
-    moved = to_relative(library.done(found), library.reference(found))
-    return to_absolute(moved, data.reference(steps))
+    transform = data.policy.spec.transform
+    moved = transform.to_network(library.done(found), library.reference(found))
+    return transform.to_robot(moved, data.reference(steps))
 
 
 def _of_windows(part: NDArray[Any], counts: NDArray[np.bool_]) -> Numbers:

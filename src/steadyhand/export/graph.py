@@ -14,7 +14,7 @@ def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.E
 
     The batch is dynamic unless given. Observations are (B, obs_steps, …) by key: uint8 where they
     are images, float64 where their numbers lie far from zero for their range, and float32; noise
-    is (B, horizon, action); step noise, for stochastic solvers, (B, steps, horizon, action).
+    is (B, *spec.noise_shape); step noise, for stochastic solvers, (B, steps, *spec.noise_shape).
     """
     require_policy("An export", policy)
     policy = policy.eval()
@@ -45,8 +45,8 @@ def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tupl
         kind = policy.normaliser.dtype(f.name)
         kinds[f.key] = torch.promote_types(kind, kinds.get(f.key, kind))
     observation = {f.key: seen(f) for f in spec.observations}
-    noise = random(*spec.chunk_shape)
+    noise = random(*spec.noise_shape)
     if not getattr(policy.sampler, "stochastic", False):
         return observation, noise
     calls: int = policy.sampler.steps  # type: ignore[assignment]
-    return observation, noise, random(calls, *spec.chunk_shape)
+    return observation, noise, random(calls, *spec.noise_shape)

@@ -22,7 +22,7 @@ TokenWidth = Annotated[
 
 def _sizes(spec: PolicySpec, condition: tuple[int, int], outputs: int | None) -> dict[str, Any]:
     """What every denoiser is told; it answers with the numbers of an action unless `outputs`."""
-    chunk = {"horizon": spec.chunking.horizon, "action_size": spec.action_size}
+    chunk = {"horizon": spec.chunking.horizon, "action_size": spec.network_size}
     return {**chunk, "condition_shape": condition, "out_features": outputs}
 
 

@@ -82,10 +82,10 @@ class PolicyConfig:
         from steadyhand.policy.policy import Policy
 
         encoder = self.encoder.build(spec)
-        asked = spec.action_size, encoder.condition_shape
+        asked = spec.network_size, encoder.condition_shape
         outputs, shape = self.process.asks(*asked) if isinstance(self.process, Head) else asked
         denoiser = self.denoiser.build(spec, shape, outputs)
-        normaliser = Normaliser(spec.features, statistics, self.normalisation)
-        reach = normaliser.reach(spec.action.name)
-        sampler = build_sampler(self.sampler, self.process, denoiser, spec.chunk_shape, reach=reach)
+        normaliser = Normaliser(spec.normalised, statistics, self.normalisation)
+        reach = normaliser.reach(spec.network_action.name)
+        sampler = build_sampler(self.sampler, self.process, denoiser, spec.noise_shape, reach=reach)
         return Policy(spec, encoder, sampler, normaliser, config=self.settled())

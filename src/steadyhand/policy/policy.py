@@ -13,12 +13,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from steadyhand.actions import to_absolute, to_relative
-from steadyhand.diffusion.shapes import Chunk, Noises, Rest
+from steadyhand.actions.arrays import placed
+from steadyhand.diffusion.shapes import Chunk, Noises
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import Feature, PolicySpec
 from steadyhand.values import named
+
+Told = Float[Tensor, "batch rows told"]
+"""Actions in robot units."""
 
 
 @named
@@ -63,11 +66,12 @@ class Policy(nn.Module):
         observation: Mapping[str, Tensor],
         noise: Chunk,
         step_noise: Noises = None,
-        previous: Rest = None,
-    ) -> Chunk:
-        """Raw observations, each (B, T_o, …), and noise (B, H, A) → actions (B, H, A).
+        previous: Told | None = None,
+    ) -> Told:
+        """Raw observations, each (B, T_o, …), and noise (B, H, N) → actions (B, H, A).
 
-        `observation` holds what was recorded, by key; `step_noise` is (B, S, H, A) for stochastic
+        N numbers are what the network has for an action, `spec.network_size`, A in most policies.
+        `observation` holds what was recorded, by key; `step_noise` is (B, S, H, N) for stochastic
         solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
         Numbers that lie far from zero for their range are float64, in and out; others float32.
         """
@@ -80,14 +84,14 @@ class Policy(nn.Module):
         noise: Chunk,
         reference: Tensor | None = None,
         step_noise: Noises = None,
-        previous: Rest = None,
-    ) -> Chunk:
+        previous: Told | None = None,
+    ) -> Told:
         """What `condition` and noise become: `forward` from there on, for several noises."""
-        name = self.spec.action.name
+        name, transform = self.spec.network_action.name, self.spec.transform
         if previous is not None:
-            previous = self.normaliser(name, to_relative(previous, reference))
+            previous = self.normaliser(name, transform.to_network(previous, reference))
         actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
-        return to_absolute(self.normaliser.inverse(name, actions), reference)
+        return transform.to_robot(self.normaliser.inverse(name, actions), reference)
 
     @property
     def noise_rows(self) -> int:
@@ -96,11 +100,18 @@ class Policy(nn.Module):
         return 1 + steps if getattr(self.sampler, "stochastic", False) else 1
 
     def reference(self, observation: Mapping[str, Tensor]) -> Tensor | None:
-        """What chunks are relative to, (B, 1, A) in robot units; None where they are absolute."""
-        feature = self.spec.reference
-        if feature is None:
-            return None
-        return _pick(observation, feature)[:, -1:].to(self.normaliser.dtype(feature.name))
+        """What chunks refer to, (B, 1, A) in robot units; None where they refer to nothing."""
+        found: list[tuple[slice, Tensor]] = []
+        for columns, feature in self.spec.references:
+            kind = torch.float64 if self.exact(feature) else torch.float32
+            found.append((columns, _pick(observation, feature)[:, -1:].to(kind)))
+        return placed(found, self.spec.action_size) if found else None
+
+    def exact(self, reference: Feature) -> bool:
+        """Whether what chunks refer to is read in float64."""
+        same = [f.name for f in self.spec.observations if f.key == reference.key]
+        named = [reference.name] if reference.name in same else same
+        return any(map(self.normaliser.far, named))
 
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""

@@ -173,7 +173,7 @@ def load_policy(
     header = read_header(file)
     if parts is not None:
         with built_for(header, folder):
-            normaliser = Normaliser(spec.features, statistics, card["normalisation"])
+            normaliser = Normaliser(spec.normalised, statistics, card["normalisation"])
         made: Any = parts(spec)
         two = isinstance(made, tuple | list) and len(made) == 2
         if not two or not all(isinstance(part, nn.Module) for part in made):
@@ -187,9 +187,9 @@ def load_policy(
                     f"A {type(module).__name__} takes no SamplerConfig: make `parts` return it as "
                     "you want it, and leave sampler= out."
                 )
-            reach = normaliser.reach(spec.action.name)
+            reach = normaliser.reach(spec.network_action.name)
             process, denoiser = module.process, module.denoiser
-            module = build_sampler(sampler, process, denoiser, spec.chunk_shape, reach=reach)
+            module = build_sampler(sampler, process, denoiser, spec.noise_shape, reach=reach)
         policy = Policy(spec, encoder, module, normaliser)
     else:
         config = read_config(folder, card)

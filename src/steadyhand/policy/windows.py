@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from steadyhand.actions import to_relative
+from steadyhand.actions.arrays import placed
 from steadyhand.data import Episodes, make_windows
 from steadyhand.data.frames import with_frames
 from steadyhand.data.lazy import take
@@ -42,7 +42,7 @@ class PolicyWindows:
         self.places = make_windows(episodes, spec.chunking)
         self.waited = 0.0
         """Seconds in which nothing but the gathering of pictures went on."""
-        self._device, self._action = policy.device, spec.action.name
+        self._device, self._action = policy.device, spec.network_action.name
         self._normaliser = policy.normaliser
         far = self._normaliser.far
         states = [feature for feature in spec.observations if feature.kind == "state"]
@@ -53,11 +53,12 @@ class PolicyWindows:
         """Which task of the policy's each step has."""
         self._vectors = spec.tasks and torch.from_numpy(spec.tasks.array).to(self._device)
         self._frames = {f.name: self.episodes.arrays[f.key] for f in spec.images}
-        # Chunks are made relative, if they are, when they are gathered: only then is now known.
-        both = [f for f in (spec.action, spec.reference) if f is not None]
-        wide = any(far(feature.name) for feature in both)
-        self._told, *reference = (self._read(feature, wide) for feature in both)
-        self._reference = reference[0] if reference else None
+        # Chunks become what the network sees when they are gathered: only then is now known.
+        self._transform = spec.transform
+        wide = any([far(self._action), *(policy.exact(f) for _, f in spec.references)])
+        self._told = self._read(spec.action, wide)
+        seen = [(columns, self._read(feature, wide)) for columns, feature in spec.references]
+        self._reference = placed(seen, spec.action_size) if seen else None
         self._ahead: tuple[Steps, Future[Pictures]] | None = None
         self._worker = ThreadPoolExecutor(1) if self._frames else None
 
@@ -85,15 +86,16 @@ class PolicyWindows:
         return found
 
     def reference(self, steps: Steps) -> Tensor | None:
-        """What chunks are relative to, (windows, 1, action_size) in robot units, if to anything."""
+        """What chunks refer to, (windows, 1, action_size) in robot units, if to anything."""
         if self._reference is None:
             return None
         return self._reference[sent(steps, self._device)][:, None]
 
     def actions(self, steps: Steps) -> Tensor:
-        """(windows, horizon, action_size), normalised; past the end of an episode, its last."""
+        """(windows, horizon, network_size), normalised; past the end of an episode, its last."""
         told = self._told[sent(self.places.action(steps), self._device)]
-        return self._normaliser(self._action, to_relative(told, self.reference(steps)))
+        seen = self._transform.to_network(told, self.reference(steps))
+        return self._normaliser(self._action, seen)
 
     def counts(self, steps: Steps) -> NDArray[np.bool_]:
         """Which of those rows lie in their episode, (windows, horizon)."""

@@ -116,7 +116,7 @@ def denoising_frames(policy: Policy) -> NDArray[np.float32]:
     seen = task.make().reset(task.first_seed)
     steps = policy.spec.chunking.obs_steps
     observation = {key: np.tile(value, (CHUNKS, steps, 1)) for key, value in seen.items()}
-    shape = policy.spec.chunk_shape
+    shape = policy.spec.noise_shape
     noise = np.stack([chunk_noise(task.first_seed, draw, shape) for draw in range(CHUNKS)])
     return denoising(policy, observation, noise)
 

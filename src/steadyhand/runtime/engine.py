@@ -40,7 +40,10 @@ class Engine(Protocol):
         noise: NDArray[np.float32],
         step_noise: NDArray[np.float32] | None,
     ) -> NDArray[np.floating]:
-        """Key → (B, obs_steps, …) and noise (B, H, A), (B, steps, H, A) → actions (B, H, A)."""
+        """Key → (B, obs_steps, …) and noise (B, H, N), (B, steps, H, N) → actions (B, H, A).
+
+        N numbers are what the network has for an action, `spec.network_size`.
+        """
         ...
 
 
@@ -82,7 +85,7 @@ class EnginePredictor:
             key: self._batch([self._seen(key, r) for r in requests], exact=key in self.engine.exact)
             for key in keys
         }
-        shape = (self.engine.noise_rows, *self.spec.chunk_shape)
+        shape = (self.engine.noise_rows, *self.spec.noise_shape)
         noise = self._batch([chunk_noise(r.seed, r.number, shape) for r in requests])
         step_noise = noise[:, 1:] if self.engine.noise_rows > 1 else None
         return self.engine(observation, noise[:, 0], step_noise)[: len(requests)]

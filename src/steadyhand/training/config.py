@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from steadyhand.actions import parse_parts
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.sizes import SMALLEST_IMAGE, Count, Natural, Share, fitted
 from steadyhand.spec import Chunking
@@ -44,6 +45,9 @@ class TrainConfig:
     """Recorded feature the policy predicts."""
     action_relative_to: str | None = None
     """Observation whose latest value chunks are predicted relative to; None for absolute."""
+    action_parts: tuple[str, ...] = ()
+    """What columns of the action mean, as 0:3=relative 3:7=quaternion_xyzw,relative 7=gripper:
+    absolute, relative or delta; a rotation's kind; a gripper and its two values."""
     chunking: Chunking = field(default_factory=Chunking)
     policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = field(default_factory=PolicyConfig)
     teacher: Path | None = None
@@ -88,6 +92,7 @@ class TrainConfig:
     """Of the CPU. Unless named, all where that is measured to be much faster, else one."""
 
     def __post_init__(self) -> None:
+        parse_parts(self.action_parts)  # refuses what has no meaning
         fitted((SMALLEST_IMAGE, SMALLEST_IMAGE), self.image_size)  # refuses what is no size
 
     def learning_rate_at(self, step: int) -> float:

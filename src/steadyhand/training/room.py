@@ -65,7 +65,7 @@ def check_batch(policy: Policy, config: TrainConfig) -> None:
     spec = policy.spec
     seen = spec.chunking.obs_steps * sum(feature.size for feature in spec.observations)
     answers = sum(len(weight) for weight in policy.sampler.parameters() if weight.ndim > 1)
-    noisy = config.noises * (answers + spec.chunking.horizon * spec.action_size)
+    noisy = config.noises * (answers + spec.chunking.horizon * spec.network_size)
     needed = 4 * config.batch_size * (seen + noisy)
     if needed > memory():
         raise ConfigurationError(

@@ -1,10 +1,15 @@
 """What a policy sees and does, from a config and from what was recorded."""
 
+from dataclasses import replace
+
+import numpy as np
+
+from steadyhand.actions import ActionPart, parse_parts
 from steadyhand.data import Episodes
 from steadyhand.data.meaning import is_action, understood
 from steadyhand.data.tasks import texts_of
 from steadyhand.errors import ConfigurationError
-from steadyhand.spec import LAST_ACTION, TASK, PolicySpec, parse_name
+from steadyhand.spec import LAST_ACTION, TASK, Feature, PolicySpec, parse_name
 from steadyhand.task_table import TaskTable
 from steadyhand.training.config import TrainConfig
 
@@ -47,6 +52,7 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
         chunking=config.chunking,
         rate_hz=episodes.rate_hz,
         action_relative_to=config.action_relative_to,
+        action_parts=_parts(config, episodes),
         image_size=config.image_size,
         tasks=tasks,
     )
@@ -56,6 +62,37 @@ def _tasks(config: TrainConfig, episodes: Episodes) -> TaskTable:
     """What the policy can be told to do: the tasks of the data, each with its vector."""
     texts = texts_of(episodes)
     return TaskTable.of(texts, config.policy.encoder.task_vectors(texts))
+
+
+def _parts(config: TrainConfig, episodes: Episodes) -> tuple[ActionPart, ...]:
+    """The parts of the action, the values of grippers taken from what was recorded."""
+    parts = parse_parts(config.action_parts)
+    return tuple(
+        replace(part, levels=_levels(part, config.action, episodes))
+        if part.kind == "gripper" and part.levels is None
+        else part
+        for part in parts
+    )
+
+
+def _levels(part: ActionPart, action: str, episodes: Episodes) -> tuple[float, float] | None:
+    """The two values in a gripper's column; None where there is no such column."""
+    told = episodes.read(Feature.select(action, episodes.shapes))
+    if told.ndim != 2 or part.start >= told.shape[1]:
+        return None
+    found = np.unique(told[:, part.start])
+    if len(found) != 2:
+        low, high = float(found[0]), float(found[-1])
+        way_on = (
+            f"Name the two of them that it is told, as {part.columns}=gripper:{low:g}..{high:g}"
+        )
+        if low == high:
+            way_on = f"Name both, as {part.columns}=gripper:{low:g}..{low + 1:g}"
+        raise ConfigurationError(
+            f"Column {part.columns} of '{action}' has {len(found)} value{'s' * (len(found) > 1)}, "
+            f"and a gripper two. {way_on}, or leave it as it is: a number."
+        )
+    return float(found[0]), float(found[1])
 
 
 def _require_action(episodes: Episodes, action: str) -> None:
