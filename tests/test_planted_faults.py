@@ -628,8 +628,8 @@ FAULTS = [
     Fault(
         "validation on what was trained on",
         "training/trainer.py",
-        "PolicyWindows(self.policy, material.held_out)",
-        "PolicyWindows(self.policy, material.training)",
+        "PolicyWindows(self.policy, material.held_out, precompute=True)",
+        "PolicyWindows(self.policy, material.training, precompute=True)",
         "training/test_steps.py -k held_out",
     ),
     Fault(

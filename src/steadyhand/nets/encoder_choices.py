@@ -72,6 +72,8 @@ class ResNetConfig:
 class BackboneConfig:
     """A vision backbone of `transformers`: DINOv2, SigLIP, ConvNeXt and others."""
 
+    called = "backbone"
+
     source: str = "facebook/dinov2-small"
     """A folder with its weights, or its name on the hub; read when training begins."""
     frozen: bool = True

@@ -25,6 +25,8 @@ Tokens = tuple[int, ...]
 class VLMEncoderConfig:
     """Cameras and the task through a vision-language model, beside the states."""
 
+    called = "vision-language model"
+
     source: str = "HuggingFaceTB/SmolVLM2-256M-Video-Instruct"
     """A folder with a model of transformers, or its name on the hub; read when training begins."""
     layers: Depth | None = None

@@ -7,8 +7,7 @@ from typing import Any
 
 from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import CheckpointError
-from steadyhand.nets.encoder_choices import BackboneConfig
-from steadyhand.policy.config import PolicyConfig
+from steadyhand.policy.config import PolicyConfig, pretrained_part
 from steadyhand.runtime.card import read_card
 from steadyhand.runtime.codec import decode
 from steadyhand.runtime.folders import CARD
@@ -24,11 +23,11 @@ def read_config(folder: Path, card: Mapping[str, Any] | None = None) -> PolicyCo
             "train(policy, episodes, config, out=run, resume=True)"
         )
     found: PolicyConfig = decode(PolicyConfig, card["config"], f"{folder}/{CARD}: config")
-    network = getattr(found.encoder, "network", None)
-    if isinstance(network, BackboneConfig) and not network.architecture:
+    pretrained = pretrained_part(found)
+    if pretrained is not None and not pretrained.architecture:
         raise CheckpointError(
-            f"{folder}/{CARD}: its backbone has no architecture, and a policy's file never fetches "
-            "one. Use another checkpoint."
+            f"{folder}/{CARD}: its {pretrained.called} has no architecture, and a policy's "
+            "file never fetches one. Use another checkpoint."
         )
     return found
 

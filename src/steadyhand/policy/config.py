@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
@@ -13,7 +13,8 @@ from steadyhand.methods.choices import Bins, Consistency, Gaussian, Mixture, Sho
 from steadyhand.methods.mip import MIP
 from steadyhand.methods.regression import Regression
 from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
-from steadyhand.nets.encoder_choices import ImageEncoderConfig, StateEncoderConfig
+from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, StateEncoderConfig
+from steadyhand.nets.vlm_choices import VLMEncoderConfig
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from steadyhand.runtime.statistics import Statistics
 
 
+EncoderConfig = StateEncoderConfig | ImageEncoderConfig | VLMEncoderConfig
 Method = DDPM | Flow | Regression | MIP | Consistency | Gaussian | Mixture | Bins | Shortcut
 DenoiserConfig = MLPConfig | UNetConfig | TransformerConfig | DiTConfig
 
@@ -53,12 +55,18 @@ def build_sampler(
     return method.build(denoiser, chunk_shape, sampler, clip)
 
 
+def pretrained_part(config: PolicyConfig) -> BackboneConfig | VLMEncoderConfig | None:
+    """The part whose architecture and weights come from elsewhere when training begins."""
+    found = getattr(config.encoder, "network", config.encoder)
+    return found if isinstance(found, BackboneConfig | VLMEncoderConfig) else None
+
+
 @checked
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
     """The parts of a policy."""
 
-    encoder: StateEncoderConfig | ImageEncoderConfig = field(default_factory=StateEncoderConfig)
+    encoder: EncoderConfig = field(default_factory=StateEncoderConfig)
     denoiser: DenoiserConfig = field(default_factory=MLPConfig)
     process: Method = field(default_factory=Flow)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
@@ -81,7 +89,7 @@ class PolicyConfig:
         from steadyhand.policy.normaliser import Normaliser
         from steadyhand.policy.policy import Policy
 
-        encoder = self.encoder.build(spec)
+        encoder: Any = self.encoder.build(spec)
         asked = spec.network_size, encoder.condition_shape
         outputs, shape = self.process.asks(*asked) if isinstance(self.process, Head) else asked
         denoiser = self.denoiser.build(spec, shape, outputs)

@@ -6,6 +6,7 @@ thread gathers those of the next windows meanwhile. Training and the offline jud
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from torch import Tensor
 from steadyhand.actions.arrays import placed
 from steadyhand.data import Episodes, make_windows
 from steadyhand.data.frames import with_frames
-from steadyhand.data.lazy import take
+from steadyhand.data.lazy import LazyArray, take
 from steadyhand.data.tasks import task_places
 from steadyhand.diffusion.loss import sent
+from steadyhand.nets.vlm_encoder import PRECOMPUTED
 from steadyhand.policy.policy import Policy
+from steadyhand.policy.precomputed import Precomputed, Watch, precomputes
 from steadyhand.spec import LAST_ACTION, TASK, Feature
 
 Steps = NDArray[np.int64]
@@ -31,10 +34,11 @@ class PolicyWindows:
     """The windows of some episodes, one for every step.
 
     `last_action` is worked out where it is seen and was not recorded. Stores of pictures that are
-    not there are built.
+    not there are built. With `precompute`, what a frozen part of the encoder makes of each step is
+    worked out once, and taken in place of pictures.
     """
 
-    def __init__(self, policy: Policy, episodes: Episodes) -> None:
+    def __init__(self, policy: Policy, episodes: Episodes, *, precompute: bool = False) -> None:
         spec = policy.spec
         if any(feature.key == LAST_ACTION for feature in spec.observations):
             episodes = episodes.with_last_action(spec.action.key)
@@ -59,8 +63,11 @@ class PolicyWindows:
         self._told = self._read(spec.action, wide)
         seen = [(columns, self._read(feature, wide)) for columns, feature in spec.references]
         self._reference = placed(seen, spec.action_size) if seen else None
-        self._ahead: tuple[Steps, Future[Pictures]] | None = None
+        self._ahead: tuple[Steps, Future[dict[str, NDArray[Any]]]] | None = None
         self._worker = ThreadPoolExecutor(1) if self._frames else None
+        self._known = None
+        if precompute and precomputes(encoder := policy.encoder):
+            self._known = Precomputed(encoder, self._raw(encoder), self._now, self.episodes.ends)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -72,9 +79,18 @@ class PolicyWindows:
         goes on.
         """
         observation = self.states(steps)
-        for name, pictures in self._gathered(steps, ahead).items():
-            observation[name] = self._normaliser(name, sent(pictures, self._device))
+        for name, found in self._gathered(steps, ahead).items():
+            values = sent(found, self._device)
+            observation[name] = values if name == PRECOMPUTED else self._normaliser(name, values)
         return observation
+
+    def precompute(self, watch: Watch = lambda steps: None) -> None:
+        """Work out what a frozen part of the encoder makes of each step, if there is such a part.
+
+        Otherwise it is done when windows are asked for. `watch` is told of the steps that are done.
+        """
+        if self._known is not None:
+            self._known.build(watch)
 
     def states(self, steps: Steps) -> dict[str, Tensor]:
         """The same without the pictures."""
@@ -113,15 +129,34 @@ class PolicyWindows:
             for name, frames in self._frames.items()
         }
 
-    def _gathered(self, steps: Steps, ahead: Steps | None) -> Pictures:
+    def _gather(self, steps: Steps) -> dict[str, NDArray[Any]]:
+        return self.pictures(steps) if self._known is None else {PRECOMPUTED: self._known[steps]}
+
+    def _raw(self, encoder: Any) -> dict[str, LazyArray]:
+        """What the frozen part of the encoder looks at, as recorded: (steps, …) by name."""
+        names: list[str] = list(encoder.precomputed_from)
+        found = {name: self._frames[name] for name in names if name in self._frames}
+        if TASK in names and self.tasks is not None and self._vectors is not None:
+            found[TASK] = self._vectors.cpu().numpy()[self.tasks]
+        return found
+
+    def _now(self, steps: Steps) -> dict[str, Tensor]:
+        """What was seen at each step alone, (n, 1, …), normalised."""
+        found = {name: values[:, -1:] for name, values in self.states(steps).items()}
+        for name, frames in self._frames.items():
+            now = sent(take(frames, steps)[:, None], self._device)
+            found[name] = self._normaliser(name, now)
+        return found
+
+    def _gathered(self, steps: Steps, ahead: Steps | None) -> dict[str, NDArray[Any]]:
         if self._worker is None:
             return {}
         begun = time.perf_counter()
         known = self._ahead is not None and np.array_equal(self._ahead[0], steps)
-        found = self._ahead[1].result() if self._ahead and known else self.pictures(steps)
+        found = self._ahead[1].result() if self._ahead and known else self._gather(steps)
         self._ahead = None
         if ahead is not None:
-            self._ahead = (ahead, self._worker.submit(self.pictures, ahead))
+            self._ahead = (ahead, self._worker.submit(self._gather, ahead))
         self.waited += time.perf_counter() - begun
         return found
 

@@ -14,6 +14,8 @@ from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import ConfigurationError, MissingExtraError
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.policy import Policy
+from steadyhand.policy.precomputed import precomputes
+from steadyhand.policy.windows import PolicyWindows
 from steadyhand.runtime.folders import find_policy
 from steadyhand.spec import LAST_ACTION, TASK, PolicySpec
 from steadyhand.tasks import Task, make_task
@@ -71,6 +73,8 @@ def begin(
     if len(sound) < len(episodes):
         material = Material.of(config, sound)
     policy = build(config, material)
+    if not resume:  # whose weights are still to be restored
+        _look_once(policy, material, config, stage)
     if tell is not untold:
         _tell_problems(sound, policy, tell)
     if task is not None:
@@ -88,6 +92,17 @@ def begin(
             begun.close()
             raise
     return begun
+
+
+def _look_once(policy: Policy, material: Material, config: TrainConfig, stage: Stage) -> None:
+    """What a frozen part of the encoder makes of every step is worked out before training."""
+    if not precomputes(policy.encoder):
+        return
+    policy.to(choose_device(config.device))
+    parts = [part for part in (material.training, material.held_out) if part is not None]
+    with stage("looking at every frame once", sum(part.steps for part in parts)) as advance:
+        for part in parts:
+            PolicyWindows(policy, part, precompute=True).precompute(advance)
 
 
 def _tell_problems(episodes: Episodes, policy: Policy, tell: Tell) -> None:

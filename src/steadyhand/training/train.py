@@ -11,8 +11,9 @@ import torch
 from steadyhand.data import Episodes
 from steadyhand.nets.architecture import offline
 from steadyhand.nets.encoder import ImageEncoder
-from steadyhand.nets.encoder_choices import BackboneConfig
+from steadyhand.nets.vlm_encoder import VLMEncoder
 from steadyhand.policy.card import read_config
+from steadyhand.policy.config import pretrained_part
 from steadyhand.policy.policy import Policy
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
@@ -44,15 +45,14 @@ def rebuild_policy(run: Run, config: TrainConfig, episodes: Episodes | Material)
 
 def _built(config: TrainConfig, episodes: Episodes | Material, *, fetch: bool) -> Policy:
     material = Material.of(config, episodes)
-    network = getattr(config.policy.encoder, "network", None)
-    backbone = network if isinstance(network, BackboneConfig) else None
-    with nullcontext() if fetch or backbone is None else offline():
+    pretrained = pretrained_part(config.policy)
+    with nullcontext() if fetch or pretrained is None else offline():
         with torch.random.fork_rng(devices=[]), room_for_weights():
             torch.manual_seed(config.seed)
             parts = replace(config.policy, encoder=config.policy.encoder.settled())
             policy = parts.build(material.spec, material.statistics)
-        if backbone and config.teacher is None and (fetch or not backbone.architecture):
-            cast(ImageEncoder, policy.encoder).load_pretrained()
+        if pretrained and config.teacher is None and (fetch or not pretrained.architecture):
+            cast(ImageEncoder | VLMEncoder, policy.encoder).load_pretrained()
     return policy
 
 

@@ -53,11 +53,11 @@ class Trainer:
         self.average = WeightAverage(self.policy)
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
-        self.windows = PolicyWindows(self.policy, material.training)
+        self.windows = PolicyWindows(self.policy, material.training, precompute=True)
         self.kinds = _by_task(self.windows)
         self.validation = None
         if material.held_out is not None:
-            self.validation = PolicyWindows(self.policy, material.held_out)
+            self.validation = PolicyWindows(self.policy, material.held_out, precompute=True)
         if config.compile:
             # In place, so that names in checkpoints stay; the average is asked too rarely for it.
             self.policy.encoder.compile()
