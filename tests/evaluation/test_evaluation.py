@@ -118,7 +118,7 @@ def test_rollouts_pass_the_clock_test(past_rows) -> None:
         parallel=3,
         film=[2],
         watch=lambda episode: watched.append(episode.seed),
-    )
+    ).episodes
     assert [episode.seed for episode in done] == [5, 2, 19, 8]
     assert sorted(watched) == [2, 5, 8, 19]
     assert all(episode.scores["success"] for episode in done)
@@ -143,9 +143,10 @@ def test_an_initial_state_is_played_again_with_other_noise() -> None:
             return super().predict(requests) + wrong[:, None, None].astype(np.float32)
 
     asked: list[tuple[int, int]] = []
-    once = rollout(Noisy(spec, []), Counting(), [5, 2])
+    once = rollout(Noisy(spec, []), Counting(), [5, 2]).episodes
     ordinary, _ = set(asked), asked.clear()
     done = rollout(Noisy(spec, []), Counting(), [5, 2], repeats=3, parallel=4, film=[2])
+    done = done.episodes
     assert [(e.seed, e.repeat) for e in done] == [(s, r) for s in (5, 2) for r in range(3)]
     assert ordinary < set(asked)
     assert len({seed for seed, _ in asked}) == 6
@@ -214,7 +215,7 @@ def test_an_episode_does_not_depend_on_the_others(pusht_policy) -> None:
 
     def run(order, parallel):
         with on_threads(1):
-            done = rollout(predictor, task, order, parallel=parallel)
+            done = rollout(predictor, task, order, parallel=parallel).episodes
         return {episode.seed: episode for episode in done}
 
     fifty = run(seeds, 50)

@@ -65,7 +65,7 @@ def test_a_robot_of_the_loop_and_a_world_of_a_rollout_may_change_theirs() -> Non
     robot = SimpleNamespace(observe=lambda: seen(len(told)), act=act)
     run_loop(robot, clock, Stubborn(clock.spec), ticks=20, clock=FakeTime())
     assert told == [*range(20)]
-    done = rollout(clock, Changing(), [3], controller=Stubborn)[0]
+    done = rollout(clock, Changing(), [3], controller=Stubborn).episodes[0]
     np.testing.assert_array_equal(done.actions[:, 0], np.arange(12))
     np.testing.assert_array_equal(done.states[:, 0], np.arange(13))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run
+from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run, lost_lines
 from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import results, scores_table, show, table
 from steadyhand.errors import UsageError
@@ -55,12 +55,18 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     title = f"{options.episodes} episodes each"
     seams = [evaluation.smoothness.shortly() for evaluation in found.values()]
+    lost = [
+        line
+        for name, evaluation in found.items()
+        for line in lost_lines(evaluation, of=f" by {short[name]}")
+    ]
     show(
         results(as_json=options.json),
         scores_table(
             title, {short[k]: v.scores for k, v in found.items()}, {"jump at seams": seams}
         ),
         SEAMS,
+        *lost,
         table("Paired differences", header, rows),
         "Interval and p are of one line alone: where nothing differs, p is below 0.05, and 0 "
         "outside the interval, in one line of twenty. The adjusted p (Holm) is of all lines: it is "

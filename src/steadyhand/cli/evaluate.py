@@ -19,6 +19,9 @@ from steadyhand.tasks import make_task, register_task
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
 
+MOST_LOST = 8
+"""Lost episodes that are shown one by one."""
+
 
 @flags
 class EpisodeOptions(Sampled, OnDevice):
@@ -31,7 +34,12 @@ class EpisodeOptions(Sampled, OnDevice):
     execute: int | None = None
     """Another number of actions executed of each chunk."""
     parallel: int = 50
-    """Environments stepped together; the results do not depend on it."""
+    """Environments stepped side by side, at most; the results do not depend on it."""
+    processes: int | None = None
+    """Processes that step them, 0 for none but this one; as many as are worth it by default, one a
+    core at most. The results do not depend on it."""
+    world_timeout: float = 60.0
+    """Seconds for one tick, after which an environment in a process of its own is given up."""
     task: str | None = None
     """Another task than the one the policy was trained for; your own as FILE.py:function, which is
     run only where it is named."""
@@ -91,6 +99,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         f"Smoothness: {smooth.in_words()} ({smooth.boundary_jump:.3g} and {smooth.inner_step:.3g} "
         "robot units from tick to tick).",
         f"Initial states: {found.initial_states}.",
+        stepped_in(found.processes),
+        *lost_lines(found),
         *(f"Video: {film}" for film in films),
         f"Episodes: {file}",
     )
@@ -100,6 +110,23 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 def _tables(found: Evaluation) -> dict[str, Any]:
     """The scores of all episodes, and of each task where there are several."""
     return {"all": found.scores, **found.tasks} if found.tasks else {"": found.scores}
+
+
+def stepped_in(processes: int) -> str:
+    """Where environments were stepped, in words."""
+    many = f"{processes} processes" if processes > 1 else "a process of their own"
+    return f"Environments were stepped in {many if processes else 'this process'}."
+
+
+def lost_lines(found: Evaluation, of: str = "") -> list[str]:
+    """What is said of episodes that were lost: how many, and why each of the first."""
+    if not found.lost:
+        return []
+    shown = [f"  seed {one.seed}: {one.why}" for one in found.lost[:MOST_LOST]]
+    rest = len(found.lost) - len(shown)
+    more = [f"  and {rest} more, in the episodes' file"] if rest else []
+    count = len(found.lost)
+    return [f"Episodes lost{of} with their worlds, and not counted: {count}.", *shown, *more]
 
 
 def evaluate_run(

@@ -4,6 +4,8 @@ What its episodes' file is called says all of that, so that no evaluation takes 
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from steadyhand.data.stages import Stage, Tell, unseen, untold
@@ -11,7 +13,7 @@ from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
-from steadyhand.evaluation.rollout import Episode
+from steadyhand.evaluation.rollout import WORLD_TIMEOUT, Episode, Lost
 from steadyhand.policy.card import sampler_of
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.predictor import embed_of
@@ -38,6 +40,8 @@ def attempt(
     text_model: str | None = None,
     device: str = "auto",
     parallel: int = 50,
+    processes: int | None = None,
+    world_timeout: float = WORLD_TIMEOUT,
     films: int = 0,
     stage: Stage = unseen,
     tell: Tell = untold,
@@ -57,31 +61,28 @@ def attempt(
     policy = load_policy(folder, sampler=sampler, device=place)
     seeds = seeds_of(world, episodes, seed_start)
     acted = execute or policy.spec.chunking.execute
-    told = f"-told-{re.sub('[^A-Za-z0-9]+', '_', instruction)[:40]}" if instruction else ""
-    label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}{told}"
-    file = _file(path, out, f"{file_word(world.name)}-{label}")
-    try:
-        with file, stage(f"evaluating {path.name}", len(seeds)) as advance:
+    label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}"
+    file = _file(path, out, f"{file_word(world.name)}-{label}{_told(instruction)}")
+    with _keeping(file, tell), file, stage(f"evaluating {path.name}", len(seeds)) as advance:
 
-            def ended(episode: Episode) -> None:
-                file.append(episode)
-                advance(1)
+        def ended(one: Episode | Lost) -> None:
+            file.append(one)
+            advance(1)
 
-            found = evaluate(
-                policy,
-                world,
-                episodes=episodes,
-                seed_start=seed_start,
-                execute=execute,
-                parallel=parallel,
-                film=seeds[:films],
-                watch=ended,
-                embed=embed_of(policy, text_model),
-            )
-    except KeyboardInterrupt:
-        if file.partial.exists():
-            tell(f"The episodes that ended are in {file.partial}")
-        raise
+        found = evaluate(
+            policy,
+            world,
+            episodes=episodes,
+            seed_start=seed_start,
+            execute=execute,
+            parallel=parallel,
+            processes=processes,
+            world_timeout=world_timeout,
+            film=seeds[:films],
+            watch=ended,
+            embed=embed_of(policy, text_model),
+            lose=ended,
+        )
     return file.path, found
 
 
@@ -95,6 +96,21 @@ def _task(path: Path, name: str | None, instruction: str | None) -> Task:
         )
     world = make_task(name)
     return world if instruction is None else Worded(world, instruction)
+
+
+@contextmanager
+def _keeping(file: EpisodesFile, tell: Tell) -> Iterator[None]:
+    """Where it is stopped, tell where the episodes are that ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if file.partial.exists():
+            tell(f"The episodes that ended are in {file.partial}")
+        raise
+
+
+def _told(instruction: str | None) -> str:
+    return f"-told-{re.sub('[^A-Za-z0-9]+', '_', instruction)[:40]}" if instruction else ""
 
 
 def _said(sampler: SamplerConfig) -> str:

@@ -1,7 +1,7 @@
 """Paired comparison: several policies on the same initial states, each pair by its differences."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -22,15 +22,19 @@ def compare(
 ) -> dict[tuple[str, str, str], metrics.Difference]:
     """(a, b, score) → the mean difference a - b over the same episodes, for every pair and score.
 
-    `evaluations` goes from a name of your choice to what `evaluate` found.
+    `evaluations` goes from a name of your choice to what `evaluate` found. Initial states of which
+    any policy lost an episode are left out.
 
-    Raises `ConfigurationError` where the episodes are not the same, or fewer than two policies.
+    Raises `ConfigurationError` where the episodes are not the same, none is left, or fewer than two
+    policies.
     """
     by_name = isinstance(evaluations, Mapping)
     if not by_name or not all(isinstance(e, Evaluation) for e in evaluations.values()):
         raise ConfigurationError('Name what is compared: compare({"flow": found, "ddpm": other}).')
     if len(evaluations) < 2:
         raise ConfigurationError("A comparison needs at least two policies.")
+    lost = {one.seed for found in evaluations.values() for one in found.lost}
+    evaluations = {name: _without(lost, found) for name, found in evaluations.items()}
     seeds = {
         name: [(e.seed, e.repeat, *e.initial_state) for e in found.episodes]
         for name, found in evaluations.items()
@@ -60,6 +64,17 @@ def compare(
         key: replace(one, adjusted_p=p)
         for (key, one), p in zip(found.items(), adjusted, strict=True)
     }
+
+
+def _without(lost: Collection[int], found: Evaluation) -> Evaluation:
+    """The evaluation on the initial states that nobody lost, as far as they are compared."""
+    episodes = [episode for episode in found.episodes if episode.seed not in lost]
+    if not episodes:
+        raise ConfigurationError(
+            "There is no initial state on which no policy lost its episode: nothing can be paired. "
+            "See why they were lost; try more episodes."
+        )
+    return replace(found, episodes=episodes)
 
 
 def differences_over_seeds(

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from steadyhand.disk import write_text
 from steadyhand.errors import CheckpointError
-from steadyhand.evaluation.rollout import Episode
+from steadyhand.evaluation.rollout import Episode, Lost
 
 
 class EpisodesFile:
@@ -41,16 +41,15 @@ class EpisodesFile:
                 return self.partial.open("x", buffering=1)
         raise AssertionError("there is always another number")
 
-    def append(self, episode: Episode) -> None:
-        """Add an episode that has ended: its seed, initial state, length and scores."""
-        record = {
-            "seed": episode.seed,
-            "repeat": episode.repeat,
-            "initial_state": episode.initial_state,
-            "steps": len(episode.actions),
-            **episode.scores,
-        }
-        line = self._lines[episode.seed, episode.repeat] = f"{json.dumps(record)}\n"
+    def append(self, one: Episode | Lost) -> None:
+        """Add an episode that has ended: its seed, initial state, length and scores; or one that
+        was lost with its world, and why."""
+        record: dict[str, Any] = {"seed": one.seed, "repeat": one.repeat}
+        if isinstance(one, Lost):
+            record["lost"] = one.why
+        else:
+            record |= {"initial_state": one.initial_state, "steps": len(one.actions), **one.scores}
+        line = self._lines[one.seed, one.repeat] = f"{json.dumps(record)}\n"
         with self._explained():
             self._file.write(line)
 

@@ -10,13 +10,21 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
+from steadyhand.evaluation.episode import same_scores
 from steadyhand.evaluation.perturbed import PerturbedHistory, deviations
-from steadyhand.evaluation.rollout import Episode, MakeController, rollout
+from steadyhand.evaluation.rollout import (
+    WORLD_TIMEOUT,
+    Episode,
+    Lost,
+    MakeController,
+    Rollout,
+    rollout,
+)
 from steadyhand.evaluation.smoothness import Smoothness, smoothness
 from steadyhand.policy.device import compute_repeatably, on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import Precision, TorchPredictor, evaluation_batch
-from steadyhand.runtime import Predictor, RecedingHorizon
+from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.task_table import Embed
 from steadyhand.tasks import Task, make_task
 from steadyhand.tasks.many import ManyTasks, parts_of
@@ -39,6 +47,11 @@ class Evaluation:
     chunk_ms: dict[str, float]
     """Milliseconds to predict one chunk, alone on one thread: {"median", "p95"}."""
     episodes: list[Episode] = field(repr=False)
+    """Those that count."""
+    lost: list[Lost] = field(default_factory=list[Lost])
+    """Those whose worlds raised, died or gave no answer; none of their initial states counts."""
+    processes: int = 0
+    """In how many processes worlds were stepped; 0 for this one."""
     tasks: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
     """The scores of each task by itself, where there are several in one."""
 
@@ -62,6 +75,8 @@ class Evaluation:
             **({"tasks": {n: _as_json(s) for n, s in self.tasks.items()}} if self.tasks else {}),
             "smoothness": self.smoothness.as_json(),
             "chunk_ms": self.chunk_ms,
+            "lost": [lost.as_json() for lost in self.lost],
+            "processes": self.processes,
         }
 
 
@@ -78,6 +93,8 @@ def evaluate(
     seed_start: int | None = None,
     execute: int | None = None,
     parallel: int = 50,
+    processes: int | None = None,
+    world_timeout: float = WORLD_TIMEOUT,
     repeats: int = 1,
     perturb_history: float = 0.0,
     precision: Precision = "float32",
@@ -85,6 +102,7 @@ def evaluate(
     film: Sequence[int] = (),
     embed: Embed | None = None,
     watch: Callable[[Episode], object] = lambda episode: None,
+    lose: Callable[[Lost], object] = lambda lost: None,
 ) -> Evaluation:
     """Try a policy, or anything that predicts, in a task.
 
@@ -94,6 +112,10 @@ def evaluate(
     at one batch size on one thread: no episode depends on the others. `precision` is a policy's;
     `embed` makes vectors of tasks in new words; `controller` makes what acts on an episode's
     chunks. `perturb_history` shows all that was seen before now with noise of so many deviations.
+
+    `processes`, `world_timeout`, `film`, `watch` and `lose` are `rollout`'s: slow worlds have
+    processes of their own, with the same results; an episode whose world fails is told, and does
+    not count.
     """
     if not hasattr(policy, "spec"):
         raise ConfigurationError(
@@ -105,18 +127,36 @@ def evaluate(
     if taken("perturb_history", perturb_history, float, at_least(0)):
         batched = _perturbed(policy, batched, perturb_history)
     with on_threads(1):
-        done = rollout(
+        found = rollout(
             batched,
             task,
             seeds,
             parallel=parallel,
+            processes=processes,
+            world_timeout=world_timeout,
             repeats=repeats,
             execute=execute,
             controller=controller,
             film=film,
             watch=watch,
+            lose=lose,
         )
-        times = chunk_times([alone], task, seeds[0], calls=20)[:, 0]
+        assert found.first is not None, "there are episodes"
+        times = _times([alone], [found.first], calls=20)[:, 0]
+    return _judged(found, task, repeats, times)
+
+
+def _judged(
+    found: Rollout, task: Task, repeats: int, milliseconds: NDArray[np.float64]
+) -> Evaluation:
+    """Episodes summed up: those of the initial states of which none was lost."""
+    lost = {one.seed for one in found.lost}
+    done = [episode for episode in found.episodes if episode.seed not in lost]
+    if not done:
+        raise ConfigurationError(
+            "Of every initial state a repeat was lost with its world, the first since "
+            f"{found.lost[0].why}. Mend the task, or ask for no repeats."
+        )
     return Evaluation(
         task=task.name,
         initial_states=task.initial_states,
@@ -126,9 +166,14 @@ def evaluate(
             [episode.boundaries for episode in done],
             task.rate_hz,
         ),
-        chunk_ms={"median": float(np.median(times)), "p95": float(np.quantile(times, 0.95))},
+        chunk_ms={
+            "median": float(np.median(milliseconds)),
+            "p95": float(np.quantile(milliseconds, 0.95)),
+        },
         episodes=done,
         tasks=_by_task(task, done, repeats),
+        lost=found.lost,
+        processes=found.processes,
     )
 
 
@@ -149,6 +194,7 @@ def _by_task(
             [e.scores for e, name in zip(done, owner, strict=True) if name == part.name], repeats
         )
         for part in task.parts
+        if part.name in owner  # and not all of its episodes were lost
     }
 
 
@@ -188,8 +234,11 @@ def seeds_of(task: Task, episodes: int, seed_start: int | None = None) -> range:
 def sum_up(scores: Sequence[Any], repeats: int = 1) -> dict[str, metrics.Interval]:
     """Each named score of the episodes as one figure with its interval.
 
-    Every `repeats` that follow each other are of one initial state, and count once.
+    Every `repeats` that follow each other are of one initial state, and count once. Raises
+    `ConfigurationError` where episodes have other scores than the first.
     """
+    for score in scores:
+        same_scores(scores[0], score)
     return {
         name: metrics.rate([score[name] for score in scores])
         if isinstance(value, bool | np.bool_) and repeats == 1
@@ -212,6 +261,12 @@ def chunk_times(
     """Milliseconds of so many calls of each for one chunk, in turns, (calls, predictors)."""
     seen = task.make().reset(seed)
     requests = [RecedingHorizon(each.spec, seed=seed).request(seen) for each in predictors]
+    return _times(predictors, requests, calls=calls)
+
+
+def _times(
+    predictors: Sequence[Predictor], requests: Sequence[ChunkRequest | None], *, calls: int
+) -> NDArray[np.float64]:
     times = np.zeros((calls + 3, len(predictors)))
     for turn in times:
         for place, (predictor, request) in enumerate(zip(predictors, requests, strict=True)):

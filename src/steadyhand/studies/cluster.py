@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from steadyhand.errors import UsageError, library
+from steadyhand.evaluation.hosts import cores
 from steadyhand.policy.device import choose_device
 from steadyhand.runtime.card import library_version
-from steadyhand.studies.executor import cores
 from steadyhand.studies.folder import BEGINNING, TRAINED, RunFolder
 from steadyhand.studies.node import Lost, work_here
 from steadyhand.studies.plan import PlannedRun

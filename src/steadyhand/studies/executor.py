@@ -4,10 +4,10 @@ A run is a folder with a plan; how far it is stands in there, wherever it is don
 by processes of this machine, each with its threads fixed.
 """
 
-import os
 from pathlib import Path
 from typing import Protocol
 
+from steadyhand.evaluation.hosts import cores
 from steadyhand.policy.device import choose_device
 from steadyhand.studies import process
 from steadyhand.studies.folder import RunFolder
@@ -83,9 +83,3 @@ class _Process:
 
     def wait(self) -> None:
         process.wait(self._process)
-
-
-def cores() -> int:
-    # Not every system says which cores are ours.
-    ours = getattr(os, "sched_getaffinity", None)
-    return len(ours(0)) if ours is not None else os.cpu_count() or 1

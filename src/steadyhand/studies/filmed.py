@@ -72,5 +72,6 @@ def _frames(result: Result, seed: int) -> list[np.ndarray]:
         perturb_history=trial.perturb_history,
         controller=CONTROLLERS[trial.controller],
         film=[seed],
+        processes=0,
     )
     return found.episodes[0].frames

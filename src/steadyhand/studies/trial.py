@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import CheckpointError
+from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.evaluation.evaluate import Evaluation, evaluate
 from steadyhand.evaluation.held_out import HeldOut
 from steadyhand.evaluation.rollout import Episode
@@ -64,8 +64,15 @@ def tried(
         repeats=trial.repeats,
         perturb_history=trial.perturb_history,
         controller=CONTROLLERS[trial.controller],
+        processes=0,  # as many runs as there are cores are at work
         watch=watch,
     )
+    if found.lost:
+        seeds = ", ".join(str(one.seed) for one in found.lost[:8])
+        raise ConfigurationError(
+            f"Rows of a study are compared on the same episodes, and {len(found.lost)} were lost "
+            f"(seed {seeds}), the first since {found.lost[0].why}. Mend the task's worlds."
+        )
     record = kept(found, make_task(task).rate_hz, paths=trial.paths)
     return Tried(record, _drawn(policy, config, trial.samples) if trial.samples else None)
 
