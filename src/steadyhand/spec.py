@@ -170,7 +170,7 @@ class PolicySpec:
         """Shape of a chunk's noise, and of what the network sees: (horizon, network_size)."""
         return (self.chunking.horizon, self.network_size)
 
-    @property
+    @cached_property
     def network_action(self) -> Feature:
         """The action as the network sees it: what is normalised."""
         if self.network_size == self.action_size:

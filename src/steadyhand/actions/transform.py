@@ -39,6 +39,22 @@ class ActionTransform:
         """The parts that have a reference."""
         return tuple(part for part in self.parts if part.reference is not None)
 
+    @cached_property
+    def described(self) -> tuple[str, ...]:
+        """Each part in words, as `0:3 numbers, relative to state[0:3]`."""
+        said: list[str] = []
+        for part in self.parts:
+            words = f"{part.columns} {part.kind}"
+            if part.levels is not None:
+                words += f", {part.levels[0]:g} and {part.levels[1]:g}"
+            elif part.form == "absolute":
+                words += ", absolute"
+            else:
+                words += f", {part.form} {'to' if part.form == 'relative' else 'from'} "
+                words += str(part.reference)
+            said.append(words)
+        return tuple(said)
+
     def to_network(self, actions: Numbers, reference: Numbers | None = None) -> Numbers:
         """Rows (…, H, A) in robot units → (…, H, network_size)."""
         if self.identity:

@@ -113,7 +113,8 @@ def _policy(options: Options) -> dict[str, Any]:
     if card["config"] is not None:
         parameters = sum(p.numel() for p in load_policy(folder).parameters())
         config = encode(read_config(folder, card))
-    spec = encode(read_spec(folder, card))
+    described = read_spec(folder, card)
+    spec = encode(described)
     parts = {key: value["type"] for key, value in config.items() if isinstance(value, dict)}
     count = "" if parameters is None else f", {parameters / 1e6:.1f} M parameters"
     show(
@@ -121,6 +122,7 @@ def _policy(options: Options) -> dict[str, Any]:
         f"{folder}: a policy of {', '.join(parts.values()) or 'its author'}{count}",
         f"sees {', '.join(f['name'] for f in spec['observations'])}; "
         f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",
+        *(f"  {said}" for said in described.transform.described if described.action_parts),
         f"chunking { ({k: v for k, v in spec['chunking'].items() if k != 'type'}) }",
         f"trained for {origin.task or 'no task'} on {origin.data or 'data in memory'}, "
         f"step {origin.step}, seed {origin.seed}, by steadyhand {card['library']}",
