@@ -220,6 +220,13 @@ FAULTS = [
         "evaluation/test_evaluation.py -k again",
     ),
     Fault(
+        "a smaller batch taken where only the rows that were asked for agree",
+        "runtime/engine.py",
+        "np.array_equal(few, answers[:size])",
+        "np.array_equal(few[: len(requests)], answers[: len(requests)])",
+        "runtime/test_engine.py -k smaller_batch",
+    ),
+    Fault(
         "the next episode blamed for a process that died",
         "evaluation/hosts.py",
         "self._asked.popleft()  # they are answered in their order",

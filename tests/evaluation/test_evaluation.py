@@ -17,7 +17,7 @@ from steadyhand.evaluation.rollout import noise_seed, rollout
 from steadyhand.evaluation.smoothness import Smoothness
 from steadyhand.evaluation.video import write_video
 from steadyhand.policy.device import on_threads
-from steadyhand.policy.predictor import TorchPredictor, evaluation_batch
+from steadyhand.policy.predictor import SMALLER, TorchPredictor, evaluation_batch
 from steadyhand.recipes import recipe
 from steadyhand.spec import Chunking, PolicySpec
 from steadyhand.tasks import PushT
@@ -211,7 +211,8 @@ def test_an_episode_does_not_depend_on_the_others(pusht_policy) -> None:
     """1, 7 and 50 environments at once, and another order: identical, contacts and all."""
     task = replace(PushT(), max_steps=60)
     seeds = list(range(100_000, 100_050))
-    predictor = TorchPredictor(pusht_policy, batch=evaluation_batch(pusht_policy.spec))
+    predictor = TorchPredictor(pusht_policy, batch=64, smaller=SMALLER)
+    assert evaluation_batch(pusht_policy.spec) == 64
 
     def run(order, parallel):
         with on_threads(1):

@@ -10,7 +10,7 @@ from steadyhand.data import Episodes
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.methods.choices import Bins, Mixture
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
-from steadyhand.policy.predictor import TorchPredictor, evaluation_batch
+from steadyhand.policy.predictor import SMALLER, TorchPredictor, evaluation_batch
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.runtime import ChunkRequest
 from steadyhand.spec import Chunking
@@ -72,3 +72,6 @@ def test_a_row_does_not_depend_on_the_others_or_on_its_place(config, recorded, w
         np.testing.assert_array_equal(
             predictor.predict(asked[number : number + 1])[0], together[number]
         )
+    fewer = TorchPredictor(policy, batch=batch, smaller=SMALLER)
+    for many in (batch // 3, 3, 1, 3, batch // 3):  # first asked whether it agrees, then used
+        np.testing.assert_array_equal(fewer.predict(asked[-many:]), together[-many:])

@@ -64,3 +64,51 @@ def test_arrays_of_any_kind_become_ones_that_every_engine_takes(batch, time, exa
     assert given.flags.c_contiguous
     assert given.flags.writeable
     assert given.shape == (batch, 2, 1)
+
+
+@dataclass
+class Sized:
+    """An engine whose answers depend on the size of its batch, as those of products may."""
+
+    spec = clock_spec(Chunking(horizon=64, execute=2))
+    noise_rows: int = 1
+    exact: frozenset[str] = frozenset()
+    off: tuple[int, ...] = ()
+    """Sizes at which the last row has another last bit."""
+    most: float = np.inf
+    sizes: list[int] = field(default_factory=list)
+
+    def __call__(self, observation, noise, step_noise):
+        self.sizes.append(len(noise))
+        found = noise + observation["time"][:, -1:, :].astype(np.float32)
+        if len(noise) in self.off:
+            found[-1] = np.nextafter(found[-1], np.float32(np.inf))
+        return found.clip(-self.most, self.most)
+
+
+@pytest.mark.parametrize("off", [(), (4,), (4, 8), (2, 4, 8)])
+def test_fewer_requests_take_a_smaller_batch_where_it_gives_the_same_bits(off) -> None:
+    engine, alone = Sized(off=off), EnginePredictor(Sized(), batch=16)
+    predictor = EnginePredictor(engine, batch=16, smaller=(2, 4, 8))
+    asked = [request(number, np.full((2, 1), number)) for number in range(16)]
+    for many in (16, 7, 3, 2, 1, 3, 6, 11, 2):
+        np.testing.assert_array_equal(predictor.predict(asked[:many]), alone.predict(asked[:many]))
+    engine.sizes.clear()
+    for many in (2, 3, 8, 9):
+        predictor.predict(asked[:many])
+    sizes = [min(s for s in (2, 4, 8, 16) if s >= many and s not in off) for many in (2, 3, 8, 9)]
+    assert engine.sizes == sizes, "nothing is tried twice"
+
+
+def test_what_is_cut_off_says_nothing_of_a_smaller_batch() -> None:
+    engine = Sized(off=(4,), most=1e-9)
+    predictor = EnginePredictor(engine, batch=8, smaller=(4,))
+    asked = [request(number, np.full((2, 1), number)) for number in range(3)]
+    predictor.predict(asked)
+    engine.most = np.inf
+    found = predictor.predict(asked[:2])
+    np.testing.assert_array_equal(found, EnginePredictor(Sized(), batch=8).predict(asked[:2]))
+    short = Sized()
+    short.spec = clock_spec(Chunking(horizon=4, execute=2))
+    EnginePredictor(short, batch=8, smaller=(4,)).predict(asked[:1])
+    assert short.sizes == [8], "four numbers tell nothing"

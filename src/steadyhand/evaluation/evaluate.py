@@ -23,7 +23,7 @@ from steadyhand.evaluation.rollout import (
 from steadyhand.evaluation.smoothness import Smoothness, smoothness
 from steadyhand.policy.device import compute_repeatably, on_threads
 from steadyhand.policy.policy import Policy
-from steadyhand.policy.predictor import Precision, TorchPredictor, evaluation_batch
+from steadyhand.policy.predictor import SMALLER, Precision, TorchPredictor, evaluation_batch
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
 from steadyhand.task_table import Embed
 from steadyhand.tasks import Task, make_task
@@ -206,7 +206,7 @@ def _predictors(
         return given, given
     compute_repeatably(given.device)
     batch = evaluation_batch(given.spec)
-    together = TorchPredictor(given, batch=batch, precision=precision, embed=embed)
+    together = TorchPredictor(given, batch=batch, smaller=SMALLER, precision=precision, embed=embed)
     return together, TorchPredictor(given, precision=precision, embed=embed)
 
 

@@ -1,10 +1,11 @@
 """A predictor around an engine, which is arrays to arrays: torch, an exported graph, a remote one.
 
 Noise, padding and batches are decided here. A matrix product gives other last bits at another
-batch size, so every call has the same one: a chunk is then the same whether it is asked for alone
-or among fifty others.
+batch size, so every call has the same one, or one that was found to give the same bits: a chunk is
+then the same whether it is asked for alone or among fifty others.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
 from steadyhand.spec import TASK, PolicySpec
 from steadyhand.task_table import Embed
 from steadyhand.values import shown, whole
+
+TELLING = 64
+"""So many numbers agree to the last bit where sums are in the same order, and by no chance else."""
 
 
 class Engine(Protocol):
@@ -50,13 +54,28 @@ class Engine(Protocol):
 class EnginePredictor:
     """Answers requests with an engine. The noise of a chunk depends on its request alone.
 
-    `batch` is 1 on a robot, larger where many environments are stepped together. A request's
-    `previous` is not handed on: no sampler here continues the last chunk yet. `embed` makes the
-    vectors of tasks whose words the policy does not know.
+    `batch` is 1 on a robot, larger where many environments are stepped together. `smaller` are
+    sizes for fewer requests: one is taken once it gave, for a whole batch of its own, the very bits
+    that `batch` gives. In float32 that tells, since the order in which numbers are added depends
+    on sizes and not on the numbers; coarser precisions may hide another order, and should have
+    none.
+
+    A request's `previous` is not handed on: no sampler here continues the last chunk yet. `embed`
+    makes the vectors of tasks whose words the policy does not know.
     """
 
-    def __init__(self, engine: Engine, *, batch: int = 1, embed: Embed | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        batch: int = 1,
+        smaller: Sequence[int] = (),
+        embed: Embed | None = None,
+    ) -> None:
         self.engine, self.batch, self.embed = engine, whole("batch", batch), embed
+        self._agrees: dict[int, bool | None] = {
+            size: None for size in sorted(smaller) if size < self.batch
+        }
 
     @property
     def spec(self) -> PolicySpec:
@@ -80,25 +99,46 @@ class EnginePredictor:
     def _predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
         for request in requests:
             self.spec.check_observation(request.observation, lead=1)
+        many = len(requests)
+        told = many * math.prod(self.spec.chunk_shape) >= TELLING
+        for size, agrees in self._agrees.items():
+            if size >= many and (agrees or (agrees is None and told)):
+                return self._tried(requests, size)[:many]
+        return self._answers(requests, self.batch)[:many]
+
+    def _tried(self, requests: Sequence[ChunkRequest], size: int) -> NDArray[np.floating]:
+        """Answers of a smaller size; where nobody knows yet whether it agrees, of the usual one."""
+        few = self._answers(requests, size)
+        if self._agrees[size]:
+            return few
+        answers = self._answers(requests, self.batch)
+        # Numbers that are cut off at a bound hide what came before.
+        varied = 2 * len(np.unique(few[: len(requests)])) > few[: len(requests)].size
+        self._agrees[size] = varied and np.array_equal(few, answers[:size])
+        return answers
+
+    def _answers(self, requests: Sequence[ChunkRequest], size: int) -> NDArray[np.floating]:
+        """What the engine answers to a batch of that size, also to the rows that only fill it."""
         keys = dict.fromkeys(feature.key for feature in self.spec.observations)
         observation = {
-            key: self._batch([self._seen(key, r) for r in requests], exact=key in self.engine.exact)
+            key: _batch([self._seen(key, r) for r in requests], size, key in self.engine.exact)
             for key in keys
         }
         shape = (self.engine.noise_rows, *self.spec.noise_shape)
-        noise = self._batch([chunk_noise(r.seed, r.number, shape) for r in requests])
+        noise = _batch([chunk_noise(r.seed, r.number, shape) for r in requests], size)
         step_noise = noise[:, 1:] if self.engine.noise_rows > 1 else None
-        return self.engine(observation, noise[:, 0], step_noise)[: len(requests)]
+        return self.engine(observation, noise[:, 0], step_noise)
 
     def _seen(self, key: str, request: ChunkRequest) -> NDArray[Any]:
         """What an engine is given of one observation: of a task, its vector."""
         seen, tasks = request.observation[key], self.spec.tasks
         return seen if key != TASK or tasks is None else tasks.told(seen, self.embed)
 
-    def _batch(self, rows: Sequence[NDArray[Any]], *, exact: bool = False) -> NDArray[Any]:
-        """`batch` rows, the last one as often as it takes; one alone is not copied for that."""
-        padded = [*rows, *[rows[-1]] * (self.batch - len(rows))]
-        made = padded[0][None] if len(padded) == 1 else np.stack(padded)
-        narrow = made.dtype == np.float64 and not exact
-        kind = np.dtype(np.float32) if narrow else made.dtype.newbyteorder("=")
-        return np.require(made, kind, ["C", "W"])
+
+def _batch(rows: Sequence[NDArray[Any]], size: int, exact: bool = False) -> NDArray[Any]:
+    """`size` rows, the last one as often as it takes; one alone is not copied for that."""
+    padded = [*rows, *[rows[-1]] * (size - len(rows))]
+    made = padded[0][None] if len(padded) == 1 else np.stack(padded)
+    narrow = made.dtype == np.float64 and not exact
+    kind = np.dtype(np.float32) if narrow else made.dtype.newbyteorder("=")
+    return np.require(made, kind, ["C", "W"])
