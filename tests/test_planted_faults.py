@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "one task's range for all of them",
+        "policy/policy.py",
+        "square().sum(-1).argmin(-1)",
+        "square().sum(-1).argmin(-1) * 0",
+        "training/test_told_tasks.py -k range_of_its_own",
+    ),
+    Fault(
         "success that is lost again where it is enough to have had it",
         "tasks/gymnasium_world.py",
         "self._succeeded |= self._succeeds_now",

@@ -138,3 +138,32 @@ def test_the_whole_graph_takes_the_vector(config) -> None:
     assert observation["task"].shape == (3, 2, 2)
     made = export_policy(policy).module()(observation, noise)
     torch.testing.assert_close(made, policy(observation, noise))
+
+
+def test_each_task_can_have_a_range_of_its_own(config, tmp_path: Path) -> None:
+    """One task moves in millimetres and the other in metres: both are learned."""
+    episodes = two_ways()
+    scale = np.where(episodes.read("task_index") == 0, 0.001, 1.0)[:, None]
+    random = np.random.default_rng(1).uniform(0.5, 1, (episodes.steps, 1)) * np.ones((1, 2))
+    action = (random * scale * np.array([1, -1])).astype(np.float32)
+    episodes = replace(episodes, arrays={**episodes.arrays, "action": action})
+    each = replace(config, policy=replace(config.policy, normalise_tasks="each"))
+    policy = build_policy(each, episodes)
+    for _ in train(policy, episodes, each, out=tmp_path / "run"):
+        pass
+    loaded = sh.load_policy(tmp_path / "run")
+    for known in (policy, loaded):
+        small, large = told(known, "go left"), told(known, "go right")
+        assert 0.0004 < small[0] < 0.0011
+        assert -0.0011 < small[1] < -0.0004
+        assert 0.4 < large[0] < 1.1
+    windows = PolicyWindows(policy, episodes)
+    actions = windows.actions(np.array([0, 60]))
+    assert actions.abs().max() <= 1.001
+    assert (actions.abs().amax((1, 2)) > 0.1).all()
+    with pytest.raises(ConfigurationError, match="name task among the --observations"):
+        build_policy(replace(each, observations=("state",)), episodes)
+    from steadyhand.export.graph import example_inputs, export_policy
+
+    inputs = example_inputs(policy.eval(), 3)
+    torch.testing.assert_close(export_policy(policy).module()(*inputs), policy(*inputs))

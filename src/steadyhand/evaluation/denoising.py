@@ -27,6 +27,7 @@ def denoising(
     condition, *mask = policy.condition(policy.normalise(seen))
     path = sampler.path(torch.from_numpy(noise).to(device), condition, None, *mask)
     reference = policy.reference(seen)
+    task = policy.task(seen)
     name, transform = policy.spec.network_action.name, policy.spec.transform
-    frames = [transform.to_robot(policy.normaliser.inverse(name, x), reference) for x in path]
+    frames = [transform.to_robot(policy.normaliser.inverse(name, x, task), reference) for x in path]
     return torch.stack(frames).cpu().numpy()

@@ -159,8 +159,10 @@ class HeldOut:
             return part if many == 1 else part.repeat(many, *[1] * (part.ndim - 1))
 
         seen = tuple(each(part) for part in condition)
-        moved = None if reference is None else each(reference)
-        chunks = policy.decode(seen, noise[:, 0], moved, more).cpu()
+        moved, task = (
+            None if part is None else each(part) for part in (reference, self._windows.task(here))
+        )
+        chunks = policy.decode(seen, noise[:, 0], moved, more, task=task).cpu()
         return chunks.unflatten(0, (many, len(here)))
 
     def features(self, steps: Steps) -> NDArray[np.float32]:

@@ -76,5 +76,7 @@ def deviations(
             continue
         known = statistics[feature.name]
         whole = found.setdefault(feature.key, np.zeros(feature.recorded_shape))
-        whole[feature.columns] = np.where(known.constant, 0.0, known.deviation)
+        moving = np.where(known.constant, 0.0, known.deviation)
+        # Of several tasks, each with its own figures, as in the one in which it moves most.
+        whole[feature.columns] = moving if moving.ndim == len(feature.shape) else moving.max(0)
     return found

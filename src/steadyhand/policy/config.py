@@ -9,6 +9,7 @@ from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
 from steadyhand.diffusion.process import Process
 from steadyhand.diffusion.sampling import Head, SamplerConfig
+from steadyhand.errors import ConfigurationError
 from steadyhand.methods.choices import Bins, Consistency, Gaussian, Mixture, Shortcut
 from steadyhand.methods.mip import MIP
 from steadyhand.methods.regression import Regression
@@ -73,6 +74,8 @@ class PolicyConfig:
     normalisation: Literal["min_max", "mean_std", "quantile"] = "min_max"
     """Recorded range to ±1, its 1 to 99 % to ±1 and the rest within ±3, or zero mean and unit
     deviation within ±10; what is rarer than one in a thousand is cut there."""
+    normalise_tasks: Literal["together", "each"] = "together"
+    """Whether several tasks share one range, or each has its own."""
 
     def __post_init__(self) -> None:
         self.sampler.settled(self.process)
@@ -93,7 +96,14 @@ class PolicyConfig:
         asked = spec.network_size, encoder.condition_shape
         outputs, shape = self.process.asks(*asked) if isinstance(self.process, Head) else asked
         denoiser = self.denoiser.build(spec, shape, outputs)
-        normaliser = Normaliser(spec.normalised, statistics, self.normalisation)
+        each = self.normalise_tasks == "each"
+        if each and spec.tasks is None:
+            raise ConfigurationError(
+                "normalise_tasks is 'each', and the policy is not told which task it does: name "
+                "task among the --observations."
+            )
+        tasks = len(spec.tasks.texts) if each and spec.tasks else 0
+        normaliser = Normaliser(spec.normalised, statistics, self.normalisation, tasks=tasks)
         reach = normaliser.reach(spec.network_action.name)
         sampler = build_sampler(self.sampler, self.process, denoiser, spec.noise_shape, reach=reach)
         return Policy(spec, encoder, sampler, normaliser, config=self.settled())

@@ -24,8 +24,9 @@ class Normaliser(nn.Module):
     far values do not squeeze the rest, and `mean_std` has zero mean and unit deviation; but no
     dimension is scaled up so far that all but the rarest thousandth of its numbers would leave ±3
     (`quantile`) or ±10 (`mean_std`), and what lies beyond is cut. A dimension that does not move
-    is centred, and scaled only where its rounding would leave ±1. Raises `ConfigurationError` for a
-    feature whose statistics are missing or of another shape.
+    is centred, and scaled only where its rounding would leave ±1. With `tasks`, statistics are
+    (tasks, *feature.shape), and numbers are told which task each is of. Raises `ConfigurationError`
+    for a feature whose statistics are missing or of another shape.
     """
 
     def __init__(
@@ -33,18 +34,23 @@ class Normaliser(nn.Module):
         features: Iterable[Feature],
         statistics: Mapping[str, Statistics],
         normalisation: Normalisation = "min_max",
+        *,
+        tasks: int = 0,
     ) -> None:
         super().__init__()
+        self.tasks = tasks
         self.normalisation: Normalisation = normalisation
         self.statistics = dict(statistics)
         self._index: dict[str, int] = {}
         self._bounds: dict[str, float] = {}
+        self._by_task: set[str] = set()
         for number, feature in enumerate(features):
-            scale, centre = _scale_and_centre(feature, self.statistics, normalisation)
+            scale, centre = _scale_and_centre(feature, self.statistics, normalisation, tasks)
             self._index[feature.name] = number
             wide = False
             if feature.kind == "state":
                 found = self.statistics[feature.name]
+                self._by_task |= {feature.name} if tasks else set()
                 wide = bool(far(centre, np.where(found.constant, 0, 1 / scale)).any())
                 if found.rare_low is not None and normalisation in BOUNDS:
                     self._bounds[feature.name] = BOUNDS[normalisation]
@@ -54,18 +60,21 @@ class Normaliser(nn.Module):
                 tensor = torch.from_numpy(np.asarray(values, dtype=kind))
                 self.register_buffer(f"{name}_{number}", tensor, persistent=False)
 
-    def forward(self, name: str, values: Tensor) -> Tensor:
-        """Normalise feature `name`, shape (…, *feature.shape), in float32."""
-        scale, shift = self._numbers(name)
+    def forward(self, name: str, values: Tensor, task: Tensor | None = None) -> Tensor:
+        """Normalise feature `name`, shape (…, *feature.shape), in float32.
+
+        `task`, (first axis of `values`,), says by which task's figures, where each has its own.
+        """
+        scale, shift = self._numbers(name, values, task)
         wide = values.to(scale.dtype)
         # Far from zero the offset is taken first, in float64; elsewhere one product does.
         normal = ((wide - shift) * scale).float() if self.far(name) else wide * scale + shift
         bound = self._bounds.get(name)
         return normal if bound is None else normal.clamp(-bound, bound)
 
-    def inverse(self, name: str, values: Tensor) -> Tensor:
+    def inverse(self, name: str, values: Tensor, task: Tensor | None = None) -> Tensor:
         """Back to robot units, the exact inverse up to rounding; float64 where they are `far`."""
-        scale, shift = self._numbers(name)
+        scale, shift = self._numbers(name, values, task)
         wide = values.to(scale.dtype)
         return wide / scale + shift if self.far(name) else (wide - shift) / scale
 
@@ -106,15 +115,23 @@ class Normaliser(nn.Module):
             self._buffers[name] = buffer.to(device)
         return self
 
-    def _numbers(self, name: str) -> tuple[Tensor, Tensor]:
+    def _numbers(
+        self, name: str, values: Tensor | None = None, task: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         if name not in self._index:
             raise ConfigurationError(unknown("normalised feature", name, self._index))
         number = self._index[name]
-        return self.get_buffer(f"scale_{number}"), self.get_buffer(f"shift_{number}")
+        scale, shift = self.get_buffer(f"scale_{number}"), self.get_buffer(f"shift_{number}")
+        if values is None or task is None or name not in self._by_task:
+            return scale, shift
+        own = scale[task], shift[task]
+        for _ in range(values.ndim - scale.ndim):
+            own = own[0].unsqueeze(1), own[1].unsqueeze(1)
+        return own
 
 
 def _scale_and_centre(
-    feature: Feature, statistics: Mapping[str, Statistics], normalisation: str
+    feature: Feature, statistics: Mapping[str, Statistics], normalisation: str, tasks: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     if feature.kind == "image":
         return np.array(1 / 127.5), np.array(127.5)
@@ -126,10 +143,11 @@ def _scale_and_centre(
             f"Statistics given: {', '.join(statistics) or 'none'}."
         )
     found = statistics[feature.name]
-    if found.minimum.shape != feature.shape:
+    shape = (tasks, *feature.shape) if tasks else feature.shape
+    if found.minimum.shape != shape:
         raise ConfigurationError(
             f"The statistics of '{feature.name}' have shape {found.minimum.shape}, "
-            f"the feature has {feature.shape}."
+            f"the feature has {shape}."
         )
     middle, half = (found.maximum + found.minimum) / 2, (found.maximum - found.minimum) / 2
     if normalisation == "mean_std":

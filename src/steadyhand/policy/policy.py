@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from steadyhand.actions.arrays import placed
 from steadyhand.diffusion.shapes import Chunk, Noises
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
-from steadyhand.spec import Feature, PolicySpec
+from steadyhand.spec import TASK, Feature, PolicySpec
 from steadyhand.values import named
 
 Told = Float[Tensor, "batch rows told"]
@@ -54,6 +55,8 @@ class Policy(nn.Module):
         self.encoder = encoder
         self.sampler = sampler
         self.normaliser = normaliser
+        table = np.zeros((0, 0), np.float32) if spec.tasks is None else spec.tasks.array
+        self.register_buffer("_tasks", torch.from_numpy(table), persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -75,8 +78,9 @@ class Policy(nn.Module):
         solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
         Numbers that lie far from zero for their range are float64, in and out; others float32.
         """
-        condition = self.condition(self.normalise(observation))
-        return self.decode(condition, noise, self.reference(observation), step_noise, previous)
+        condition, task = self.condition(self.normalise(observation)), self.task(observation)
+        reference = self.reference(observation)
+        return self.decode(condition, noise, reference, step_noise, previous, task)
 
     def decode(
         self,
@@ -85,13 +89,14 @@ class Policy(nn.Module):
         reference: Tensor | None = None,
         step_noise: Noises = None,
         previous: Told | None = None,
+        task: Tensor | None = None,
     ) -> Told:
         """What `condition` and noise become: `forward` from there on, for several noises."""
         name, transform = self.spec.network_action.name, self.spec.transform
         if previous is not None:
-            previous = self.normaliser(name, transform.to_network(previous, reference))
+            previous = self.normaliser(name, transform.to_network(previous, reference), task)
         actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
-        return transform.to_robot(self.normaliser.inverse(name, actions), reference)
+        return transform.to_robot(self.normaliser.inverse(name, actions, task), reference)
 
     @property
     def noise_rows(self) -> int:
@@ -113,13 +118,22 @@ class Policy(nn.Module):
         named = [reference.name] if reference.name in same else same
         return any(map(self.normaliser.far, named))
 
+    def task(self, observation: Mapping[str, Tensor]) -> Tensor | None:
+        """Which of its tasks the policy is told, (B,), by the nearest vector; None where all tasks
+        are normalised together."""
+        if not self.normaliser.tasks:
+            return None
+        table = self.get_buffer("_tasks")
+        return (observation[TASK][:, -1, None] - table).square().sum(-1).argmin(-1)
+
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""
         picked = {f.name: _pick(observation, f) for f in self.spec.observations}
         for feature in self.spec.images:
             if feature.camera is not None:
                 picked[feature.name] = resized(picked[feature.name], feature.shape[:2])
-        return {name: self.normaliser(name, values) for name, values in picked.items()}
+        task = self.task(observation)
+        return {name: self.normaliser(name, values, task) for name, values in picked.items()}
 
     def condition(self, normalised: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """(condition,) or (condition, mask), whichever the encoder gives."""

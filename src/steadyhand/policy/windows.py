@@ -50,11 +50,14 @@ class PolicyWindows:
         self._normaliser = policy.normaliser
         far = self._normaliser.far
         states = [feature for feature in spec.observations if feature.kind == "state"]
-        self._states = {
-            f.name: self._normaliser(f.name, self._read(f, far(f.name))) for f in states
-        }
         self.tasks = None if spec.tasks is None else task_places(episodes, spec.tasks)
         """Which task of the policy's each step has."""
+        self._states = {
+            f.name: self._normaliser(
+                f.name, self._read(f, far(f.name)), self.task(np.arange(episodes.steps))
+            )
+            for f in states
+        }
         self._vectors = spec.tasks and torch.from_numpy(spec.tasks.array).to(self._device)
         self._frames = {f.name: self.episodes.arrays[f.key] for f in spec.images}
         # Chunks become what the network sees when they are gathered: only then is now known.
@@ -101,6 +104,12 @@ class PolicyWindows:
             found[TASK] = self._vectors[sent(places, self._device)]
         return found
 
+    def task(self, steps: Steps) -> Tensor | None:
+        """Which task of the policy's those steps have, where each is normalised by itself."""
+        if self.tasks is None or not self._normaliser.tasks:
+            return None
+        return sent(self.tasks[steps], self._device)
+
     def reference(self, steps: Steps) -> Tensor | None:
         """What chunks refer to, (windows, 1, action_size) in robot units, if to anything."""
         if self._reference is None:
@@ -111,7 +120,7 @@ class PolicyWindows:
         """(windows, horizon, network_size), normalised; past the end of an episode, its last."""
         told = self._told[sent(self.places.action(steps), self._device)]
         seen = self._transform.to_network(told, self.reference(steps))
-        return self._normaliser(self._action, seen)
+        return self._normaliser(self._action, seen, self.task(steps))
 
     def counts(self, steps: Steps) -> NDArray[np.bool_]:
         """Which of those rows lie in their episode, (windows, horizon)."""

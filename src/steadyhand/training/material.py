@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, policy_statistics, split_episodes
+from steadyhand.data.tasks import task_places
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.statistics import Statistics
 from steadyhand.spec import LAST_ACTION, PolicySpec, parse_name
@@ -59,6 +60,28 @@ class Material:
     def statistics(self) -> dict[str, Statistics]:
         """What the normaliser is made of: figures of what is trained on, never of the rest."""
         return policy_statistics(self.training, self.spec)
+
+    @cached_property
+    def statistics_of_tasks(self) -> dict[str, Statistics]:
+        """The same of each task by itself, (tasks, …); of one that none of it is of, of all."""
+        tasks = self.spec.tasks
+        if tasks is None:
+            return self.statistics
+        first = task_places(self.training, tasks)[self.training.starts]
+        parts = [np.flatnonzero(first == task) for task in range(len(tasks.texts))]
+        found = [
+            policy_statistics(self.training.subset(part), self.spec) if len(part) else None
+            for part in parts
+        ]
+        return {
+            name: Statistics(
+                **{
+                    key: np.stack([vars((each or self.statistics)[name])[key] for each in found])
+                    for key in vars(together)
+                }
+            )
+            for name, together in self.statistics.items()
+        }
 
     @property
     def held_out_numbers(self) -> tuple[int, ...]:

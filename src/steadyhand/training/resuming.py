@@ -84,7 +84,8 @@ def check_data(policy: Policy, where: Path, source: str | None) -> None:
                 f"The numbers of '{name}' in {source} are not those that {where} was "
                 "trained on. Resume with the same data, or start a new run."
             )
-    if not ours.equals(Normaliser(policy.spec.normalised, trained_on, ours.normalisation)):
+    features, how = policy.spec.normalised, ours.normalisation
+    if not ours.equals(Normaliser(features, trained_on, how, tasks=ours.tasks)):
         raise CheckpointError(
             f"{where} was trained by an older version, which normalised some of its numbers "
             "otherwise: it can be evaluated, and not resumed. Start a new run with another --out."

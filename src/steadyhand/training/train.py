@@ -50,7 +50,9 @@ def _built(config: TrainConfig, episodes: Episodes | Material, *, fetch: bool) -
         with torch.random.fork_rng(devices=[]), room_for_weights():
             torch.manual_seed(config.seed)
             parts = replace(config.policy, encoder=config.policy.encoder.settled())
-            policy = parts.build(material.spec, material.statistics)
+            each = parts.normalise_tasks == "each"
+            figures = material.statistics_of_tasks if each else material.statistics
+            policy = parts.build(material.spec, figures)
         if pretrained and config.teacher is None and (fetch or not pretrained.architecture):
             cast(ImageEncoder | VLMEncoder, policy.encoder).load_pretrained()
     return policy
