@@ -70,7 +70,7 @@ class Asked:
         named = own_settings(task, base)
         more = [key for key in shown_by_settings(make_task(named)) if key not in base.observations]
         said = {
-            "task": named if self.data is None else base.task or named,
+            "task": named if self.data is None else _trained_for(base.task, named),
             "observations": (*base.observations, *more),
             "steps": steps,
             "minutes": self.minutes,
@@ -110,6 +110,12 @@ def own_settings(asked: str, config: TrainConfig) -> str:
     """The task asked for; as the recipe has it where nothing is asked of its settings."""
     own = config.task or ""
     return make_task(own if own and family_of(own) == asked else asked).name
+
+
+def _trained_for(own: str | None, named: str) -> str:
+    """The task that a policy is trained for on data that is named: the recipe's own, which shares
+    it among its settings, but for another task of a simulator."""
+    return own if own and family_of(own) == family_of(named) else named
 
 
 def method_name(config: TrainConfig) -> str:
