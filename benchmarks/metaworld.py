@@ -9,6 +9,7 @@ all of it takes about three hours; for what is told in words the extra `text` is
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,18 @@ def demonstrations(out: Path, task: str, settings: str = "", noise: float = NOIS
     return path
 
 
-def trained(run: Path, *words: Any) -> Path:
-    if not (run / "checkpoints" / "last").exists():
-        steadyhand("train", "metaworld", *words, "--out", run)
-    return run
+def trained(runs: dict[Path, tuple[Any, ...]], recipe: str = "metaworld") -> None:
+    """Train what is not trained yet, two at a time; what was begun goes on."""
+
+    def one(run: Path, words: tuple[Any, ...]) -> None:
+        done = run / "trained.json"
+        if not done.exists():
+            more = ("--resume",) if (run / "config.json").exists() else ()
+            found = steadyhand("train", recipe, *words, "--threads", 1, "--out", run, *more)
+            done.write_text(json.dumps(found))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, runs, runs.values()))
 
 
 def shown(found: dict[str, Any]) -> str:
@@ -111,8 +120,9 @@ def many(out: Path) -> None:
     encodings = {"learned": (), "words": ("--encoder.tasks.source", "minilm")}
     print("| task | learned | words | other words |\n|---|---|---|---|")
     found = {}
-    for name, more in encodings.items():
-        run = trained(out / f"many-{name}", *of, *how, *more)
+    trained({out / f"many-{name}": (*of, *how, *more) for name, more in encodings.items()})
+    for name in encodings:
+        run = out / f"many-{name}"
         found[name] = kept(out / f"many-{name}.json", "evaluate", run, "--episodes", EPISODES)
     for task in TASKS:
         name = f"metaworld/{task}-v3"
@@ -138,13 +148,10 @@ def forms(out: Path) -> None:
     for task in FORMS:
         name = f"metaworld/{task}-v3:control=position"
         data = demonstrations(out, task, ":control=position", NOISE / 100)
-        runs = [
-            trained(
-                out / f"forms-{task}-{form}", "--task", name, "--data", data, "--steps", STEPS,
-                "--observations", "state[0:3]", "state[3:18]", STATE[1], *words,
-            )
-            for form, words in parts.items()
-        ]  # fmt: skip
+        of = ("--task", name, "--data", data, "--steps", STEPS)
+        seen = ("--observations", "state[0:3]", "state[3:18]", STATE[1])
+        runs = {out / f"forms-{task}-{form}": (*of, *seen, *more) for form, more in parts.items()}
+        trained(runs)
         found = kept(out / f"forms-{task}.json", "compare", *runs, "--episodes", 2 * EPISODES)
         for run, row in zip(parts, found["rows"], strict=True):
             print(f"| {task} | {run} | {shown(row['success'])} |", flush=True)
@@ -160,10 +167,8 @@ def camera(out: Path) -> None:
     settings = ":view=64,camera=corner3"
     name = f"metaworld/{SEEN}-v3{settings}"
     data = demonstrations(out, SEEN, settings)
-    run = trained(
-        out / "camera", "--task", name, "--data", data, "--steps", 3_000, "--batch-size", 64,
-        "--noises", 4, "--observations", "state[:4]", "img",
-    )  # fmt: skip
+    run = out / "camera"
+    trained({run: ("--task", name, "--data", data)}, "metaworld_image")
     policy = sh.load_policy(run)
     for said, task in {"its own": make_task(name), "another's": Swapped(make_task(name))}.items():
         found = sh.evaluate(policy, task, episodes=EPISODES)

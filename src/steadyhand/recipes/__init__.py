@@ -7,7 +7,7 @@ from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.recipes.adroit import adroit
 from steadyhand.recipes.fork import fork
 from steadyhand.recipes.lerobot import lerobot
-from steadyhand.recipes.metaworld import metaworld
+from steadyhand.recipes.metaworld import metaworld, metaworld_image
 from steadyhand.recipes.pusht import pusht_image, pusht_state, pusht_state_paper
 from steadyhand.recipes.state import state
 from steadyhand.runtime.own_file import OwnFunction, own_name, run_file
@@ -20,6 +20,7 @@ RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "fork": fork,
     "lerobot": lerobot,
     "metaworld": metaworld,
+    "metaworld_image": metaworld_image,
     "pusht_image": pusht_image,
     "pusht_state": pusht_state,
     "pusht_state_paper": pusht_state_paper,
