@@ -15,6 +15,7 @@ from steadyhand.cli.main import VERBS, main
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md",
+    "docs/actions.md",
     "docs/idea.md",
     "docs/methods.md",
     "docs/robot.md",

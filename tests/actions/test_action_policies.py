@@ -75,6 +75,15 @@ def trained() -> Policy:
     return trainer.policy.eval()
 
 
+@pytest.fixture(scope="module")
+def untrained() -> Policy:
+    """The same with random weights."""
+    policy = build_policy(ARM, arm()).eval()
+    for parameter in policy.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return policy
+
+
 def test_what_is_trained_on_is_turned_back_into_what_was_recorded(trained) -> None:
     data = arm().with_last_action("action")
     windows = PolicyWindows(trained, data)
@@ -92,12 +101,12 @@ def test_what_is_trained_on_is_turned_back_into_what_was_recorded(trained) -> No
     assert set(inside[:, 9].unique().tolist()) == {-1.0, 1.0}
 
 
-def test_a_turn_is_scaled_as_one(trained) -> None:
+def test_a_turn_is_scaled_as_one(untrained) -> None:
     """About z alone, slowly: the numbers of the other axes stay near zero, with one scale for all,
     and those of this one are of size one."""
     data = arm().with_last_action("action")
-    seen = PolicyWindows(trained, data).actions(np.arange(data.steps))[..., 3:9]
-    scale = trained.normaliser.get_buffer("scale_2")[3:9]
+    seen = PolicyWindows(untrained, data).actions(np.arange(data.steps))[..., 3:9]
+    scale = untrained.normaliser.get_buffer("scale_2")[3:9]
     assert torch.allclose(scale, scale[0])
     assert float(scale[0]) > 2, "what turns little is scaled up"
     largest = seen.abs().amax((0, 1))
@@ -117,10 +126,10 @@ def test_what_comes_out_is_of_the_robot(trained) -> None:
     assert float(moved.abs().max()) < 0.2
 
 
-def test_half_precision_leaves_rotations_what_they_are(trained) -> None:
-    seen, noise = example_inputs(trained, 4)[:2]
+def test_half_precision_leaves_rotations_what_they_are(untrained) -> None:
+    seen, noise = example_inputs(untrained, 4)[:2]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        told = trained(seen, noise)
+        told = untrained(seen, noise)
     assert told.dtype == torch.float32
     assert float((told[..., 3:7].norm(dim=-1) - 1).abs().max()) < 1e-5
 

@@ -337,6 +337,9 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train fork --data demos.npz --observations state state"),
         Mistake("train fork --data demos.npz --action actions"),
         Mistake("train fork --data demos.npz --action-relative-to state[:1]"),
+        Mistake("train fork --data demos.npz --action-parts 0:2=relativ"),
+        Mistake("train fork --data demos.npz --action-parts 0:2=delta"),
+        Mistake("train fork --data demos.npz --action-parts 1=gripper"),
         Mistake(
             "train fork --data flat.npz",
             lambda: save("flat.npz", action=np.zeros(len(np.load("demos.npz")["state"]))),

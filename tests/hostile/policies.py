@@ -145,6 +145,31 @@ CARDS: Mapping[str, tuple[Sequence[Any], Any]] = {
         f"relative to {v!r:.20}": (("spec", "action_relative_to"), v) for v in ("state", "x", 1, [])
     },
     **{
+        f"parts of an action {name}": (("spec", "action_parts"), value)
+        for name, value in {
+            "in no list": {"start": 0, "stop": 2},
+            "of nothing": None,
+            "of text": ["0:2=delta"],
+            "by the thousand": [{"start": 0, "stop": 1}] * 50_000,
+            "before the first": [{"start": -1, "stop": 1}],
+            "without end": [{"start": 0, "stop": LARGE}],
+            "backwards": [{"start": 2, "stop": 0}],
+            "twice": [{"start": 0, "stop": 2}] * 2,
+            "of the system": [{"start": 0, "stop": 2, "kind": "os.system"}],
+            "that are six": [{"start": 0, "stop": 2, "kind": "rotation_6d"}],
+            "relative to nothing": [{"start": 0, "stop": 2, "form": "relative"}],
+            "relative to a file": [{"start": 0, "stop": 2, "reference": "/etc/passwd"}],
+            "relative to much": [{"start": 0, "stop": 2, "reference": f"state[0:{LARGE}]"}],
+            "relative to many": [{"start": 0, "stop": 2, "reference": "state"}],
+            "of no levels": [{"start": 0, "stop": 1, "kind": "gripper"}],
+            "of one level": [{"start": 0, "stop": 1, "kind": "gripper", "levels": [1, 1]}],
+            "of two levels": [{"start": 0, "stop": 1, "kind": "gripper", "levels": [0, 1]}],
+            "of far levels": [{"start": 0, "stop": 1, "kind": "gripper", "levels": [0, 1e300]}],
+            "of strange levels": [{"start": 0, "stop": 1, "kind": "gripper", "levels": ["0", {}]}],
+            "of a wide middle": [{"start": 0, "stop": 1, "kind": "gripper", "hysteresis": 1e9}],
+        }.items()
+    },
+    **{
         f"normalisation {v!r:.20}": (("config", "normalisation"), v)
         for v in ("log", None, 1, ["min_max"])
     },

@@ -6,11 +6,11 @@ Only the declaration: what is done with it is in `transform.py`.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.sizes import Natural, Share
-from steadyhand.values import checked
+from steadyhand.values import Bound, checked
 
 Form = Literal["absolute", "relative", "delta"]
 RotationKind = Literal["quaternion_xyzw", "quaternion_wxyz", "rotation_vector", "rotation_6d"]
@@ -24,6 +24,8 @@ ROTATIONS: dict[str, int] = {
     "rotation_6d": 6,
 }
 """The ways in which rotations are recorded: the numbers of each."""
+LEVEL = Bound("at most 1e30 in size", lambda level: abs(level) <= 1e30)
+"""What float32 holds with room to spare."""
 WORDS = (*get_args(Form), *get_args(PartKind), "hysteresis")
 EXAMPLE = "0:3=relative 3:7=quaternion_xyzw,relative 7=gripper"
 _COLUMNS = re.compile(r"(?P<start>[0-9]{1,6})(:(?P<stop>[0-9]{1,6}))?")
@@ -46,7 +48,7 @@ class ActionPart:
     reference: str | None = None
     """The observation, or columns of one, whose latest value the chunk begins from. Where it is as
     wide as the action, it is read at the part's own columns."""
-    levels: tuple[float, float] | None = None
+    levels: Annotated[tuple[float, float], LEVEL] | None = None
     """A gripper's two recorded values, the lower first."""
     hysteresis: Share = 0.25
     """How far from the middle, of -1 … 1, an answer has to be for a gripper to change."""
