@@ -136,20 +136,21 @@ def many(out: Path) -> None:
 
 
 def forms(out: Path) -> None:
-    """The same demonstrations with actions as places, as steps and as ways from where the hand is.
+    """The same demonstrations with actions as places, as steps, and as ways from the last place.
 
-    Places are `control=position`; paired on initial states.
+    Places are `control=position`. All see the same, what they were told last with it; paired on
+    initial states.
     """
     parts = {
         "absolute": (),
-        "delta": ("--action-parts", "0:3=delta:state[0:3]", "3=absolute"),
-        "relative": ("--action-parts", "0:3=relative:state[0:3]", "3=absolute"),
+        "delta": ("--action-parts", "0:3=delta:last_action[0:3]"),
+        "relative": ("--action-parts", "0:3=relative:last_action[0:3]"),
     }
     for task in FORMS:
         name = f"metaworld/{task}-v3:control=position"
         data = demonstrations(out, task, ":control=position", NOISE / 100)
         of = ("--task", name, "--data", data, "--steps", STEPS)
-        seen = ("--observations", "state[0:3]", "state[3:18]", STATE[1])
+        seen = ("--observations", *STATE, "last_action[0:3]")
         runs = {out / f"forms-{task}-{form}": (*of, *seen, *more) for form, more in parts.items()}
         trained(runs)
         found = kept(out / f"forms-{task}.json", "compare", *runs, "--episodes", 2 * EPISODES)
