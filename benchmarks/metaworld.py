@@ -116,7 +116,7 @@ def many(out: Path) -> None:
         if not link.exists():
             link.symlink_to(demonstrations(out, task).resolve())
     of = ("--task", names, "--data", folder, "--observations", *STATE, "task")
-    how = ("--steps", 4 * STEPS)
+    how = ("--steps", 3 * STEPS)
     encodings = {"learned": (), "words": ("--encoder.tasks.source", "minilm")}
     print("| task | learned | words | other words |\n|---|---|---|---|")
     found = {}
@@ -149,7 +149,7 @@ def forms(out: Path) -> None:
     for task in FORMS:
         name = f"metaworld/{task}-v3:control=position"
         data = demonstrations(out, task, ":control=position", NOISE / 100)
-        of = ("--task", name, "--data", data, "--steps", STEPS)
+        of = ("--task", name, "--data", data, "--steps", 3 * STEPS // 4)
         seen = ("--observations", *STATE, "last_action[0:3]")
         runs = {out / f"forms-{task}-{form}": (*of, *seen, *more) for form, more in parts.items()}
         trained(runs)
