@@ -480,6 +480,31 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("record --task fork:max_steps=5 --out new.npz"),
         Mistake("record --out demos.npz"),
     ],
+    "An environment of Gymnasium": [
+        Mistake("record --task Pendulum-v1 --out new.npz"),
+        Mistake("train state --data demos.npz --task Pendlum-v1 --out new"),
+        Mistake("train state --data demos.npz --task Pendulum-v1:max_step=9 --out new"),
+        Mistake("train state --data demos.npz --task CartPole-v1 --out new"),
+        Mistake("train state --data demos.npz --task Pendulum-v1 --out new"),
+        Mistake(
+            "evaluate run --task somebody:Pendulum-v1", note="no module is imported for a name"
+        ),
+        Mistake(
+            "record --task own.py:sees --out new.npz",
+            own(
+                "from steadyhand.tasks import GymTask\n\n"
+                "def sees():\n"
+                "    return GymTask(environment='Pendulum-v1', observe=lambda seen: seen)"
+            ),
+        ),
+        Mistake(
+            "record --task own.py:wins --out new.npz",
+            own(
+                "from steadyhand.tasks import GymTask\n\n"
+                "def wins():\n    return GymTask(environment='Pendulum-v1', sucess='upright')"
+            ),
+        ),
+    ],
     "Your own task or recipe": [
         Mistake("record --task own.py:Reach --out new.npz"),
         Mistake("record --task own.py:Raech --out new.npz", own("class Reach:\n    pass")),

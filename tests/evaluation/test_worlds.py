@@ -19,6 +19,8 @@ from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.evaluation.lanes import Event
 from steadyhand.evaluation.pace import Pace
 from steadyhand.evaluation.rollout import Rollout, rollout
+from steadyhand.evaluation.travel import _named
+from steadyhand.tasks import make_task, register_task
 
 FILE = Path(__file__).with_name("unsteady.py")
 
@@ -197,6 +199,19 @@ def test_a_task_that_was_changed_after_it_was_named_does_not_travel_by_its_name(
     found = rollout(Echo(), task, range(3))
     assert found.processes == 0
     assert [len(episode.actions) for episode in found.episodes] == [4, 4, 4]
+
+
+def test_a_users_lambdas_travel_by_the_name_of_their_task(tmp_path) -> None:
+    file = tmp_path / "lambdas.py"
+    file.write_text(
+        "from steadyhand.tasks import GymTask\n"
+        "def make(far=2):\n"
+        "    return GymTask(environment='Pendulum-v1', scores=lambda world: {'far': far})\n"
+    )
+    task = make_task(register_task(f"{file}:make:far=3"))
+    assert _named(task) == f"{file}:make:far=3"
+    object.__setattr__(task, "scores", make_task(register_task(f"{file}:make")).scores)
+    assert _named(task) is None, "the same code with another number in it"
 
 
 def test_slow_worlds_are_stepped_in_processes_and_fast_ones_are_not(monkeypatch, children) -> None:

@@ -49,9 +49,12 @@ def test_a_simulator_in_a_file(tmp_path, capsys) -> None:
     assert found["success"]["mean"] == 1
     words = ["train", f"{EXAMPLES / 'fetch.py'}:recipe", "--data", data, "--steps=2"]
     answer(capsys, *words, "--denoiser.width=16", "--out", tmp_path / "run")
-    found = answer(capsys, "evaluate", tmp_path / "run", "--task", task, "--episodes", 2)
+    few = ("--episodes", 2)
+    found = answer(capsys, "evaluate", tmp_path / "run", "--task", task, *few, "--processes", 1)
     assert found["success"]["mean"] < 1
     assert found["away"]["mean"] > 0.05, "metres from the goal"
+    again = answer(capsys, "evaluate", tmp_path / "run", "--task", task, *few, "--processes", 0)
+    assert again["away"] == found["away"], "in this process as in another"
 
 
 def test_the_examples_are_short() -> None:

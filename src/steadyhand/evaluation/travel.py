@@ -59,10 +59,26 @@ def _named(task: Any) -> str | None:
         return None
     try:
         same = make_task(task.name)
-        alike = type(same) is type(task) and pickle.dumps(vars(same)) == pickle.dumps(vars(task))
+        alike = type(same) is type(task) and _told(vars(same)) == _told(vars(task))
     except Exception:  # of a file that was not named here, or with parts that cannot be told apart
         return None
     return task.name if alike else None
+
+
+class _Teller(pickle.Pickler):
+    """Tells functions apart by their code and what they hold: lambdas, too, which cannot go."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, FunctionType):
+            return NotImplemented
+        held = [cell.cell_contents for cell in obj.__closure__ or ()]
+        return tuple, ((id(obj.__code__), obj.__defaults__, obj.__kwdefaults__, held),)
+
+
+def _told(fields: dict[str, Any]) -> bytes:
+    written = io.BytesIO()
+    _Teller(written).dump(fields)
+    return written.getvalue()
 
 
 class _Pickler(pickle.Pickler):

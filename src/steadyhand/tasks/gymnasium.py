@@ -6,8 +6,9 @@ spaces are read is `gymnasium_spaces.py`, and where IDs come from `gymnasium_reg
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.settings import read_settings
@@ -120,14 +121,16 @@ class GymTask:
         """The picture, where a setting adds it."""
         return ("img",) if self.view else ()
 
-    @cached_property
+    @property
     def facts(self) -> Facts:
         """What the environment says of itself, found by stepping one once."""
-        world = self._world(success=None, view=0)
-        try:
-            return world.facts()
-        finally:
-            world.close()
+        if self not in _FACTS:
+            world = self._world(success=None, view=0)
+            try:
+                _FACTS[self] = world.facts()
+            finally:
+                world.close()
+        return _FACTS[self]
 
     def make(self) -> GymEnvironment:
         """Raises `MissingExtraError` where gymnasium is not installed."""
@@ -144,6 +147,10 @@ class GymTask:
             view=view,
             fresh=self.fresh,
         )
+
+
+_FACTS: WeakKeyDictionary[GymTask, Facts] = WeakKeyDictionary()
+"""Not in the task itself: one that was looked at is still the same task."""
 
 
 @cache

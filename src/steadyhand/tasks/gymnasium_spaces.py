@@ -63,8 +63,10 @@ def _leaves(
 def arrays(found: object, said: str) -> Observation:
     """What a user's own mapping made. Raises `ConfigurationError` where it is no named arrays."""
     if not isinstance(found, Mapping) or not found:
+        shape = getattr(found, "shape", None)
+        what = shown(found) if shape is None else f"an array of shape {shape}"
         raise ConfigurationError(
-            f"observe() of {said} answered with {shown(found)}; it gives named arrays, as "
+            f"observe() of {said} answered with {what}; it gives named arrays, as "
             '{"state": np.array([…])}.'
         )
     made = {str(name): np.atleast_1d(np.asarray(value)) for name, value in found.items()}
