@@ -34,6 +34,7 @@ PAGES = [
 # What is shortened for the test, and to what. Each has to occur, so that none goes stale.
 SHORTER = {
     "steps=2000": "steps=20",
+    "learning_rate=3e-3, steps=200": "learning_rate=3e-3, steps=5",
     "steps=1000": "steps=10",
     "--methods regression,ddpm,flow,consistency --minutes 1": "--methods flow:1 --steps 2",
     "study steps --quick": "study sweep --vary sampler.steps=2 --seeds 1 --steps 2 --episodes 1",

@@ -1046,6 +1046,27 @@ FAULTS = [
         "nets/test_text.py -k those_of_sentence_transformers",
     ),
     Fault(
+        "what stands behind a prompt is looked at",
+        "nets/vlm.py",
+        "torch.cat([ahead.long(), (prompt >= 0).long()], dim=1)",
+        "torch.cat([ahead.long(), (prompt >= -1).long()], dim=1)",
+        "nets/test_vlm.py -k stands_for_nothing",
+    ),
+    Fault(
+        "a model sees what was, and not what is",
+        "nets/vlm_encoder.py",
+        "observation[name][:, -1].permute",
+        "observation[name][:, 0].permute",
+        "policy/test_vlm_policy.py -k kept_is_what_is_seen",
+    ),
+    Fault(
+        "what a model made of other pictures is taken",
+        "policy/precomputed.py",
+        "known.update(values.data)",
+        "known.update(name.encode())",
+        "policy/test_vlm_policy.py -k looked_at_once",
+    ),
+    Fault(
         "a setting of nobody's",
         "nets/architecture.py",
         "if key not in own:",

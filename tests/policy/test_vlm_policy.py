@@ -1,23 +1,30 @@
 """A policy that sees by a vision-language model: what is kept of it, and the policy as a whole."""
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import tiny_vlm
-from steadyhand.data import Episodes
+from steadyhand.data import Episodes, write_episodes
 from steadyhand.diffusion.flow import Flow
-from steadyhand.errors import CheckpointError, DataError
+from steadyhand.errors import CheckpointError, ConfigurationError, DataError
 from steadyhand.nets.choices import DiTConfig
 from steadyhand.nets.vlm_choices import VLMEncoderConfig
 from steadyhand.nets.vlm_encoder import PRECOMPUTED
 from steadyhand.policy import precomputed
 from steadyhand.policy.config import PolicyConfig
+from steadyhand.policy.predictor import TorchPredictor, embed_of
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.policy.windows import PolicyWindows
+from steadyhand.runtime import ChunkRequest
 from steadyhand.spec import Chunking
+from steadyhand.training.begin import begin
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy, train
 from tiny_vlm import TEXTS
@@ -207,3 +214,125 @@ def test_a_policy_without_its_model_is_whole(folder, filmed, config, tmp_path) -
     (tmp_path / "policy" / "policy.json").write_text(card[:start] + card[end:])
     with pytest.raises(CheckpointError, match="vision-language model has no architecture"):
         load_policy(tmp_path / "policy")
+
+
+def test_a_run_goes_on_without_the_folder_of_its_model(folder, filmed, config, tmp_path) -> None:
+    """By what its own checkpoint holds, words included; the weights are those of one in one go."""
+    keyed = {("observation.image" if k == "img" else k): v for k, v in filmed.arrays.items()}
+    write_episodes(tmp_path / "set", replace(filmed, arrays=keyed), format="lerobot")
+    config = replace(
+        config,
+        observations=("observation.image", "state", "task"),
+        data=tmp_path / "set",
+        steps=8,
+        checkpoint_every=4,
+    )
+    whole = begin(config, tmp_path / "whole")
+    for _ in whole.steps():
+        pass
+    cut = begin(config, tmp_path / "cut")
+    for step in (steps := cut.steps()):
+        if step.step == 5:
+            break
+    steps.close()
+    state = load_file(tmp_path / "cut" / "last" / "train_state.safetensors")
+    assert "live.encoder.project.1.weight" in state
+    assert not [name for name in state if "encoder.model" in name], "it is there once"
+    moved = folder.rename(folder.with_name("moved"))
+    try:
+        again = begin(config, tmp_path / "cut", resume=True)
+        for _ in again.steps():
+            pass
+    finally:
+        moved.rename(folder)
+    one, other = (load_policy(tmp_path / name) for name in ("whole", "cut"))
+    for name, weights in one.state_dict().items():
+        assert torch.equal(other.state_dict()[name], weights), name
+
+
+def test_new_words_are_understood_with_a_model_that_somebody_names(folder, filmed, config) -> None:
+    policy = build_policy(config, filmed).eval()
+    history = {key: np.stack([filmed.arrays[key][0]] * 2) for key in ("img", "state")}
+
+    def ask(words: str, embed=None) -> np.ndarray:
+        told = {**history, "task": np.array([words] * 2)}
+        request = ChunkRequest(number=0, seed=0, observation=told)
+        return TorchPredictor(policy, embed=embed).predict([request])
+
+    known = ask(TEXTS[0])
+    with pytest.raises(ConfigurationError, match=r"not trained on the task 'push.*--text-model"):
+        ask("push the door")
+    embed = embed_of(policy, str(folder))
+    assert np.array_equal(ask(TEXTS[0], embed), known)
+    assert ask("push the door", embed).shape == known.shape
+
+
+@pytest.fixture(scope="module")
+def saved(folder, filmed, tmp_path_factory):
+    """A policy on disk; tests work on copies."""
+    encoder = VLMEncoderConfig(source=str(folder), width=32, prompt=12)
+    config = TrainConfig(
+        observations=("img", "state", "task"),
+        chunking=Chunking(obs_steps=2, horizon=4, execute=2),
+        policy=PolicyConfig(encoder=encoder, denoiser=DiTConfig(width=32, layers=1, heads=2)),
+    )
+    where = tmp_path_factory.mktemp("saved") / "policy"
+    save_policy(where, build_policy(config, filmed))
+    return where
+
+
+STRANGE = {
+    "code": (("architecture", "auto_map"), {"AutoModel": "somebody/model--file.Class"}),
+    "code of a part": (("architecture", "text_config", "auto_map"), {"AutoModel": "a--b.C"}),
+    "a path": (("architecture", "text_config", "hidden_act"), "/etc/passwd"),
+    "another kind": (("architecture", "model_type"), "qwen2_vl"),
+    "another part": (("architecture", "vision_config", "model_type"), "timm_wrapper"),
+    "huge": (("architecture", "text_config", "hidden_size"), 1 << 20),
+    "many words": (("architecture", "text_config", "vocab_size"), 1 << 20),
+    "deep": (("architecture", "text_config", "num_hidden_layers"), 100_000),
+    "a large picture": (("architecture", "vision_config", "image_size"), 1 << 19),
+    "no architecture": (("architecture",), "null"),
+    "a wide condition": (("width",), 1 << 16),
+    "a token of nobody's": (("before",), [10**6]),
+    "many tokens": (("opening",), [1] * 100_000),
+    "tokens in words": (("closing",), ["x"]),
+    "layers that are not there": (("layers",), 2),
+    "all layers trained": (("trained_layers",), 1_000),
+    "a mean of nothing": (("mean",), [float("nan")] * 3),
+    "a deviation of nothing": (("deviation",), [0.0] * 3),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_a_stranger_says_of_its_model_is_refused(name, saved, tmp_path, monkeypatch) -> None:
+    def touched(*_) -> None:
+        raise AssertionError("the network is touched")
+
+    monkeypatch.setattr("socket.socket.connect", touched)
+    monkeypatch.setattr("socket.getaddrinfo", touched)
+    folder = shutil.copytree(saved, tmp_path / "policy")
+    rewrite(folder, *STRANGE[name])
+    with pytest.raises(CheckpointError):
+        load_policy(folder)
+
+
+def test_the_source_that_a_stranger_names_is_not_opened(saved, tmp_path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "policy")
+    rewrite(folder, ("source",), "/proc/self/mem")
+    policy = load_policy(folder)
+    with pytest.raises(ConfigurationError, match=r"not trained on the task.*--text-model /proc"):
+        embed_of(policy)(["new words"])  # type: ignore[misc]
+
+
+def rewrite(folder: Path, place: tuple[str, ...], value: object) -> None:
+    """Change what the card says of the encoder; what is inside of the architecture, too."""
+    card = json.loads((folder / "policy.json").read_text())
+    encoder = card["config"]["encoder"]
+    if len(place) > 1:
+        content = inside = json.loads(encoder[place[0]])
+        for key in place[1:-1]:
+            inside = inside[key]
+        inside[place[-1]], place = value, place[:1]
+        value = json.dumps(content)
+    encoder[place[0]] = value
+    (folder / "policy.json").write_text(json.dumps(card))

@@ -4,6 +4,7 @@ What is around it, noise, padding and batches, is the same for every engine and 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ from steadyhand.diffusion.loss import sent
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.nets.text import MINILM
+from steadyhand.nets.vlm_choices import VLMEncoderConfig
 from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.runtime.engine import EnginePredictor
@@ -100,13 +102,22 @@ def embed_of(policy: Policy, source: str | None = None) -> Embed | None:
     That is the text model that comes with the extra `text`, or `source`, which somebody named: a
     policy's own file may not name a place on the network. None where vectors were learned.
     """
-    known: TaskEncoding | None = getattr(getattr(policy.config, "encoder", None), "tasks", None)
+    encoder = getattr(policy.config, "encoder", None)
+    if isinstance(encoder, VLMEncoderConfig):
+        named = source is not None
+        return replace(encoder, source=source).task_vectors if named else _asked(encoder.source)
+    known: TaskEncoding | None = getattr(encoder, "tasks", None)
     if policy.spec.tasks is None or known is None or known.source is None:
         return None
     used = source or known.source
     if source is None and known.source != MINILM:
-        return partial(_unnamed, known.source)
+        return _asked(known.source)
     return lambda texts: TaskEncoding(source=used).vectors(texts)
+
+
+def _asked(source: str) -> Embed:
+    """What asks for the model to be named by whoever runs the policy."""
+    return partial(_unnamed, source)
 
 
 def _unnamed(source: str, texts: Sequence[str]) -> NDArray[np.float32]:

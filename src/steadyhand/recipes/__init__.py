@@ -10,6 +10,7 @@ from steadyhand.recipes.lerobot import lerobot
 from steadyhand.recipes.metaworld import metaworld, metaworld_image
 from steadyhand.recipes.pusht import pusht_image, pusht_state, pusht_state_paper
 from steadyhand.recipes.state import state
+from steadyhand.recipes.vla import vla
 from steadyhand.runtime.own_file import OwnFunction, own_name, run_file
 from steadyhand.tasks import register_task
 from steadyhand.training.config import TrainConfig
@@ -25,6 +26,7 @@ RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "pusht_state": pusht_state,
     "pusht_state_paper": pusht_state_paper,
     "state": state,
+    "vla": vla,
 }
 
 

@@ -27,7 +27,7 @@ from steadyhand.training.planning import plan
 from steadyhand.training.room import check_batch
 from steadyhand.training.session import Event, Session, session
 from steadyhand.training.trackers import summary_writer
-from steadyhand.training.train import build_policy, rebuild_policy
+from steadyhand.training.train import build_policy, rebuild_policy, resumed_material
 
 TOLD = ("outliers", "rounding", "echo", "rate", "jump", "late", "tasks", "black", "frozen", "video")
 """Kinds of problems that are worth a look before hours of training."""
@@ -66,12 +66,13 @@ def begin(
     config, episodes = demonstrations(config, out, check, stage, tell)
     for name, why in episodes.left_out.items():
         tell(f"Left out: {name}: {why}")
-    material = Material.of(config, episodes)
+    divide = partial(resumed_material, run) if resume else Material.of
+    material = divide(config, episodes)
     skip = config.skip_broken_episodes
     images = material.spec.images
     sound = with_stores(episodes, images, skip_broken=skip, stage=stage, tell=tell)
     if len(sound) < len(episodes):
-        material = Material.of(config, sound)
+        material = divide(config, sound)
     policy = build(config, material)
     if not resume:  # whose weights are still to be restored
         _look_once(policy, material, config, stage)

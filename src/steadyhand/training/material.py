@@ -15,6 +15,7 @@ from steadyhand.data.tasks import task_places
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.statistics import Statistics
 from steadyhand.spec import LAST_ACTION, PolicySpec, parse_name
+from steadyhand.task_table import TaskTable
 from steadyhand.tasks import prepare_episodes
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.specification import specification
@@ -35,9 +36,15 @@ class Material:
     spec: PolicySpec
 
     @classmethod
-    def of(cls, config: TrainConfig, episodes: "Episodes | Material") -> "Material":
+    def of(
+        cls,
+        config: TrainConfig,
+        episodes: "Episodes | Material",
+        known: TaskTable | None = None,
+    ) -> "Material":
         """Divide and prepare as `config` says; what is material already stays as it is.
 
+        `known` are the tasks of a policy that goes on, in the place of those of the data.
         Raises `ConfigurationError` for features that were not recorded or do not fit together.
         """
         if isinstance(episodes, Material):
@@ -53,7 +60,7 @@ class Material:
         training, *held_out = (
             _prepared(config, episodes.subset(part)) for part in places if len(part)
         )
-        spec = specification(config, training)
+        spec = specification(config, training, known)
         return cls(episodes, places, training, held_out[0] if held_out else None, spec)
 
     @cached_property

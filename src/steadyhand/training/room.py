@@ -18,6 +18,8 @@ from steadyhand.training.config import TrainConfig
 
 COPIES = 5
 """Of each weight: itself, its gradient, two moments of Adam and the average."""
+FROZEN_COPIES = 2
+"""Of each weight that may be frozen: itself, and the one that a run works with."""
 
 
 def memory() -> int:
@@ -36,17 +38,17 @@ def memory() -> int:
 
 
 @contextmanager
-def room_for_weights() -> Iterator[None]:
+def room_for_weights(copies: int = COPIES) -> Iterator[None]:
     """What is built inside stops where its weights would not fit. Raises `ConfigurationError`."""
     left = memory()
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal left
-        left -= 0 if parameter is None else COPIES * 4 * parameter.numel()
+        left -= 0 if parameter is None else copies * 4 * parameter.numel()
         if left < 0:
             raise ConfigurationError(
                 f"Training this network takes more than the {memory() / 1e9:.1f} GB of memory "
-                "there are. Take a smaller width, or fewer blocks or layers."
+                "there are. Take a smaller width, or fewer blocks or layers, or a smaller model."
             )
 
     handle = register_module_parameter_registration_hook(count)

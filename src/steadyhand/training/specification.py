@@ -14,8 +14,10 @@ from steadyhand.task_table import TaskTable
 from steadyhand.training.config import TrainConfig
 
 
-def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
-    """The specification of a policy for these episodes.
+def specification(
+    config: TrainConfig, episodes: Episodes, known: TaskTable | None = None
+) -> PolicySpec:
+    """The specification of a policy for these episodes; `known` are its tasks, if they are.
 
     Raises `ConfigurationError` for features that were not recorded, are neither colour nor a state,
     or do not fit together.
@@ -44,7 +46,6 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
             episodes.require(name)
     # A number that was recorded under that name stays one.
     words = TASK in observations and TASK not in episodes.arrays
-    tasks = _tasks(config, episodes) if words else None
     return PolicySpec.select(
         episodes.shapes,
         observations=observations,
@@ -54,7 +55,7 @@ def specification(config: TrainConfig, episodes: Episodes) -> PolicySpec:
         action_relative_to=config.action_relative_to,
         action_parts=_parts(config, episodes),
         image_size=config.image_size,
-        tasks=tasks,
+        tasks=(known or _tasks(config, episodes)) if words else None,
     )
 
 

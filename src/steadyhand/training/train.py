@@ -15,10 +15,11 @@ from steadyhand.nets.vlm_encoder import VLMEncoder
 from steadyhand.policy.card import read_config
 from steadyhand.policy.config import pretrained_part
 from steadyhand.policy.policy import Policy
+from steadyhand.runtime.card import read_spec
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.material import Material
-from steadyhand.training.room import room_for_weights
+from steadyhand.training.room import COPIES, FROZEN_COPIES, room_for_weights
 from steadyhand.training.session import Score, Step, session
 from steadyhand.values import checked
 
@@ -32,6 +33,19 @@ def build_policy(config: TrainConfig, episodes: Episodes | Material) -> Policy:
     return _built(config, episodes, fetch=True)
 
 
+def resumed_material(run: Run, config: TrainConfig, episodes: Episodes | Material) -> Material:
+    """What `run` goes on with: told its tasks as it was, by what its newest checkpoint holds.
+
+    As for `rebuild_policy` nothing is fetched.
+    """
+    step = run.resume_step()
+    known = None if step is None else read_spec(run.folder(step)).tasks
+    told = getattr(config.policy.encoder, "tasks", None)
+    named = pretrained_part(config.policy) is not None or getattr(told, "source", None)
+    with offline() if named else nullcontext():
+        return Material.of(config, episodes, known)
+
+
 def rebuild_policy(run: Run, config: TrainConfig, episodes: Episodes | Material) -> Policy:
     """The policy that `run` goes on with, its weights still to be restored.
 
@@ -40,14 +54,16 @@ def rebuild_policy(run: Run, config: TrainConfig, episodes: Episodes | Material)
     """
     step = run.resume_step()
     parts = config.policy if step is None else read_config(run.folder(step))
-    return _built(replace(config, policy=parts), episodes, fetch=False)
+    material = resumed_material(run, config, episodes)
+    return _built(replace(config, policy=parts), material, fetch=False)
 
 
 def _built(config: TrainConfig, episodes: Episodes | Material, *, fetch: bool) -> Policy:
     material = Material.of(config, episodes)
     pretrained = pretrained_part(config.policy)
     with nullcontext() if fetch or pretrained is None else offline():
-        with torch.random.fork_rng(devices=[]), room_for_weights():
+        copies = COPIES if pretrained is None else FROZEN_COPIES
+        with torch.random.fork_rng(devices=[]), room_for_weights(copies):
             torch.manual_seed(config.seed)
             parts = replace(config.policy, encoder=config.policy.encoder.settled())
             each = parts.normalise_tasks == "each"

@@ -168,12 +168,19 @@ class Trainer:
         return run.save(step, self.average.module, provenance, self._state())
 
     def _state(self) -> dict[str, Tensor]:
-        """What resuming needs beside the averaged weights."""
-        state = {f"live.{name}": value for name, value in self.policy.state_dict().items()}
+        """What resuming needs beside the averaged weights, among which the frozen ones are."""
+        frozen = self._frozen
+        live = {n: value for n, value in self.policy.state_dict().items() if n not in frozen}
+        state = {f"live.{name}": value for name, value in live.items()}
         for name, parameter in self.policy.named_parameters():
             for key, value in self.optimiser.state[parameter].items():
                 state[f"{key}.{name}"] = torch.as_tensor(value)
         return state
+
+    @property
+    def _frozen(self) -> set[str]:
+        """The names of weights that are never trained."""
+        return {name for name, w in self.policy.named_parameters() if not w.requires_grad}
 
     def restore(self, run: Run) -> None:
         """Continue from the newest whole checkpoint; from the start where there is none."""
@@ -182,7 +189,8 @@ class Trainer:
             return
         self.done, weights, state = found
         where = run.folder(self.done)
-        live = {k.removeprefix("live."): v for k, v in state.items() if k.startswith("live.")}
+        live = {name: weights[name] for name in self._frozen & weights.keys()}
+        live |= {k.removeprefix("live."): v for k, v in state.items() if k.startswith("live.")}
         check_data(self.policy, where, self.material.source)
         load_weights(self.average.module, weights, where)
         load_weights(self.policy, live, where)
