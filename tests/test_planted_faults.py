@@ -173,7 +173,7 @@ FAULTS = [
     Fault(
         "inference at the batch size of the moment",
         "runtime/engine.py",
-        "padded = [*rows, *[rows[-1]] * (self.batch - len(rows))]",
+        "padded = [*rows, *[rows[-1]] * (size - len(rows))]",
         "padded = [*rows]",
         "policy/test_policy.py -k alone",
     ),
