@@ -33,7 +33,7 @@ def constant(config, moving):
     config = replace(config, observations=("state",), chunking=replace(config.chunking, horizon=4))
     policy = build_policy(config, moving)
 
-    def decode(condition, noise, *rest):
+    def decode(condition, noise, *rest, **more):
         return torch.full((len(noise), 4, 2), 7.0) + noise * 0
 
     policy.decode = decode
@@ -67,7 +67,7 @@ def test_the_nearest_moment_is_the_right_one(constant, moving) -> None:
 
 
 def test_the_best_of_many_samples(constant, moving) -> None:
-    def decode(condition, noise, *rest):
+    def decode(condition, noise, *rest, **more):
         return torch.full((len(noise), 4, 2), 7.0) + 5 * noise
 
     constant.decode = decode
