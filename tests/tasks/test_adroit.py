@@ -75,6 +75,13 @@ def test_recorded_actions_do_what_they_did(world, demonstrations, episode, succe
     assert world.scores()["success"] is succeeds
 
 
+def test_how_far_people_opened_it(demonstrations) -> None:
+    """As docs/tasks.md says it: by this measure most of them did not succeed."""
+    angle = demonstrations.read("state")[:, 28]
+    widest = np.maximum.reduceat(angle, demonstrations.starts)
+    assert (len(widest), int(np.sum(widest >= 1.35)), int(np.sum(widest > 1))) == (25, 7, 25)
+
+
 def test_it_is_a_task_that_a_policy_of_the_data_fits(demonstrations) -> None:
     task = usable(make_task("adroit/door"))
     assert (task.name, task.rate_hz, task.max_steps) == ("adroit/door", 100.0, 300)

@@ -14,7 +14,7 @@ from steadyhand.errors import ConfigurationError, SteadyhandError, unknown
 from steadyhand.runtime.predictor import Observation
 from steadyhand.tasks.gymnasium_registry import made, registered
 from steadyhand.tasks.gymnasium_spaces import Moves, Observe, arrays, observing
-from steadyhand.tasks.offscreen import close_at_exit, draw_without_screen
+from steadyhand.tasks.offscreen import close_at_exit, draw_plainly, draw_without_screen
 from steadyhand.tasks.task import Scores
 from steadyhand.values import seed as a_seed
 from steadyhand.values import shown
@@ -102,6 +102,8 @@ class GymEnvironment:
                 f"{self._said} made {shown(world)}, which is no environment of Gymnasium: derive "
                 "it from gymnasium.Env."
             )
+        if self._view and hasattr(getattr(world.unwrapped, "model", None), "vis"):
+            draw_plainly(world.unwrapped.model)
         self._close = weakref.finalize(self, world.close)
         self._close.atexit = False  # where it has drawn, `close_at_exit` is in time
         return world
