@@ -241,6 +241,13 @@ FAULTS = [
         "runtime/test_engine.py -k smaller_batch",
     ),
     Fault(
+        "worlds of a simulator that change each other's model",
+        "tasks/metaworld.py",
+        "model = copy(read[0])",
+        "model = read[0]",
+        "tasks/test_metaworld.py -k share_no",
+    ),
+    Fault(
         "the next episode blamed for a process that died",
         "evaluation/hosts.py",
         "self._asked.popleft()  # they are answered in their order",

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from steadyhand.evaluation.lanes import Event
 from steadyhand.evaluation.pace import Pace
 from steadyhand.evaluation.rollout import Rollout, rollout
 from steadyhand.evaluation.travel import _named
+from steadyhand.runtime import chunk_noise
+from steadyhand.spec import PolicySpec
 from steadyhand.tasks import make_task, register_task
 
 FILE = Path(__file__).with_name("unsteady.py")
@@ -68,6 +71,31 @@ def test_episodes_are_the_same_wherever_they_are_played(processes, parallel, chi
     frames = {e.seed: e.frames for e in there.episodes if e.frames}
     assert frames.keys() == {4}
     np.testing.assert_array_equal(frames[4], here.episodes[8].frames)
+
+
+@dataclass
+class Groping:
+    """Moves the hand about, by what it sees and by the noise of its episode."""
+
+    spec: PolicySpec
+
+    def predict(self, requests):
+        moves = [chunk_noise(each.seed, each.number, (16, 4)) for each in requests]
+        seen = [each.observation["state"][-1, :4] for each in requests]
+        return np.stack(
+            [move + np.sin(100 * place) for move, place in zip(moves, seen, strict=True)]
+        )
+
+
+def test_worlds_of_a_simulator_are_the_same_wherever_they_are_stepped(children) -> None:
+    pytest.importorskip("metaworld", reason="the extra metaworld is not installed")
+    spec = PolicySpec.select({"state": (39,), "action": (4,)}, observations=["state"])
+    task = make_task("metaworld/push-v3:max_steps=12")
+    seeds = range(100_000, 100_004)
+    here = rollout(Groping(spec), task, seeds, processes=0, parallel=1)
+    there = rollout(Groping(spec), task, seeds[::-1], processes=2, parallel=4)
+    assert told(here) == told(there)[::-1]
+    assert len({episode.states.tobytes() for episode in here.episodes}) == 4
 
 
 def line(text: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION
-from steadyhand.tasks import make_task, record_episodes
+from steadyhand.tasks import make_task, metaworld, record_episodes
 from steadyhand.tasks.metaworld import MetaWorld
 from steadyhand.tasks.metaworld_words import WORDS
 
@@ -41,6 +41,25 @@ def test_an_episode_is_its_seeds_alone(name: str) -> None:
     np.testing.assert_array_equal(first, played(other, task, 5))
     np.testing.assert_array_equal(first, played(one, task, 5))
     assert not np.array_equal(first[0], played(one, task, 6)[0])
+
+
+def test_worlds_share_no_model_and_are_the_simulators_own(monkeypatch) -> None:
+    """One that begins while another is in its episode changes nothing for it."""
+    from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+
+    task, random = make_task("metaworld/door-open-v3"), np.random.default_rng(0)
+    moves = random.uniform(-1, 1, (30, 4))
+
+    def moved(world, meanwhile=lambda: None):
+        world.reset(5)
+        meanwhile()
+        return np.stack([world.step(move)[0]["state"] for move in moves])
+
+    one, other = task.make(), task.make()
+    alone = moved(one)
+    np.testing.assert_array_equal(moved(one, lambda: other.reset(11)), alone)
+    monkeypatch.setattr(metaworld, "_simulator", ALL_V3_ENVIRONMENTS.__getitem__)
+    np.testing.assert_array_equal(moved(task.make()), alone)
 
 
 def test_experts_succeed_and_say_what_is_to_be_done() -> None:
