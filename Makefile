@@ -29,6 +29,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/every_way.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/worlds.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Installing into .venv, a minute or so …"

@@ -120,7 +120,7 @@ GONE = r"step\(\) raised ValueError: the gripper is gone" + line("the gripper is
         ("die early", "its process ended by itself, with status 3", 1),
         ("kill", "its process was ended by SIGKILL", 2),
         ("close", "its process", 1),
-        ("loop", "it gave no answer for 0.8 seconds", 2),
+        ("loop", "it gave no answer for 2 seconds", 2),
     ],
 )
 def test_a_world_that_fails_costs_its_episode(how, why, processes, children) -> None:
@@ -130,7 +130,7 @@ def test_a_world_that_fails_costs_its_episode(how, why, processes, children) -> 
         unsteady(how=how),
         range(8),
         processes=processes,
-        world_timeout=0.8 if how == "loop" else 60,
+        world_timeout=2 if how == "loop" else 60,
         lose=lambda one: lost.append(one.seed),
     )
     assert lost == [one.seed for one in found.lost] == [3]

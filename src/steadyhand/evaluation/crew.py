@@ -25,6 +25,8 @@ from steadyhand.runtime.own_file import own_name
 
 IDLE_DEATHS = 3
 """So many processes may end by themselves while nothing is asked of them."""
+LOADING_SECONDS = 60.0
+"""A process may take so long to be there, however little a world may take for a tick."""
 NOT_NEEDED = "it is not needed"
 
 
@@ -80,6 +82,11 @@ class Crew:
         """Whether this process itself has something to step."""
         return self._here is not None and self._here.busy
 
+    @property
+    def idle(self) -> bool:
+        """Whether a process has nothing to step until one of its episodes is answered."""
+        return any(not host.owes and self._numbers(host) for host in self._there)
+
     def begin(self, number: int, play: Play) -> None:
         """Play an episode, where there is room."""
         host = self._at[number] = self._roomiest() or self._here or self._there[0]
@@ -107,8 +114,8 @@ class Crew:
             elif isinstance(said, Ready):
                 yield from self._spread()
         now = time.monotonic()
-        for host in [each for each in self._there if each.silent(now) > self._timeout]:
-            gone = host.end(f"it gave no answer for {self._timeout:g} seconds")
+        for host in [each for each in self._there if each.silent(now) > self._limit(each)]:
+            gone = host.end(f"it gave no answer for {self._limit(host):g} seconds")
             yield from self._replaced(host, gone)
 
     def grow(self, episodes: int) -> None:
@@ -207,7 +214,7 @@ class Crew:
     def _received(self, seconds: float) -> Iterator[tuple[There, object]]:
         """All messages that there are; none is waited for longer than a world may take."""
         now = time.monotonic()
-        left = [self._timeout - host.silent(now) for host in self._there]
+        left = [self._limit(host) - host.silent(now) for host in self._there]
         wait = max(0.0, min([seconds, *left]))
         try:
             while True:
@@ -215,6 +222,10 @@ class Crew:
                 wait = 0.0
         except Empty:
             return
+
+    def _limit(self, host: There) -> float:
+        """Seconds for an answer; what has to be loaded first takes as long as it takes."""
+        return self._timeout if host.ready else max(self._timeout, LOADING_SECONDS)
 
     def _roomiest(self) -> Here | There | None:
         """The host with the fewest episodes that can take one more."""

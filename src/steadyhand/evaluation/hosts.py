@@ -113,6 +113,11 @@ class There:
     def drop(self, number: int) -> None:
         self._send(("drop", number))
 
+    @property
+    def owes(self) -> bool:
+        """Whether something was asked of it that it has not answered."""
+        return bool(self._asked)
+
     def silent(self, now: float) -> float:
         """Seconds since it was asked something, or said anything, that it owes an answer to."""
         return now - self._heard if self._asked or not self.ready else 0.0

@@ -47,7 +47,6 @@ class Playing:
         self._waiting, self._numbers = deque(plays), count()
         self._at: dict[int, Play] = {}
         self._asking: dict[int, ChunkRequest] = {}
-        self._since = 0.0
         self.done: dict[Play, Episode] = {}
         self.losses = losses
         self.first: ChunkRequest | None = None
@@ -59,16 +58,15 @@ class Playing:
                 number, play = next(self._numbers), self._waiting.popleft()
                 self._at[number] = play
                 self._crew.begin(number, play)
-            for news in self._crew.news(self._patience()):
+            for news in self._crew.news(0.0 if self._due else FOREVER):
                 self._take(news)
-            if self._asking and self._patience() <= 0:
+            if self._due:
                 self._predict()
         self.losses.check(len(self.done))
 
     def _take(self, news: Event | Died | Returned) -> None:
         number = news.number
         if isinstance(news, Event) and news.request is not None:
-            self._since = self._since if self._asking else time.monotonic()
             self._asking[number] = news.request
             self.first = self.first or news.request
             self.losses.went_on |= news.ticks > 0
@@ -94,18 +92,16 @@ class Playing:
     def _lost(self, play: Play, failure: WorldFailed) -> None:
         self._lose(self.losses.add(play, failure))
 
-    def _patience(self) -> float:
-        """How long to wait for others that may ask: no longer than a prediction takes.
+    @property
+    def _due(self) -> bool:
+        """Whether to predict now: for half of the episodes, while the others are stepped.
 
-        So one call is for many where calls are slow, and worlds do not wait where they are fast.
+        One call for many takes less than many calls, so few are waited for; but no process waits
+        that has nothing else to step.
         """
-        if self._crew.working or (self._waiting and self._crew.room):
-            return FOREVER
-        if not self._asking:
-            return FOREVER
-        if len(self._asking) == len(self._at):
-            return 0.0
-        return self._since + self._pace.predict - time.monotonic()
+        if not self._asking or self._crew.working or (self._waiting and self._crew.room):
+            return False
+        return 2 * len(self._asking) >= len(self._at) or self._crew.idle
 
     def _predict(self) -> None:
         asking, self._asking = self._asking, {}
