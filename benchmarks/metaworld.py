@@ -149,7 +149,7 @@ def forms(out: Path) -> None:
     for task in FORMS:
         name = f"metaworld/{task}-v3:control=position"
         data = demonstrations(out, task, ":control=position", NOISE / 100)
-        of = ("--task", name, "--data", data, "--steps", 3 * STEPS // 4)
+        of = ("--task", name, "--data", data, "--steps", STEPS // 2)
         seen = ("--observations", *STATE, "last_action[0:3]")
         runs = {out / f"forms-{task}-{form}": (*of, *seen, *more) for form, more in parts.items()}
         trained(runs)
