@@ -81,6 +81,17 @@ class TaskTable:
             found[said == text] = self._vector(str(text), embed)
         return found
 
+    def nearest(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of each vector (n, K), that of the task whose direction is nearest to it."""
+        if vectors.shape[1:] != (self.numbers,):
+            return vectors  # another model's, which is refused where it is used
+        own = self.array / np.linalg.norm(self.array, axis=1, keepdims=True)
+        return self.array[np.argmax(vectors @ own.T, axis=1)]
+
+    def text(self, vector: NDArray[np.float32]) -> str:
+        """The words of the task that has this vector."""
+        return self.texts[int(np.argmin(np.square(self.array - vector).sum(1)))]
+
     def _vector(self, text: str, embed: Embed | None) -> NDArray[np.float32]:
         if text in self.texts or embed is None:
             return self.array[self.place(text)]

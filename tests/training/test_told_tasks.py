@@ -130,6 +130,13 @@ def test_a_text_model_makes_vectors_of_what_is_not_in_the_table() -> None:
         table.told(said, lambda texts: np.zeros((1, 3)))
 
 
+def test_new_words_are_taken_for_the_nearest_task() -> None:
+    table = TaskTable.of(("a", "b"), np.array([[3.0, 0], [0, 0.1]]))
+    made = table.nearest(np.array([[0.9, 1.0], [1.0, 0.9]], np.float32))
+    np.testing.assert_allclose(made, [[0, 0.1], [3, 0]], err_msg="by direction, not by length")
+    assert [table.text(row) for row in made] == ["b", "a"]
+
+
 def test_the_whole_graph_takes_the_vector(config) -> None:
     from steadyhand.export.graph import example_inputs, export_policy
 

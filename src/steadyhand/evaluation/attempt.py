@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import ConfigurationError
@@ -16,6 +18,7 @@ from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
 from steadyhand.evaluation.rollout import WORLD_TIMEOUT, Episode, Lost
 from steadyhand.policy.card import sampler_of
 from steadyhand.policy.device import choose_device
+from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import embed_of
 from steadyhand.policy.storage import load_policy
 from steadyhand.runtime.card import read_provenance
@@ -59,6 +62,8 @@ def attempt(
     world = _task(path, task or origin.task, instruction)
     sampler = sampler_of(folder, solver, steps, temperature)
     policy = load_policy(folder, sampler=sampler, device=place)
+    if instruction is not None:
+        _say_what_is_meant(policy, instruction, text_model, tell)
     seeds = seeds_of(world, episodes, seed_start)
     acted = execute or policy.spec.chunking.execute
     label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}"
@@ -111,6 +116,22 @@ def _keeping(file: EpisodesFile, tell: Tell) -> Iterator[None]:
 
 def _told(instruction: str | None) -> str:
     return f"-told-{re.sub('[^A-Za-z0-9]+', '_', instruction)[:40]}" if instruction else ""
+
+
+def _say_what_is_meant(
+    policy: Policy, instruction: str, text_model: str | None, tell: Tell
+) -> None:
+    """Tell which of its tasks a policy takes new words for, where it is told by their vectors."""
+    table, embed = policy.spec.tasks, embed_of(policy, text_model)
+    if table is None:
+        raise ConfigurationError(
+            f"This policy is not told what to do, so '{instruction}' would change nothing. Train "
+            "one that observes task: --observations … task."
+        )
+    vector = table.told(np.array(instruction), embed)
+    known = bool((table.array == vector).all(1).any())
+    if known and instruction not in table.texts:
+        tell(f"'{instruction}' is taken for '{table.text(vector)}'.")
 
 
 def _said(sampler: SamplerConfig) -> str:

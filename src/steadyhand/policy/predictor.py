@@ -101,6 +101,10 @@ def embed_of(policy: Policy, source: str | None = None) -> Embed | None:
 
     That is the text model that comes with the extra `text`, or `source`, which somebody named: a
     policy's own file may not name a place on the network. None where vectors were learned.
+
+    What a sentence embedding tells is which of its tasks the policy knows best: new words become
+    the vector of the nearest one, since from a few tasks a network learns those vectors and not
+    what lies between them.
     """
     encoder = getattr(policy.config, "encoder", None)
     if isinstance(encoder, VLMEncoderConfig):
@@ -112,7 +116,8 @@ def embed_of(policy: Policy, source: str | None = None) -> Embed | None:
     used = source or known.source
     if source is None and known.source != MINILM:
         return _asked(known.source)
-    return lambda texts: TaskEncoding(source=used).vectors(texts)
+    table, encoding = policy.spec.tasks, TaskEncoding(source=used)
+    return lambda texts: table.nearest(encoding.vectors(texts))
 
 
 def _asked(source: str) -> Embed:

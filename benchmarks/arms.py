@@ -1,6 +1,6 @@
 """Meta-World: eight tasks one by one, all in one policy, in words, three ways to act, one camera.
 
-    python benchmarks/metaworld.py OUT [single many forms camera]
+    python benchmarks/arms.py OUT [single many forms camera]
 
 What is in OUT is kept: stopped, it goes on. Each part prints rows for BENCHMARKS.md. On two cores
 all of it takes about three hours; for what is told in words the extra `text` is needed.
@@ -30,6 +30,8 @@ PARAPHRASES = {
     "basketball": ("throw the ball through the hoop", "drop the basketball in the hoop"),
 }
 """In words that no demonstration has."""
+TOLD = 10
+"""Episodes with each: words are taken for one of the tasks, whose own row says the rest."""
 METHODS = ("flow", "regression")
 EPISODES = 50
 NOISE = 0.0
@@ -128,7 +130,7 @@ def many(out: Path) -> None:
         name = f"metaworld/{task}-v3"
         own = [shown(found[each]["tasks"][name]["success"]) for each in encodings]
         for number, words in enumerate(PARAPHRASES[task]):
-            of = ("--task", name, "--instruction", words, "--episodes", EPISODES)
+            of = ("--task", name, "--instruction", words, "--episodes", TOLD)
             told = kept(out / f"told-{task}-{number}.json", "evaluate", out / "many-words", *of)
             own.append(f"{told['success']['mean']:.2f}")
         print(f"| {task} | {own[0]} | {own[1]} | {', '.join(own[2:])} |", flush=True)
