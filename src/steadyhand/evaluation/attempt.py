@@ -52,10 +52,9 @@ def attempt(
     """(the episodes' file in `out`, the outcome) of the run or checkpoint at `path`.
 
     What is not named is as the policy was trained; so many of the first episodes are filmed.
-    `instruction` is what the policy is told to do instead of the task's own words, and `text_model`
-    what makes of words a vector, where the policy's own has to be fetched. Raises
-    `ConfigurationError` where it was trained for no task that could be simulated, and none is
-    named. Where it is stopped, the episodes that ended are kept, and told.
+    `instruction` is told instead of the task's own words; `text_model` makes vectors of words where
+    the policy's own has to be fetched. Raises `ConfigurationError` where no task is known. Where it
+    is stopped, the episodes that ended are kept, and told.
     """
     folder = find_policy(path)
     origin, place = read_provenance(folder), choose_device(device)
@@ -64,8 +63,7 @@ def attempt(
     policy = load_policy(folder, sampler=sampler, device=place)
     if instruction is not None:
         _say_what_is_meant(policy, instruction, text_model, tell)
-    seeds = seeds_of(world, episodes, seed_start)
-    acted = execute or policy.spec.chunking.execute
+    seeds, acted = seeds_of(world, episodes, seed_start), execute or policy.spec.chunking.execute
     label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}"
     file = _file(path, out, f"{file_word(world.name)}-{label}{_told(instruction)}")
     with _keeping(file, tell), file, stage(f"evaluating {path.name}", len(seeds)) as advance:
