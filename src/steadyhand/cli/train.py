@@ -81,7 +81,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any] | None:
         return _resume(arguments)
     if not named:
         raise UsageError(
-            f"Name a recipe first, as: steadyhand train fork. "
+            "Name a recipe first, as: steadyhand train fork. "
             f"There are: {', '.join(RECIPES)}. See steadyhand train --help."
         )
     if _peek(arguments, "--steps") and _peek(arguments, "--minutes"):
