@@ -187,8 +187,8 @@ FAULTS = [
     Fault(
         "a batch order that depends on when training was resumed",
         "training/trainer.py",
-        "batch_windows(self.kinds, config.batch_size, config.seed, n)\n",
-        "batch_windows(self.kinds, config.batch_size, config.seed, n - self.done)\n",
+        "batch_windows(self.kinds, config.batch_size, config.seed, n, self._orders)\n",
+        "batch_windows(self.kinds, config.batch_size, config.seed, n - self.done, self._orders)\n",
         "training/test_train.py -k resumed",
     ),
     Fault(

@@ -89,6 +89,10 @@ def test_windows_hold_the_vector_of_their_task(config) -> None:
 def test_each_task_is_trained_on_equally_often() -> None:
     kinds = [np.arange(10), np.arange(10, 200)]
     drawn = np.concatenate([batch_windows(kinds, 7, seed=0, step=step) for step in range(20)])
+    orders = {}
+    kept = [batch_windows(kinds, 7, 0, step, orders) for step in range(20)]
+    np.testing.assert_array_equal(np.concatenate(kept), drawn, err_msg="whatever is kept")
+    assert max(map(len, orders.values())) <= 2, "orders of epochs that are over are not"
     few = drawn[drawn < 10]
     assert len(few) == len(drawn) // 2
     counts = np.bincount(few, minlength=10)
@@ -174,3 +178,15 @@ def test_each_task_can_have_a_range_of_its_own(config, tmp_path: Path) -> None:
 
     inputs = example_inputs(policy.eval(), 3)
     torch.testing.assert_close(export_policy(policy).module()(*inputs), policy(*inputs))
+
+
+def test_words_that_the_data_does_not_have_are_told_before_training(config) -> None:
+    from steadyhand.tasks import make_task
+    from steadyhand.tasks.worded import Worded
+    from steadyhand.training.begin import check_task
+
+    spec, said = build_policy(config, two_ways()).spec, []
+    for words in ("go left", "turn back"):
+        check_task(Worded(make_task("fork"), words), spec, said.append)
+    assert len(said) == 1
+    assert "'turn back'" in said[0]

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from steadyhand.data import Episodes, inspect_episodes, write_episodes
 from steadyhand.data.frames import with_stores
 from steadyhand.data.stages import Stage, Tell, unseen, untold
@@ -17,8 +19,11 @@ from steadyhand.policy.policy import Policy
 from steadyhand.policy.precomputed import precomputes
 from steadyhand.policy.windows import PolicyWindows
 from steadyhand.runtime.folders import find_policy
+from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION, TASK, PolicySpec
+from steadyhand.task_table import TaskTable
 from steadyhand.tasks import Task, make_task
+from steadyhand.tasks.many import instruction_of, parts_of
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.demonstrations import demonstrations
@@ -95,6 +100,15 @@ def begin(
     return begun
 
 
+def _new_words(task: Task, seen: Observation, table: TaskTable) -> list[str]:
+    """What is to be done in the task, or in each of several, where no demonstration is told so."""
+    if np.asarray(seen[TASK]).dtype.kind != "U":
+        return []  # told by its vector
+    parts = parts_of(task)
+    words = [str(seen[TASK])] if len(parts) == 1 else [instruction_of(part) for part in parts]
+    return [f"'{text}'" for text in words if text not in table.texts]
+
+
 def _look_once(policy: Policy, material: Material, config: TrainConfig, stage: Stage) -> None:
     """What a frozen part of the encoder makes of every step is worked out before training."""
     if not precomputes(policy.encoder):
@@ -130,6 +144,12 @@ def check_task(task: Task, spec: PolicySpec, tell: Tell = untold) -> None:
             f"The data does not fit the task {task.name}, in which the policy is to be evaluated. "
             f"{error} Name the data's own task with --task, or none with the recipe 'state'."
         ) from None
+    if spec.tasks is not None and (strange := _new_words(task, seen, spec.tasks)):
+        tell(
+            f"{task.name} is told in words that the data does not have: {', '.join(strange)}. A "
+            "policy that learns a vector for each task will not know them; one that knows what "
+            "words mean takes them for the nearest."
+        )
     hidden = sorted(
         seen.keys() - {LAST_ACTION, TASK, *(feature.key for feature in spec.observations)}
     )

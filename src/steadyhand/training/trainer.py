@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +32,8 @@ from steadyhand.training.resuming import check_data, optimiser_state
 from steadyhand.training.teacher import teacher_of
 
 VALIDATION_WINDOWS = 2048
+Orders = dict[int, dict[int, NDArray[np.int64]]]
+"""Kind of windows → epoch → the order of its windows."""
 
 
 class Trainer:
@@ -54,7 +56,7 @@ class Trainer:
         self.optimiser = _optimiser(self.policy, config, self.device)
         self.generator = torch.Generator(self.device)
         self.windows = PolicyWindows(self.policy, material.training, precompute=True)
-        self.kinds = _by_task(self.windows)
+        self.kinds, self._orders = _by_task(self.windows), Orders()
         self.validation = None
         if material.held_out is not None:
             self.validation = PolicyWindows(self.policy, material.held_out, precompute=True)
@@ -75,7 +77,7 @@ class Trainer:
         """Optimiser step `number`, counting from 0; its loss, still on the device."""
         config = self.config
         steps, ahead = (
-            batch_windows(self.kinds, config.batch_size, config.seed, n)
+            batch_windows(self.kinds, config.batch_size, config.seed, n, self._orders)
             for n in (number, number + 1)
         )
         self.policy.train()
@@ -208,29 +210,37 @@ def _by_task(windows: PolicyWindows) -> list[NDArray[np.int64]]:
 
 
 def batch_windows(
-    kinds: Sequence[NDArray[np.int64]], batch_size: int, seed: int, step: int
+    kinds: Sequence[NDArray[np.int64]],
+    batch_size: int,
+    seed: int,
+    step: int,
+    orders: Orders | None = None,
 ) -> NDArray[np.int64]:
     """The windows of one step, of each kind as many, give or take one.
 
-    Of each kind an epoch visits every window once, in its own order.
+    Of each kind an epoch visits every window once, in its own order. `orders` keeps those that are
+    asked for again, at most two of a kind.
     """
+    orders = {} if orders is None else orders
     places = np.arange(step * batch_size, (step + 1) * batch_size)
     turns, owners = places // len(kinds), places % len(kinds)
     result = np.empty(batch_size, dtype=np.int64)
     for kind, windows in enumerate(kinds):
         epochs = turns // len(windows)
-        for epoch in np.unique(epochs[owners == kind]):
+        for epoch in np.unique(epochs[owners == kind]).tolist():
             inside = (epochs == epoch) & (owners == kind)
-            order = _epoch_order(len(windows), seed, int(epoch), kind)
-            result[inside] = windows[order[turns[inside] % len(windows)]]
+            held = orders.setdefault(kind, {})
+            if epoch not in held:
+                for old in sorted(held)[:-1]:
+                    del held[old]
+                held[epoch] = _epoch_order(len(windows), seed, epoch, kind)
+            result[inside] = windows[held[epoch][turns[inside] % len(windows)]]
     return result
 
 
-@lru_cache(maxsize=64)
 def _epoch_order(count: int, seed: int, epoch: int, kind: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch, 0xBA7C4, *([kind] if kind else [])]).permutation(
-        count
-    )
+    key = [seed, epoch, 0xBA7C4, *([kind] if kind else [])]
+    return np.random.default_rng(key).permutation(count)
 
 
 def _optimiser(
