@@ -65,7 +65,7 @@ def test_what_was_committed_is_executed_before_an_answer_takes_over() -> None:
     told.append(plan.advance().item())
     plan.accept(100 + np.arange(8.0)[:, None], request)
     told += [plan.advance().item() for _ in range(plan.left)]
-    assert told == [0, 1, 2, 3, 4, 5, 102, 103, 104, 105]
+    assert told == [0, 1, 2, 3, 4, 5, 102, 103, 104, 105, 106, 107]
     with pytest.raises(ConfigurationError, match=r"committed is 3; it must be in 0…2"):
         replace(request, previous=np.zeros((2, 1)), committed=3)
     with pytest.raises(ConfigurationError, match=r"committed is 1; it must be in 0…0"):

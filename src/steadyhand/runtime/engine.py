@@ -7,12 +7,14 @@ then the same whether it is asked for alone or among fifty others.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.continuation import Continuation, Continued, aligned, soft_weights
 from steadyhand.runtime.predictor import ChunkRequest, chunk_noise
 from steadyhand.spec import TASK, PolicySpec
 from steadyhand.task_table import Embed
@@ -43,10 +45,12 @@ class Engine(Protocol):
         observation: Mapping[str, NDArray[Any]],
         noise: NDArray[np.float32],
         step_noise: NDArray[np.float32] | None,
+        continued: Continued | None = None,
     ) -> NDArray[np.floating]:
         """Key → (B, obs_steps, …) and noise (B, H, N), (B, steps, H, N) → actions (B, H, A).
 
-        N numbers are what the network has for an action, `spec.network_size`.
+        N numbers are what the network has for an action, `spec.network_size`. `continued` is given
+        where `continues` raised nothing.
         """
         ...
 
@@ -60,8 +64,8 @@ class EnginePredictor:
     on sizes and not on the numbers; coarser precisions may hide another order, and should have
     none.
 
-    A request's `previous` is not handed on: no sampler here continues the last chunk yet. `embed`
-    makes the vectors of tasks whose words the policy does not know.
+    Requests that go on from the last chunk in the same way are answered together, others beside
+    them. `embed` makes the vectors of tasks whose words the policy does not know.
     """
 
     def __init__(
@@ -92,9 +96,28 @@ class EnginePredictor:
                 f"A predictor answers a list of requests, not {shown(requests)}: "
                 "predict([controller.request(observation)])."
             )
-        starts = range(0, len(requests), self.batch)
-        parts = [self._predict(requests[start : start + self.batch]) for start in starts]
-        return np.concatenate(parts) if parts else np.zeros((0, *self.spec.chunk_shape), np.float32)
+        alike: dict[Continuation | None, list[int]] = {}
+        for place, request in enumerate(requests):
+            alike.setdefault(request.continuation, []).append(place)
+        if not alike:
+            return np.zeros((0, *self.spec.chunk_shape), np.float32)
+        places = list(chain.from_iterable(alike.values()))
+        parts = [
+            self._predict([requests[place] for place in some[start : start + self.batch]])
+            for some in alike.values()
+            for start in range(0, len(some), self.batch)
+        ]
+        return np.concatenate(parts)[np.argsort(places)]
+
+    def continues(self, how: Continuation) -> None:
+        """Raise `ConfigurationError` where chunks cannot go on from the last one so."""
+        able = getattr(self.engine, "continues", None)
+        if able is None:
+            raise ConfigurationError(
+                f"{type(self.engine).__name__} does not go on from the last chunk. Asynchronous "
+                "and Blend need nothing of a policy."
+            )
+        able(how)
 
     def _predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
         for request in requests:
@@ -127,7 +150,27 @@ class EnginePredictor:
         shape = (self.engine.noise_rows, *self.spec.noise_shape)
         noise = _batch([chunk_noise(r.seed, r.number, shape) for r in requests], size)
         step_noise = noise[:, 1:] if self.engine.noise_rows > 1 else None
-        return self.engine(observation, noise[:, 0], step_noise)
+        how = requests[0].continuation
+        if how is None:
+            return self.engine(observation, noise[:, 0], step_noise)
+        self.continues(how)
+        continued = self._continued(how, requests, size)
+        return self.engine(observation, noise[:, 0], step_noise, continued)
+
+    def _continued(
+        self, how: Continuation, requests: Sequence[ChunkRequest], size: int
+    ) -> Continued:
+        """What the requests go on from, row by row of their chunks."""
+        horizon, first = self.spec.chunking.horizon, self.spec.chunking.past_rows
+        rows, weights = list[NDArray[Any]](), list[NDArray[Any]]()
+        for request in requests:
+            if request.previous is None:
+                raise ConfigurationError(
+                    "A request asks to go on from the last chunk, and has none: previous is None."
+                )
+            rows.append(aligned(request.previous, horizon, first))
+            weights.append(soft_weights(horizon, first, request.committed, len(request.previous)))
+        return Continued(how, _batch(rows, size, exact=True), _batch(weights, size))
 
     def _seen(self, key: str, request: ChunkRequest) -> NDArray[Any]:
         """What an engine is given of one observation: of a task, its vector."""

@@ -24,7 +24,8 @@ class History:
         self._seen: deque[Observation] = deque(maxlen=spec.chunking.obs_steps)
 
     def see(self, observation: Observation, told: NDArray[np.floating] | None = None) -> None:
-        """Keep one observation. `told` is what a policy sees as `last_action`, where it does.
+        """Keep one observation. `told` is what a policy sees as `last_action`, where it does; None
+        where that has not changed since the one before.
 
         Before the first `obs_steps` observations the earliest is repeated, as in training. Raises
         `ConfigurationError` for one that does not fit, `NotFiniteError` for one that is not finite.
@@ -42,6 +43,8 @@ class History:
     def _checked(self, observation: Observation, told: NDArray[np.floating] | None) -> Observation:
         given = isinstance(observation, Mapping)  # pyright: ignore[reportUnnecessaryIsInstance]
         if given and LAST_ACTION in self._keys and LAST_ACTION not in observation:
+            if told is None and self._seen:
+                told = self._seen[-1][LAST_ACTION]
             if told is None:
                 raise ConfigurationError(
                     f"This policy sees '{LAST_ACTION}', and before the first tick there was none: "

@@ -1,30 +1,53 @@
 """What is planned: the chunk in execution, the row that is due, and the request for the next.
 
-Row indices come from `Chunking`; ticks are counted by the actions that were given.
+Row indices come from `Chunking`. Time is counted by the actions that were given: a tick in which
+the robot waits moves nothing on.
 """
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, NotFiniteError
+from steadyhand.runtime.continuation import Continuation
 from steadyhand.runtime.predictor import ChunkRequest, Observation
 from steadyhand.sizes import check_array
 from steadyhand.spec import PolicySpec
 from steadyhand.values import seed as a_seed
 
 Actions = NDArray[np.floating]
+Join = Callable[[Actions, Actions], Actions]
+"""`(old (n, A), new (m, A)) → rows (…, A)`: what is planned from now on, of what was and came."""
+
+
+def switch(old: Actions, new: Actions) -> Actions:
+    """What the new chunk says, from its first row on."""
+    return new
 
 
 class Plan:
     """Actions of one episode, chunk by chunk. `execute` is the policy's own unless given.
 
-    A chunk begins at the row that is meant for the tick in which it is accepted: one that comes k
-    ticks after its request, at row k from "now". What it is given and what it gives are copies.
+    A chunk begins at the row that is meant for the tick in which it is accepted: one that comes
+    after k actions were given since its observation, at row k from "now". `join` makes one of the
+    rest of the old chunk and the new one; `overrun` lets the rows after those that are to be
+    executed be given as well, while the next chunk is late; `every` answer is waited for, also
+    where a later one has come. What it is given and what it gives are copies.
     """
 
-    def __init__(self, spec: PolicySpec, *, execute: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        spec: PolicySpec,
+        *,
+        execute: int | None = None,
+        seed: int = 0,
+        join: Join = switch,
+        overrun: bool = False,
+        every: bool = False,
+    ) -> None:
         if not isinstance(spec, PolicySpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
                 f"A controller needs the policy's spec, not a {type(spec).__name__}: pass "
@@ -36,49 +59,88 @@ class Plan:
         self.asked = 0
         """Requests so far: the number of the next."""
         self.told: Actions | None = None
-        """The action of the tick before."""
-        self._shape = spec.chunk_shape
-        self._chunk: Actions | None = None
-        self._row = 0
-        self._latest: int | None = None
-        self._waited = self._committed = 0
+        """The action that was given last."""
+        self.source: int | None = None
+        """The number of the request that it came from."""
+        self.late = 0
+        """How many ticks passed between the last answer and its request."""
+        self._shape, self._join = spec.chunk_shape, join
+        self._overrun, self._every = overrun, every
+        self._rows: Actions = np.zeros((0, self._shape[1]))
+        """What is planned from now on."""
+        self._sources: list[int | None] = []
+        """Which request each of them answers."""
+        self._until = 0
+        """When so many actions were given, the chunk has been executed as far as it is to be."""
+        self._given = self._tick = 0
+        self._log: deque[tuple[int, Actions]] = deque(maxlen=given.horizon)
+        """(tick, action) of the last that were given."""
+        self._waiting: dict[int, tuple[int, int, int]] = {}
+        """Number of a request → (actions given before its now, committed since, tick)."""
 
     @property
     def left(self) -> int:
-        """How many actions can still be given without another chunk."""
-        return 0 if self._chunk is None else max(self.chunking.executed_rows.stop - self._row, 0)
+        """How many actions are to be given before the next chunk takes over."""
+        return max(0, min(self._until - self._given, len(self._rows)))
 
-    def ask(self, stacked: Observation, *, committed: int = 0) -> ChunkRequest:
+    @property
+    def lasting(self) -> int:
+        """How many actions could be given without another chunk."""
+        return len(self._rows) if self._overrun else self.left
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is on its way."""
+        return bool(self._waiting)
+
+    def told_before(self, age: int) -> Actions | None:
+        """What was told last when the observation of `age` ticks ago was made; None before."""
+        if not age:
+            return self.told
+        earlier = [action for tick, action in self._log if tick < self._tick - age]
+        return earlier[-1] if earlier else None
+
+    def tick(self) -> None:
+        """A tick begins; who never says so has an action given in every one of them."""
+        self._tick += 1
+
+    def ask(
+        self,
+        stacked: Observation,
+        *,
+        committed: int = 0,
+        continuation: Continuation | None = None,
+        age: int = 0,
+    ) -> ChunkRequest:
         """A request for the next chunk, from observations (obs_steps, …) by key.
 
-        So many of the actions that are left, at most `committed`, are given before the answer takes
-        over, even where it comes sooner.
+        So many of the actions that are planned, at most `committed`, are given before the answer
+        takes over, even where it comes sooner. `age` is how many ticks ago the last observation was
+        made: what was given since is committed, too.
         """
-        rest = None if self._chunk is None else self._chunk[self._row :].copy()
-        self._waited, self._committed = 0, min(committed, self.left)
-        self._latest, self.asked = self.asked, self.asked + 1
+        since = [action for tick, action in self._log if age and tick >= self._tick - age]
+        rest = np.concatenate([since, self._rows]) if since else self._rows.copy()
+        ahead = len(since) + min(committed, self.lasting)
+        number, self.asked = self.asked, self.asked + 1
+        self._waiting[number] = self._given - len(since), ahead, self._tick
         return ChunkRequest(
             observation=stacked,
             seed=self.seed,
-            number=self._latest,
-            previous=rest,
-            committed=self._committed,
+            number=number,
+            previous=rest if len(rest) else None,
+            committed=ahead,
+            continuation=continuation if len(rest) else None,
         )
 
     def accept(self, chunk: Actions, request: ChunkRequest | None = None) -> None:
-        """Take a chunk (horizon, action_size), the answer to `request`.
+        """Take a chunk (horizon, action_size), the answer to `request`, by default the latest.
 
-        Raises `ConfigurationError` for an answer to another request than the latest, or to one
-        before `drop`, and for another shape; `NotFiniteError` for numbers that are not finite.
+        Answers to requests before it are then waited for no more, but for `every`. Raises
+        `ConfigurationError` for an answer that is not waited for, and for another shape;
+        `NotFiniteError` for numbers that are not finite.
         """
         check_array("chunk", chunk)
-        if request is not None and (request.seed, request.number) != (self.seed, self._latest):
-            latest = "none" if self._latest is None else f"{self._latest} of seed {self.seed}"
-            raise ConfigurationError(
-                f"This chunk answers request {request.number} of seed {request.seed}, and what is "
-                f"waited for is {latest}. Drop an answer that comes too late; hand every other one "
-                "to the controller that asked."
-            )
+        number = self._number(request)
         if chunk.shape != self._shape:
             raise ConfigurationError(
                 f"The predictor answered with a chunk of shape {chunk.shape}; "
@@ -89,26 +151,55 @@ class Plan:
                 "The predictor answered with numbers that are not finite. Use another checkpoint; "
                 "evaluate it before it drives a robot."
             )
-        taken = np.array(chunk)
-        row = self.chunking.executed_rows.start + self._waited
-        if self._chunk is not None and self._committed > self._waited:
-            kept = self._chunk[self._row :][: self._committed - self._waited]
-            taken[row : row + len(kept)] = kept
-        self._chunk, self._row = taken, row
+        begin, committed, tick = self._waiting.get(number, (self._given, 0, self._tick))
+        self._waiting = {
+            n: asked
+            for n, asked in self._waiting.items()
+            if n > number or (self._every and n != number)
+        }
+        self.late = self._tick - tick
+        passed = self._given - begin
+        new = np.array(chunk)[self.chunking.past_rows :][passed:]
+        kept = min(max(committed - passed, 0), self.lasting)
+        joined = self._join(self._rows[kept:], new[kept:])
+        self._sources = self._sources[:kept] + [number] * len(joined)
+        self._rows = np.concatenate([self._rows[:kept], joined]) if kept else joined
+        self._until = self._given + kept + min(self.chunking.execute, len(joined))
 
     def advance(self) -> Actions:
-        """The action of this tick, (action_size,); each call moves on by one tick."""
-        if self._chunk is None or not self.left:
+        """The action of this tick, (action_size,)."""
+        if not self.lasting:
             raise ConfigurationError(
                 "There is no action for this tick: call request(observation), answer it with "
                 "accept(chunk), then action(), once a tick."
             )
-        action = self.told = self._chunk[self._row]
-        self._row += 1
-        self._waited += 1
+        action = self.told = self._rows[0]
+        self.source = self._sources[0]
+        self._rows, self._sources = self._rows[1:], self._sources[1:]
+        self._log.append((self._tick, action))
+        self._given += 1
         return action.copy()
 
+    def lost(self, request: ChunkRequest) -> None:
+        """The answer to that request will not come. One that is not waited for is ignored."""
+        if request.seed == self.seed:
+            self._waiting.pop(request.number, None)
+
     def drop(self) -> None:
-        """Forget the chunk and the request: nobody knows how many ticks ago they were meant for."""
-        self._chunk = self._latest = None
-        self._waited = self._committed = 0
+        """Forget the chunk and the requests: nobody knows how long ago they were meant for."""
+        self._rows, self._sources = self._rows[:0], []
+        self._waiting.clear()
+
+    def _number(self, request: ChunkRequest | None) -> int:
+        """The request that is answered. Raises `ConfigurationError` where it is not waited for."""
+        if request is None:
+            return max(self._waiting, default=self.asked)
+        if request.seed == self.seed and request.number in self._waiting:
+            return request.number
+        waited = ", ".join(map(str, self._waiting))
+        said = f"{waited} of seed {self.seed}" if waited else "none"
+        raise ConfigurationError(
+            f"This chunk answers request {request.number} of seed {request.seed}, and what is "
+            f"waited for is {said}. Drop an answer that comes too late; hand every other one "
+            "to the controller that asked."
+        )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.continuation import Continuation
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked, shown, whole
 from steadyhand.values import seed as a_seed
@@ -32,9 +33,12 @@ class ChunkRequest:
     number: int = 0
     """How many chunks of this episode were asked for before; an answer is told by it."""
     previous: NDArray[np.floating] | None = None
-    """The rest of the chunk in execution, from now on, for methods that continue it."""
+    """What is done from the observation's now on, as far as it is planned: the actions given since,
+    if it is older than this tick, and the rest of the chunk in execution."""
     committed: int = 0
     """How many rows of `previous` are executed before the answer can be used."""
+    continuation: Continuation | None = None
+    """How the answer is to go on from `previous`; None where it need not."""
 
     def __post_init__(self) -> None:
         rest = 0 if self.previous is None else len(self.previous)
@@ -59,11 +63,52 @@ class Predictor(Protocol):
 
 
 class ChunkController(Protocol):
-    """One tick is: `request` with what is seen, `accept` what answers it, then `action`."""
+    """One tick is: `request` with what is seen, `accept` each answer that has come, then `action`
+    if it is `ready`, and `hold` if it is not.
 
-    def request(self, observation: Observation) -> ChunkRequest | None: ...
-    def accept(self, chunk: NDArray[np.floating], request: ChunkRequest) -> None: ...
-    def action(self) -> NDArray[np.floating]: ...
+    What has happened is counted by these calls, never by a clock. A tick that ends with neither
+    `action` nor `hold` has gone wrong: nobody knows how long it took, and what was planned is
+    dropped at the next.
+    """
+
+    @property
+    def continuation(self) -> Continuation | None:
+        """How its requests ask to go on from the last chunk, if they do."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is an action for this tick."""
+        ...
+
+    @property
+    def source(self) -> int | None:
+        """The number of the request whose answer the last action came from."""
+        ...
+
+    def request(self, observation: Observation, *, age: int = 0) -> ChunkRequest | None:
+        """See one observation, made `age` ticks ago; a request, if a chunk is to be predicted."""
+        ...
+
+    def accept(self, chunk: NDArray[np.floating], request: ChunkRequest) -> None:
+        """Take the answer to a request, in the tick in which it has come."""
+        ...
+
+    def lost(self, request: ChunkRequest) -> None:
+        """No answer to that request will come."""
+        ...
+
+    def action(self) -> NDArray[np.floating]:
+        """The action of this tick."""
+        ...
+
+    def hold(self) -> NDArray[np.floating] | None:
+        """Nothing is planned for this tick: what was told last, None before the first action."""
+        ...
+
+    def replan(self) -> None:
+        """Forget what is planned and asked: nobody knows how long ago it was meant for."""
+        ...
 
 
 def answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> Sequence[Any]:

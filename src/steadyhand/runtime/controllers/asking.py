@@ -1,0 +1,62 @@
+"""When controllers ask for the next chunk, and how long they expect to wait for it."""
+
+from collections import deque
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.controllers.controller import Planned
+from steadyhand.runtime.predictor import ChunkRequest, Observation
+from steadyhand.spec import Chunking
+from steadyhand.values import whole
+
+REMEMBERED = 8
+"""The longest of so many waits is expected; one that was longer than usual is forgotten again."""
+
+
+def when_over(plan: Planned, observation: Observation) -> int | None:
+    """When all has been executed that is to be."""
+    return None if plan.left or plan.waiting else 0
+
+
+def every_tick(plan: Planned, observation: Observation) -> int | None:
+    """In every tick."""
+    return 0
+
+
+class Ahead:
+    """So many ticks before the next chunk is to take over as the answer takes.
+
+    `delay` is that number; None counts the ticks that the last answers took, and expects the
+    longest. As many actions are committed. `most` bounds them.
+
+    Raises `ConfigurationError` where a chunk has not so many rows.
+    """
+
+    def __init__(self, plan: Planned, chunking: Chunking, delay: int | None, most: int) -> None:
+        room = chunking.max_execute - chunking.execute
+        if delay is not None and whole("delay", delay, 0) > room:
+            raise ConfigurationError(
+                f"An answer that is {delay} ticks late and {chunking.execute} actions that are "
+                f"then executed take {delay + chunking.execute} rows, and a chunk has "
+                f"{chunking.max_execute} from now on. Execute at most "
+                f"{max(chunking.max_execute - delay, 1)} (execute=), or expect a delay of at most "
+                f"{room}."
+            )
+        self._plan, self._most = plan, min(room, most)
+        self._waits = deque([0 if delay is None else delay], maxlen=REMEMBERED)
+        self._counting = delay is None
+
+    @property
+    def delay(self) -> int:
+        """How many ticks an answer is expected to take."""
+        return min(max(self._waits), self._most)
+
+    def __call__(self, plan: Planned, observation: Observation) -> int | None:
+        if plan.waiting or plan.left > self.delay:
+            return None
+        return self.delay
+
+    def accepted(self, request: ChunkRequest | None) -> None:
+        """An answer was accepted in this tick."""
+        # One that came where nothing was executed meanwhile says nothing of the next.
+        if self._counting and request is not None and request.previous is not None:
+            self._waits.append(self._plan.late)

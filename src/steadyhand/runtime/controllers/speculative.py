@@ -1,0 +1,109 @@
+"""Early re-planning: a chunk is abandoned as soon as the world is not where it was expected."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.runtime.controllers.asking import Ahead
+from steadyhand.runtime.controllers.asynchronous import ahead
+from steadyhand.runtime.controllers.controller import Controller, Planned
+from steadyhand.runtime.predictor import ChunkRequest, Observation
+from steadyhand.spec import Feature, PolicySpec
+from steadyhand.values import named, positive
+
+MOTIONLESS = 1e-9
+"""What moves less than this, in the robot's units, does not move."""
+
+
+@named
+class Speculative(Controller):
+    """Asks while it acts, as `Asynchronous`, and at once where what is seen is not as expected.
+
+    When a chunk is asked for, each number of `watch` (observations, all that are no pictures unless
+    given) is expected to go on as in the last tick. As soon as one of the observations is farther
+    from there than `bound` times the way that it was expected to go, or that it has gone, if that
+    is longer, the chunk is abandoned: the next is asked for, and until it is there the old one goes
+    on. With `targets`, the observation that actions are targets of, it is expected where the robot
+    was told to be instead.
+    """
+
+    def __init__(
+        self,
+        spec: PolicySpec,
+        *,
+        execute: int | None = None,
+        seed: int = 0,
+        delay: int | None = None,
+        bound: float = 0.5,
+        watch: Sequence[str] | None = None,
+        targets: str | None = None,
+    ) -> None:
+        plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay)
+        states = {f.name: f for f in spec.observations if f.kind == "state"}
+        for name in (*(watch or ()), *([] if targets is None else [targets])):
+            if name not in states:
+                raise ConfigurationError(unknown("observation", name, states))
+        if targets is not None and states[targets].shape != spec.action.shape:
+            raise ConfigurationError(
+                f"Actions of shape {spec.action.shape} are no targets of '{targets}' of shape "
+                f"{states[targets].shape}. Name an observation that is where they lead."
+            )
+        watched = [states[name] for name in (states if watch is None else watch)]
+        if not watched:
+            raise ConfigurationError(
+                "This policy sees pictures alone, of which nothing is expected. Use Asynchronous()."
+            )
+        surprise = Surprise(rule, watched, positive("bound", bound), targets)
+        super().__init__(spec, plan, surprise, accepted=surprise.accepted)
+
+
+class Surprise:
+    """When the world is not as expected, or when it is time anyway."""
+
+    def __init__(
+        self, rule: Ahead, watched: Sequence[Feature], bound: float, targets: str | None
+    ) -> None:
+        self._rule, self._watched, self._bound, self._targets = rule, watched, bound, targets
+        self._now: dict[str, NDArray[np.float64]] = {}
+        self._asked: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        """Where each was, and how far it went in a tick, when the chunk was asked for."""
+        self._ticks = 0
+        """So many have passed since."""
+
+    def __call__(self, plan: Planned, observation: Observation) -> int | None:
+        before, self._now = self._now, {f.name: _seen(f, observation) for f in self._watched}
+        self._ticks += 1
+        committed = self._rule(plan, observation)
+        if committed is None and not plan.waiting and self._surprised(plan):
+            committed = self._rule.delay
+        if committed is not None:
+            self._ticks = 0
+            self._asked = {
+                name: (here, here - before.get(name, here)) for name, here in self._now.items()
+            }
+        return committed
+
+    def accepted(self, request: ChunkRequest | None) -> None:
+        """An answer was accepted in this tick."""
+        self._rule.accepted(request)
+
+    def _surprised(self, plan: Planned) -> bool:
+        for name, (begin, step) in self._asked.items():
+            here, expected = self._now[name], begin + self._ticks * step
+            if name == self._targets and plan.told is not None:
+                expected = np.asarray(plan.told, np.float64)
+            way = max(_length(expected - begin), _length(here - begin), MOTIONLESS)
+            if _length(here - expected) > self._bound * way:
+                return True
+        return False
+
+
+def _seen(feature: Feature, observation: Observation) -> NDArray[np.float64]:
+    values = np.asarray(observation[feature.key], np.float64)
+    return values if feature.columns == slice(None) else values[feature.columns]
+
+
+def _length(values: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.square(values).sum()))
