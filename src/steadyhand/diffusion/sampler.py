@@ -16,11 +16,13 @@ from steadyhand.diffusion.loss import (
     answered,
     ask,
     asked_in_parts,
+    flagged,
     masks,
     mean_of_rows,
     refuse_previous,
     sent,
 )
+from steadyhand.diffusion.prefix import Prefix
 from steadyhand.diffusion.process import Array, Process, first_scale, warn_if_signal_remains
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.diffusion.shapes import Chunk, Condition, Loss, Mask, Noises, Rest, Rows
@@ -33,6 +35,10 @@ LARGEST_GAIN = 100.0
 """Errors that become larger by more than this have to be bounded."""
 Objective = Callable[..., Tensor]
 """`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
+
+
+Predict = Callable[[int, Tensor, "Context"], tuple[Tensor, Tensor | None]]
+"""`(step, x, context) → (x0, eps)`: what is taken for the clean chunk and the noise in `x`."""
 
 
 class Context(NamedTuple):
@@ -49,9 +55,9 @@ class Sampler(nn.Module):
     """Noise (B, H, A) and a condition (B, N, D) in, clean normalised actions (B, H, A) out.
 
     `clip` bounds x0 in every step: the size of the largest action, 1 where they are normalised to
-    ±1; None leaves it free.
-    `temperature` scales the noise that sampling starts from: below 1 the chunks are nearer to the
-    likeliest ones and less diverse. `objective` replaces the denoising loss.
+    ±1; None leaves it free. `temperature` scales the noise that sampling starts from: below 1 the
+    chunks are nearer to the likeliest ones and less diverse. `objective` replaces the denoising
+    loss. With `prefix` rows may be given clean: of each the denoiser sees whether it is, too.
     Raises `ConfigurationError` for more steps than the process was trained on, and for a
     prediction that says nothing about the actions where sampling starts.
     """
@@ -67,6 +73,7 @@ class Sampler(nn.Module):
         clip: float | None = None,
         temperature: float = 1.0,
         objective: Objective | None = None,
+        prefix: Prefix | None = None,
     ) -> None:
         super().__init__()
         members = (name for name in vars(Process) if not name.startswith("_"))
@@ -87,11 +94,15 @@ class Sampler(nn.Module):
         self.clip = clip
         self.temperature = temperature
         self.objective = objective
+        self.prefix = prefix
         times = spacing(process, steps)
         table, inversion = step_numbers(process, solver, times)
         self._rows: Sequence[Sequence[float]] = table.tolist()
         self._inversion: Sequence[Sequence[float]] = inversion.tolist()
-        self._levels: Sequence[Sequence[float]] = np.stack(process.path(times), -1).tolist()
+        self.levels: Sequence[tuple[float, float]] = list(
+            zip(*map(np.ndarray.tolist, process.path(times)), strict=True)
+        )
+        """(alpha, sigma) before each step."""
         self._embedded: Sequence[float] = process.embedded(times).tolist()
         self._scale = first_scale(process, times, temperature)
         warn_if_signal_remains(process, float(times[0]))
@@ -137,10 +148,12 @@ class Sampler(nn.Module):
         mask: Mask = None,
         *,
         first: int = 0,
+        predict: Predict | None = None,
     ) -> list[Chunk]:
         """Every chunk on the way: before each step, and after the last one.
 
-        From `first` on, 0…S - 1, where `noise` is then a chunk as `noised` makes it.
+        From `first` on, 0…S - 1, where `noise` is then a chunk as `noised` makes it. `predict` is
+        asked in place of the sampler's own, which it may ask.
         """
         if not 0 <= first < self.steps:
             raise ConfigurationError(f"first is {first}; the steps are 0…{self.steps - 1}.")
@@ -153,7 +166,7 @@ class Sampler(nn.Module):
         passed = [noise if first else self._begun(noise)]
         x0_previous: Tensor | None = None
         for step in range(first, self.steps):
-            x0, eps = self.predict(step, passed[-1], context)
+            x0, eps = (predict or self.predict)(step, passed[-1], context)
             adds = self._rows[step][4] != 0
             z = step_noise[:, step] if step_noise is not None and adds else None
             passed.append(self.advance(step, passed[-1], x0, eps, x0_previous, z))
@@ -172,17 +185,28 @@ class Sampler(nn.Module):
 
     def predict(self, step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
         """(x0, eps) as the network sees them in `x` at that step; eps where the solver needs it."""
+        x0, eps = self.denoised(step, x, context)
+        return self.bounded(x0), eps
+
+    def denoised(
+        self, step: int, x: Tensor, context: Context, clean: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same before x0 is bounded; `clean` (B, H) says which rows of `x` have no noise."""
         denoiser: Any = self.denoiser
+        seen = x if self.prefix is None else flagged(x, clean)
         if context.timed is None:
             t = x.new_full((x.shape[0],), self._embedded[step])
-            out = ask(denoiser, x, t, context.condition, context.mask)
+            out = ask(denoiser, seen, t, context.condition, context.mask, features=x.shape[2])
         else:
             timed = tuple(part[step] for part in context.timed)
-            out = answered(denoiser.denoise(x, timed, context.fixed), x)
+            out = answered(denoiser.denoise(seen, timed, context.fixed), x)
         x0_x, x0_out, eps_x, eps_out = self._inversion[step]
         x0 = _sum((x0_x, x), (x0_out, out))
-        eps = _sum((eps_x, x), (eps_out, out)) if self._rows[step][3] else None
-        return x0 if self.clip is None else x0.clamp(-self.clip, self.clip), eps
+        return x0, _sum((eps_x, x), (eps_out, out)) if self._rows[step][3] else None
+
+    def bounded(self, x0: Tensor) -> Tensor:
+        """Within what actions may be."""
+        return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def advance(
         self,
@@ -201,7 +225,7 @@ class Sampler(nn.Module):
 
     def noised(self, x0: Tensor, noise: Tensor, step: int) -> Tensor:
         """`x0` as noisy as chunks are before that step: where `path` may begin."""
-        alpha, sigma = self._levels[step]
+        alpha, sigma = self.levels[step]
         return alpha * x0 + sigma * noise
 
     def _begun(self, noise: Tensor) -> Tensor:
@@ -222,7 +246,7 @@ class Sampler(nn.Module):
 
         `x0` and `eps` are (B, H, A); `uniform` (B,) are numbers in [0, 1) on the host, of which
         the process makes times. `weight` (B, H) is 0 for rows that are padding; the mean is over
-        what is left.
+        what is left; rows of a `prefix` are given clean and do not count.
         """
         if self.objective is not None:
             return self.objective(self, x0, eps, uniform, condition, weight, mask)
@@ -233,7 +257,12 @@ class Sampler(nn.Module):
         alpha, sigma, p, q, t, w = sent(table, x0.device)
         x = alpha.view(rows) * x0 + sigma.view(rows) * eps
         target = p.view(rows) * x0 + q.view(rows) * eps
-        error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
+        if self.prefix is not None:
+            clean = sent(self.prefix.drawn(uniform, x0.shape[1]), x0.device)
+            x = flagged(torch.where(clean[:, :, None], x0, x), clean)
+            weight = (~clean).to(x0.dtype) * (1 if weight is None else weight)
+        out = ask(self.denoiser, x, t, condition, mask, features=x0.shape[2])
+        error = (out.float() - target).square().mean(-1)
         return mean_of_rows(w[:, None] * error, weight)
 
 
@@ -243,6 +272,7 @@ def configured(
     sampling: SamplerConfig,
     clip: float | None,
     objective: Objective | None = None,
+    prefix: Prefix | None = None,
 ) -> Sampler:
     """The sampler that drives `denoiser` down `process` as `sampling`, all settled, says."""
     assert sampling.steps is not None
@@ -255,6 +285,7 @@ def configured(
         clip=clip,
         temperature=sampling.temperature,
         objective=objective,
+        prefix=prefix,
     )
 
 
