@@ -26,6 +26,8 @@ class Chunking:
     """Actions executed before the next prediction."""
     past_rows: int = 0
     """Rows of a chunk before "now": 0 here, obs_steps - 1 in the paper's checkpoints."""
+    prefix: int = 0
+    """Leading rows from now that training may give clean, and count not; 0 for none."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.past_rows < self.horizon:
@@ -38,6 +40,12 @@ class Chunking:
                 f"execute is {self.execute}, but a chunk has {self.max_execute} rows from now on "
                 f"(horizon {self.horizon} - past_rows {self.past_rows}). "
                 f"Choose execute in 1…{self.max_execute} or a longer horizon."
+            )
+        if not 0 <= self.prefix < self.max_execute:
+            raise ConfigurationError(
+                f"prefix is {self.prefix}, but a chunk has {self.max_execute} rows from now on, of "
+                f"which one at least is to be learned. Choose prefix in 0…{self.max_execute - 1}: "
+                "the most actions that are given between a request and its answer."
             )
 
     @property

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
+from steadyhand.diffusion.prefix import Prefix
 from steadyhand.diffusion.process import Process
 from steadyhand.diffusion.sampling import Head, SamplerConfig
 from steadyhand.errors import ConfigurationError
@@ -16,7 +19,7 @@ from steadyhand.methods.regression import Regression
 from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, StateEncoderConfig
 from steadyhand.nets.vlm_choices import VLMEncoderConfig
-from steadyhand.spec import PolicySpec
+from steadyhand.spec import Chunking, PolicySpec
 from steadyhand.values import checked
 
 if TYPE_CHECKING:
@@ -41,19 +44,32 @@ def build_sampler(
     chunk_shape: tuple[int, int],
     *,
     reach: float = 1.0,
+    prefix: Prefix | None = None,
 ) -> SamplerModule:
     """The module that draws chunks (H, A) with `denoiser`, by `method` and as `sampler` says.
 
-    `reach` is the largest size of a recorded action when it is normalised. Raises
-    `ConfigurationError` for a setting that the method would have to ignore.
+    `reach` is the largest size of a recorded action when it is normalised; `prefix` are the rows
+    that may be given clean. Raises `ConfigurationError` for a setting that the method would have to
+    ignore.
     """
     from steadyhand.diffusion.sampler import configured
 
     sampler = sampler.settled(method)
     clip = sampler.bound(reach)
+    noisy = isinstance(method, Process) and method.path(np.array([method.start]))[1].any()
+    if prefix is not None and not noisy:
+        raise ConfigurationError(
+            f"prefix is {prefix.most}, and {type(method).__name__} has no noise that a part of its "
+            "chunk could be free of. Leave prefix at 0, or use Flow() or DDPM()."
+        )
     if isinstance(method, Process):
-        return configured(denoiser, method, sampler, clip)
+        return configured(denoiser, method, sampler, clip, prefix=prefix)
     return method.build(denoiser, chunk_shape, sampler, clip)
+
+
+def prefix_of(chunking: Chunking) -> Prefix | None:
+    """The rows that training gives clean."""
+    return Prefix(most=chunking.prefix, first=chunking.past_rows) if chunking.prefix else None
 
 
 def pretrained_part(config: PolicyConfig) -> BackboneConfig | VLMEncoderConfig | None:
@@ -105,5 +121,12 @@ class PolicyConfig:
         tasks = len(spec.tasks.texts) if each and spec.tasks else 0
         normaliser = Normaliser(spec.normalised, statistics, self.normalisation, tasks=tasks)
         reach = normaliser.reach(spec.network_action.name)
-        sampler = build_sampler(self.sampler, self.process, denoiser, spec.noise_shape, reach=reach)
+        sampler = build_sampler(
+            self.sampler,
+            self.process,
+            denoiser,
+            spec.noise_shape,
+            reach=reach,
+            prefix=prefix_of(spec.chunking),
+        )
         return Policy(spec, encoder, sampler, normaliser, config=self.settled())

@@ -188,8 +188,10 @@ def load_policy(
                     "you want it, and leave sampler= out."
                 )
             reach = normaliser.reach(spec.network_action.name)
-            process, denoiser = module.process, module.denoiser
-            module = build_sampler(sampler, process, denoiser, spec.noise_shape, reach=reach)
+            process, denoiser, prefix = module.process, module.denoiser, module.prefix
+            module = build_sampler(
+                sampler, process, denoiser, spec.noise_shape, reach=reach, prefix=prefix
+            )
         policy = Policy(spec, encoder, module, normaliser)
     else:
         config = read_config(folder, card)
