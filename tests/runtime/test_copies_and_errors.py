@@ -265,7 +265,7 @@ def test_all_that_the_parts_of_a_loop_lack_is_said_at_once() -> None:
     said = str(raised.value)
     assert "The robot is the class Half, not an object: call it, Half(…). It has no act()," in said
     assert "The predictor is object, not an object with spec, predict()." in said
-    assert "The controller is SimpleNamespace, not an object with continuation, ready, source, request(), " in said
+    assert "The controller is SimpleNamespace, not an object with continuation, ready, " in said
     assert "The clock is object, not an object with now(), wait()." in said
     run = SimpleNamespace(observe=lambda: seen(0), act=lambda action: None)
     run_loop(run, clock, RecedingHorizon(clock.spec), ticks=1, clock=FakeTime())
