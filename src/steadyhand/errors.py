@@ -59,6 +59,12 @@ class NotFiniteError(DataError):
     kind: ClassVar[str] = "not-finite"
 
 
+class StaleObservationError(SteadyhandError):
+    """What a robot shows was seen before, or is too old to act on."""
+
+    kind: ClassVar[str] = "stale-observation"
+
+
 class CheckpointError(SteadyhandError):
     """A run, policy or checkpoint on disk that cannot be read or written."""
 

@@ -2,7 +2,7 @@
 
 from steadyhand.runtime.controllers import RecedingHorizon
 from steadyhand.runtime.engine import Engine, EnginePredictor
-from steadyhand.runtime.loop import LoopReport, Robot, run_loop
+from steadyhand.runtime.loop import LoopReport, run_loop
 from steadyhand.runtime.predictor import (
     ChunkController,
     ChunkRequest,
@@ -10,6 +10,7 @@ from steadyhand.runtime.predictor import (
     Predictor,
     chunk_noise,
 )
+from steadyhand.runtime.robot import Robot, counted
 
 __all__ = [
     "ChunkController",
@@ -22,5 +23,6 @@ __all__ = [
     "RecedingHorizon",
     "Robot",
     "chunk_noise",
+    "counted",
     "run_loop",
 ]

@@ -3,21 +3,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.runtime.predictor import ChunkController, Observation, Predictor, answers, require
+from steadyhand.runtime.predictor import ChunkController, Predictor, answers, require
+from steadyhand.runtime.robot import Robot
 from steadyhand.sizes import Count
 from steadyhand.values import checked, positive
-
-
-class Robot(Protocol):
-    """What the loop needs of a robot or a simulator."""
-
-    def observe(self) -> Observation: ...
-    def act(self, action: NDArray[Any]) -> None: ...
 
 
 class Clock(Protocol):

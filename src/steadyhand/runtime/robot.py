@@ -1,0 +1,49 @@
+"""What moves: a robot or a simulator, and what wrappers around it have changed or refused.
+
+A wrapper around a robot is a robot: it passes on what is not its own, and nests. It keeps what it
+wraps as `robot`, and `counts`, by name.
+"""
+
+from typing import Any, Protocol, cast
+
+from numpy.typing import NDArray
+
+from steadyhand.runtime.predictor import Observation, require
+
+
+class Robot(Protocol):
+    """What the loop needs of a robot or a simulator.
+
+    One may have more: `stop()`, and `hold(last)`, the action for a tick in which nothing is
+    planned.
+    """
+
+    def observe(self) -> Observation: ...
+    def act(self, action: NDArray[Any]) -> None: ...
+
+
+def require_robot(robot: object) -> None:
+    """Raise `ConfigurationError` for what cannot be wrapped as a robot."""
+    require({"robot": (robot, Robot)}, "A wrapper goes around an object that observes and acts.")
+
+
+def counted(robot: object) -> dict[str, int]:
+    """What the wrappers around a robot (or a predictor) have counted, summed by name."""
+    total: dict[str, int] = {}
+    inner, seen = robot, set[int]()
+    while inner is not None and id(inner) not in seen:
+        seen.add(id(inner))
+        own: dict[str, Any] = getattr(inner, "__dict__", {})
+        counts = own.get("counts")
+        if isinstance(counts, dict):
+            for name, count in cast(dict[str, int], counts).items():
+                total[name] = total.get(name, 0) + count
+        inner = own.get("robot", own.get("predictor"))
+    return total
+
+
+def stopped(robot: object) -> None:
+    """Have a robot stop, where it says how."""
+    stop = getattr(robot, "stop", None)
+    if callable(stop):
+        stop()
