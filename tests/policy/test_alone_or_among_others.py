@@ -13,6 +13,7 @@ from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
 from steadyhand.policy.predictor import SMALLER, TorchPredictor, evaluation_batch
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.runtime import ChunkRequest
+from steadyhand.runtime.continuation import Guided, Inpainted, Prefixed, WarmStart
 from steadyhand.spec import Chunking
 from steadyhand.training.train import build_policy
 
@@ -35,15 +36,24 @@ def recorded() -> Episodes:
     return Episodes(arrays, np.array([60, 120]))
 
 
-@pytest.mark.parametrize("way", [*WAYS, *(f"{name}, pictures" for name in SMALL)])
+HOWS = {
+    **{f"{name}, guided": Guided() for name in SMALL},
+    "mlp, inpainted": Inpainted(),
+    "unet, prefixed": Prefixed(),
+    "mlp, warm": WarmStart(),
+}
+
+
+@pytest.mark.parametrize("way", [*WAYS, *(f"{name}, pictures" for name in SMALL), *HOWS])
 def test_a_row_does_not_depend_on_the_others_or_on_its_place(config, recorded, way) -> None:
     name, pictures = way.split(", ")[0], way.endswith("pictures")
-    denoiser, process, steps = WAYS[f"{name}, flow" if pictures else way]
+    how = HOWS.get(way)
+    denoiser, process, steps = WAYS[f"{name}, flow" if pictures or how else way]
     encoder = ImageEncoderConfig(network=ResNetConfig(width=16)) if pictures else None
     config = replace(
         config,
         observations=("camera", "state") if pictures else ("state",),
-        chunking=Chunking(obs_steps=2, horizon=16, execute=8),
+        chunking=Chunking(obs_steps=2, horizon=16, execute=8, prefix=4 if how else 0),
         policy=replace(
             config.policy,
             denoiser=denoiser,
@@ -61,7 +71,13 @@ def test_a_row_does_not_depend_on_the_others_or_on_its_place(config, recorded, w
     predictor = TorchPredictor(policy, batch=batch)
     keys = [feature.key for feature in policy.spec.observations]
     asked = [
-        ChunkRequest(observation={k: recorded.read(k, i, i + 2) for k in keys}, seed=i)
+        ChunkRequest(
+            observation={k: recorded.read(k, i, i + 2) for k in keys},
+            seed=i,
+            previous=recorded.read("action", i + 2, i + 7 + i % 5),
+            committed=i % 5,
+            continuation=how,
+        )
         for i in range(batch)
     ]
     together = predictor.predict(asked)

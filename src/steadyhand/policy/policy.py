@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from steadyhand.actions.arrays import placed
-from steadyhand.diffusion.shapes import Chunk, Noises
+from steadyhand.diffusion.shapes import Chunk, Noises, Overlap
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import TASK, Feature, PolicySpec
@@ -69,13 +69,14 @@ class Policy(nn.Module):
         observation: Mapping[str, Tensor],
         noise: Chunk,
         step_noise: Noises = None,
-        previous: Told | None = None,
+        previous: Told | Overlap | None = None,
     ) -> Told:
         """Raw observations, each (B, T_o, …), and noise (B, H, N) → actions (B, H, A).
 
         N numbers are what the network has for an action, `spec.network_size`, A in most policies.
         `observation` holds what was recorded, by key; `step_noise` is (B, S, H, N) for stochastic
-        solvers; `previous` (B, R, A), in robot units, for samplers that continue the last chunk.
+        solvers. `previous` is for samplers that continue the last chunk: what is left of it, in
+        robot units, as an `Overlap`; for a user's own sampler also (B, R, A).
         Numbers that lie far from zero for their range are float64, in and out; others float32.
         """
         condition, task = self.condition(self.normalise(observation)), self.task(observation)
@@ -88,13 +89,15 @@ class Policy(nn.Module):
         noise: Chunk,
         reference: Tensor | None = None,
         step_noise: Noises = None,
-        previous: Told | None = None,
+        previous: Told | Overlap | None = None,
         task: Tensor | None = None,
     ) -> Told:
         """What `condition` and noise become: `forward` from there on, for several noises."""
         name, transform = self.spec.network_action.name, self.spec.transform
         if previous is not None:
-            previous = self.normaliser(name, transform.to_network(previous, reference), task)
+            rows = previous[0] if isinstance(previous, tuple) else previous
+            rows = self.normaliser(name, transform.to_network(rows, reference), task)
+            previous = Overlap(rows, previous[1]) if isinstance(previous, tuple) else rows
         actions = self.sampler(noise, *condition[:1], step_noise, previous, *condition[1:])
         return transform.to_robot(self.normaliser.inverse(name, actions, task), reference)
 

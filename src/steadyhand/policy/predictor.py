@@ -13,12 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from steadyhand.diffusion.loss import sent
+from steadyhand.diffusion.shapes import Overlap
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.nets.text import MINILM
 from steadyhand.nets.vlm_choices import VLMEncoderConfig
+from steadyhand.policy.continuing import check_committed, continuing
 from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
+from steadyhand.runtime.continuation import Continuation, Continued, Guided
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.spec import PolicySpec
 from steadyhand.task_table import Embed
@@ -41,8 +44,15 @@ def evaluation_batch(spec: PolicySpec) -> int:
     return PICTURE_BATCH if spec.images else EVALUATION_BATCH
 
 
+MOST_WAYS = 8
+"""Ways to continue a chunk that are kept at a time; more are asked for by nobody who means well."""
+
+
 class TorchEngine:
-    """A policy as an engine: arrays to the policy's device and back."""
+    """A policy as an engine: arrays to the policy's device and back.
+
+    Chunks that are guided are not compiled: their gradient is taken while they are sampled.
+    """
 
     def __init__(self, policy: Policy, precision: Precision, *, compiled: bool) -> None:
         if precision not in get_args(Precision):
@@ -51,21 +61,48 @@ class TorchEngine:
         self.spec, self.noise_rows = policy.spec, policy.noise_rows
         observed = self.spec.observations
         self.exact = {f.key for f in observed if policy.normaliser.far(f.name)}
-        self._device = policy.device
+        referred = [policy.exact(feature) for _, feature in self.spec.references]
+        wide = any([policy.normaliser.far(self.spec.network_action.name), *referred])
+        self._told = np.float64 if wide else np.float32
+        self._device, self._compiled = policy.device, compiled
         self._half = precision == "bfloat16"
         self._answer: Any = torch.compile(self.policy) if compiled else self.policy
+        self._ways: dict[Continuation, Any] = {}
 
-    @torch.inference_mode()
     def __call__(
         self,
         observation: Mapping[str, NDArray[Any]],
         noise: NDArray[np.float32],
         step_noise: NDArray[np.float32] | None,
+        continued: Continued | None = None,
     ) -> NDArray[np.floating]:
-        seen = {key: sent(values, self._device) for key, values in observation.items()}
-        given = [sent(drawn, self._device) for drawn in (noise, step_noise) if drawn is not None]
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half), compiling():
-            return self._answer(seen, *given).cpu().numpy()
+        answer, guided = self._answer, False
+        if continued is not None:
+            answer, guided = self._way(continued.how), isinstance(continued.how, Guided)
+            check_committed(self.policy, continued.how, continued.weights)
+        with torch.no_grad() if guided else torch.inference_mode():
+            seen = {key: sent(values, self._device) for key, values in observation.items()}
+            given: list[Any] = [
+                None if part is None else sent(part, self._device) for part in (noise, step_noise)
+            ]
+            if continued is not None:
+                rows = sent(continued.rows.astype(self._told), self._device)
+                given.append(Overlap(rows, sent(continued.weights, self._device)))
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half), compiling():
+                return answer(seen, *given).cpu().numpy()
+
+    def continues(self, how: Continuation) -> None:
+        """Raise `ConfigurationError` where chunks cannot go on from the last one so."""
+        self._way(how)
+
+    def _way(self, how: Continuation) -> Any:
+        if how not in self._ways:
+            made = continuing(self.policy, how)
+            if len(self._ways) == MOST_WAYS:
+                self._ways.clear()
+            eager = isinstance(how, Guided) or not self._compiled
+            self._ways[how] = made if eager else torch.compile(made)
+        return self._ways[how]
 
 
 @named

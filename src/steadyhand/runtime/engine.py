@@ -77,9 +77,9 @@ class EnginePredictor:
         embed: Embed | None = None,
     ) -> None:
         self.engine, self.batch, self.embed = engine, whole("batch", batch), embed
-        self._agrees: dict[int, bool | None] = {
-            size: None for size in sorted(smaller) if size < self.batch
-        }
+        self._smaller = [size for size in sorted(smaller) if size < self.batch]
+        # A way to continue computes other products than a plain chunk does.
+        self._agrees: dict[tuple[type, int], bool | None] = {}
 
     @property
     def spec(self) -> PolicySpec:
@@ -124,20 +124,21 @@ class EnginePredictor:
             self.spec.check_observation(request.observation, lead=1)
         many = len(requests)
         told = many * math.prod(self.spec.chunk_shape) >= TELLING
-        for size, agrees in self._agrees.items():
+        for size in self._smaller:
+            agrees = self._agrees.get((type(requests[0].continuation), size))
             if size >= many and (agrees or (agrees is None and told)):
                 return self._tried(requests, size)[:many]
         return self._answers(requests, self.batch)[:many]
 
     def _tried(self, requests: Sequence[ChunkRequest], size: int) -> NDArray[np.floating]:
         """Answers of a smaller size; where nobody knows yet whether it agrees, of the usual one."""
-        few = self._answers(requests, size)
-        if self._agrees[size]:
+        few, case = self._answers(requests, size), (type(requests[0].continuation), size)
+        if self._agrees.get(case):
             return few
         answers = self._answers(requests, self.batch)
         # Numbers that are cut off at a bound hide what came before.
         varied = 2 * len(np.unique(few[: len(requests)])) > few[: len(requests)].size
-        self._agrees[size] = varied and np.array_equal(few, answers[:size])
+        self._agrees[case] = varied and np.array_equal(few, answers[:size])
         return answers
 
     def _answers(self, requests: Sequence[ChunkRequest], size: int) -> NDArray[np.floating]:

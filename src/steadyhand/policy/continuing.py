@@ -1,0 +1,49 @@
+"""A policy that goes on from the last chunk: the same parts, and another way to sample."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.diffusion import guidance
+from steadyhand.diffusion.guidance import Continuing
+from steadyhand.errors import ConfigurationError
+from steadyhand.policy.policy import Policy
+from steadyhand.runtime.continuation import Continuation, Guided, Inpainted, Prefixed
+
+
+def continuing(policy: Policy, how: Continuation) -> Policy:
+    """`policy`, sharing all its parts, that continues what it is given as `previous`.
+
+    Raises `ConfigurationError` where its method, or the form of its actions, cannot be continued.
+    """
+    spec = policy.spec
+    if spec.chunking.past_rows and any(part.form == "delta" for part in spec.transform.parts):
+        raise ConfigurationError(
+            f"The chunks of this policy begin {spec.chunking.past_rows} rows before now, and its "
+            "actions are what changes from row to row: what is left of the last chunk does not "
+            "say what those rows were. Train with past_rows 0 to continue chunks."
+        )
+    return Policy(
+        spec, policy.encoder, _sampler(policy, how), policy.normaliser, config=policy.config
+    ).eval()
+
+
+def check_committed(policy: Policy, how: Continuation, weights: NDArray[np.float32]) -> None:
+    """Raise `ConfigurationError` where more rows are given clean than training ever did."""
+    committed, most = int((weights >= 1).sum(1).max()), policy.spec.chunking.prefix
+    if isinstance(how, Prefixed) and committed > most:
+        raise ConfigurationError(
+            f"{committed} actions are committed when this chunk is asked for, and the policy was "
+            f"trained to be given at most {most}. Ask in less advance, or train it with "
+            f"--chunking.prefix {committed}."
+        )
+
+
+def _sampler(policy: Policy, how: Continuation) -> Continuing:
+    sampler = policy.sampler
+    if isinstance(how, Guided):
+        return guidance.Guided(sampler, how.beta)
+    if isinstance(how, Inpainted):
+        return guidance.Inpainted(sampler)
+    if isinstance(how, Prefixed):
+        return guidance.Prefixed(sampler)
+    return guidance.WarmStart(sampler, how.level)
