@@ -93,7 +93,7 @@ class Hasty:
     def __init__(self, spec, *, execute=None, seed=0):
         self.spec, self.seed, self.number = spec, seed, 0
         self.seen = deque(maxlen=spec.chunking.obs_steps)
-        self.chunk = None
+        self.chunk = self.source = None
 
     def request(self, observation):
         self.seen.append(observation)
@@ -103,10 +103,22 @@ class Hasty:
         return ChunkRequest(observation=stacked, seed=self.seed, number=self.number)
 
     def accept(self, chunk, request):
-        self.chunk, self.number = chunk, self.number + 1
+        self.chunk, self.number, self.source = chunk, self.number + 1, request.number
+
+    def lost(self, request):
+        self.number += 1
 
     def action(self):
         return self.chunk[0]
+
+    def hold(self):
+        return None if self.chunk is None else self.chunk[0]
+
+    def replan(self):
+        self.chunk = None
+
+    ready = property(lambda self: self.chunk is not None)
+    continuation = None
 
 
 class World:

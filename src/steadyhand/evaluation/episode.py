@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, NotFiniteError, SteadyhandError
+from steadyhand.evaluation.latency import NONE, Latency
 from steadyhand.runtime import ChunkController, ChunkRequest
-from steadyhand.tasks.task import Environment, Scores, Task, stepped
+from steadyhand.tasks.task import Environment, Holding, Scores, Task, stepped
 
 T = TypeVar("T")
 REPEATED = 2**62
@@ -55,8 +56,27 @@ class Episode:
     """How many chunks were asked for."""
     repeat: int = 0
     """How often its initial state had been played before, with other noise."""
+    seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(ticks,): the tick of the latest observation that each action knew of; -1 where the robot
+    held."""
+    lost: int = 0
+    """How many answers never came."""
     frames: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
     """A picture a tick, where they were asked for."""
+
+    @property
+    def held(self) -> int:
+        """How many ticks the robot waited for a chunk, after its first."""
+        return int((self.seen < 0).sum())
+
+    @property
+    def reaction(self) -> float:
+        """Ticks from a change in the world to the first action that knew of it, on average; nan
+        where no action comes after."""
+        # What an action knew of, the ones after it know, too, though a chunk may be older.
+        known = np.maximum.accumulate(self.seen)
+        moments = np.arange(known[-1] + 1) if len(known) else known
+        return float(np.mean(np.searchsorted(known, moments) - moments)) if len(moments) else np.nan
 
     @property
     def initial_state(self) -> list[float]:
@@ -100,32 +120,74 @@ def noise_seed(seed: int, repeat: int) -> int:
     )
 
 
+class OnTheirWay:
+    """Answers that are not there yet, each with the tick in which it will be."""
+
+    def __init__(self, latency: Latency, rate_hz: float) -> None:
+        self._latency, self._rate = latency, rate_hz
+        self._due: list[tuple[int, ChunkRequest, Any]] = []
+        self.asked: dict[int, int] = {}
+        """Number of a request → the tick of its observation."""
+        self.lost = 0
+
+    def sent(self, tick: int, request: ChunkRequest, chunk: Any) -> None:
+        """An answer to what was asked in that tick sets out."""
+        late, comes = self._latency.of(request.seed, request.number, self._rate)
+        self.asked[request.number] = tick
+        self._due.append((tick + late, request, chunk if comes else None))
+
+    def come(self, tick: int, controller: ChunkController) -> None:
+        """Hand over what has come by that tick, in the order in which it was asked for.
+
+        The first chunk is waited for: a robot begins when it is there.
+        """
+        begun = controller.source is not None
+        due = [each for each in self._due if each[0] <= tick or not begun]
+        self._due = [each for each in self._due if each[0] > tick and begun]
+        for _, request, chunk in due:
+            self.lost += chunk is None
+            if chunk is None:
+                controller.lost(request)
+            else:
+                controller.accept(chunk, request)
+
+
 def played(
     task: Task,
     world: Environment,
     controller: ChunkController,
     play: Play,
     ticked: Callable[[], object] = lambda: None,
+    latency: Latency = NONE,
 ) -> Acting:
     """One episode, which asks for its chunks and is sent them; `ticked` is called after each tick.
 
     The world may do what it likes with what it is given, and change later what it answers with:
-    what is kept are copies. Raises `WorldFailed` where the world does.
+    what is kept are copies. It goes on while answers are on their way, and where the robot has
+    nothing to do, it holds. Raises `WorldFailed` where the world does.
     """
     observation, over = of_world("reset", world.reset, play.seed), False
     states = [of_world("state", _standing, world)]
     frames = [of_world("render", _picture, world)] if play.filmed else []
-    actions, begun = list[NDArray[np.floating]](), list[int]()
-    while not over and len(actions) < task.max_steps:
+    actions, seen, sources = list[NDArray[np.floating]](), list[int](), list[int | None]()
+    way = OnTheirWay(latency, task.rate_hz)
+    while not over and (tick := len(actions)) < task.max_steps:
+        way.come(tick, controller)
         try:
             request = controller.request(observation)
         except NotFiniteError as error:
             call = "step()" if actions else "reset()"
             raise WorldFailed(f"{call} answered so: {error}", call) from error
         if request is not None:
-            controller.accept((yield request), request)
-            begun.append(len(actions))
-        action = np.array(controller.action())
+            way.sent(tick, request, (yield request))
+        way.come(tick, controller)
+        held = not controller.ready
+        if held and not actions:
+            controller.hold()
+            continue  # the first answer was lost, and the robot has not begun: it asks again
+        action = np.array(_held(world, controller) if held else controller.action())
+        sources.append(controller.source)
+        seen.append(-1 if held or sources[-1] is None else way.asked[sources[-1]])
         actions.append(action.copy())
         observation, over = of_world("step", stepped, world, action)
         states.append(of_world("state", _standing, world))
@@ -137,9 +199,11 @@ def played(
         scores=of_world("scores", _scores, world),
         states=np.stack(states),
         actions=np.stack(actions),
-        boundaries=tuple(begun[1:]),
-        requests=len(begun),
+        boundaries=tuple(t for t in range(1, len(sources)) if sources[t] != sources[t - 1]),
+        requests=len(way.asked),
         repeat=play.repeat,
+        seen=np.array(seen, np.int64),
+        lost=way.lost,
         frames=frames,
     )
 
@@ -152,6 +216,12 @@ def same_scores(first: Scores, other: Scores) -> None:
             f"The scores() of the task were {one} in one episode and {two} in another. Give the "
             "same names in every episode, False or 0 where nothing was achieved."
         )
+
+
+def _held(world: Environment, controller: ChunkController) -> Any:
+    """What a robot is told that has nothing to do: as before, unless its world knows better."""
+    told = controller.hold()
+    return of_world("hold", world.hold, told) if isinstance(world, Holding) else told
 
 
 def _scores(world: Environment) -> Scores:

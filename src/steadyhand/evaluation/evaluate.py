@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.episode import same_scores
+from steadyhand.evaluation.latency import Latency
 from steadyhand.evaluation.perturbed import PerturbedHistory, deviations
 from steadyhand.evaluation.rollout import (
     WORLD_TIMEOUT,
@@ -99,6 +100,7 @@ def evaluate(
     perturb_history: float = 0.0,
     precision: Precision = "float32",
     controller: MakeController = RecedingHorizon,
+    latency: Latency | None = None,
     film: Sequence[int] = (),
     embed: Embed | None = None,
     watch: Callable[[Episode], object] = lambda episode: None,
@@ -111,7 +113,8 @@ def evaluate(
     states, each with the mean of its repeats. `execute` replaces the policy's own. Inference runs
     at one batch size on one thread: no episode depends on the others. `precision` is a policy's;
     `embed` makes vectors of tasks in new words; `controller` makes what acts on an episode's
-    chunks. `perturb_history` shows all that was seen before now with noise of so many deviations.
+    chunks, `latency` says how long the world goes on before one is there. `perturb_history` shows
+    all that was seen before now with noise of so many deviations.
 
     `processes`, `world_timeout`, `film`, `watch` and `lose` are `rollout`'s: slow worlds have
     processes of their own, with the same results; an episode whose world fails is told, and does
@@ -137,6 +140,7 @@ def evaluate(
             repeats=repeats,
             execute=execute,
             controller=controller,
+            latency=latency,
             film=film,
             watch=watch,
             lose=lose,

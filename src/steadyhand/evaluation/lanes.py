@@ -21,7 +21,9 @@ from steadyhand.evaluation.episode import (
     of_world,
     played,
 )
+from steadyhand.evaluation.latency import NONE, Latency
 from steadyhand.runtime import ChunkController, ChunkRequest
+from steadyhand.runtime.predictor import require
 from steadyhand.spec import PolicySpec
 from steadyhand.tasks.task import Environment, Task, world_of
 
@@ -39,6 +41,8 @@ class Setting:
     execute: int | None
     films: bool
     """Whether worlds have to draw."""
+    latency: Latency = NONE
+    """How long answers are on their way, in the world's time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +91,13 @@ class Lanes:
                 execute=self._setting.execute,
                 seed=noise_seed(play.seed, play.repeat),
             )
+            require({"controller": (controller, ChunkController)}, "See docs/robot.md.")
         except WorldFailed as failure:
             return Event(number=number, failure=failure)
         except Exception as error:
             return Event(number=number, error=error)
-        acting = played(self._setting.task, world, controller, play, self._ticked)
+        setting = self._setting
+        acting = played(setting.task, world, controller, play, self._ticked, setting.latency)
         self._playing[number] = acting, world
         begun = time.perf_counter()
         return self._on(number, None, lambda: {"made": made, "began": time.perf_counter() - begun})

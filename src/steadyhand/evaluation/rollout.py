@@ -12,10 +12,12 @@ from functools import partial
 from steadyhand.evaluation.crew import Crew
 from steadyhand.evaluation.episode import Episode, Play, noise_seed
 from steadyhand.evaluation.lanes import MakeController, Setting
+from steadyhand.evaluation.latency import Latency
 from steadyhand.evaluation.lost import Losses, Lost
 from steadyhand.evaluation.pace import Pace
 from steadyhand.evaluation.playing import Playing
 from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
+from steadyhand.runtime.predictor import check_continuation
 from steadyhand.tasks import Task
 from steadyhand.tasks.many import ManyTasks
 from steadyhand.values import positive, whole
@@ -52,6 +54,7 @@ def rollout(
     repeats: int = 1,
     execute: int | None = None,
     controller: MakeController = RecedingHorizon,
+    latency: Latency | None = None,
     film: Sequence[int] = (),
     watch: Callable[[Episode], object] = lambda episode: None,
     lose: Callable[[Lost], object] = lambda lost: None,
@@ -61,7 +64,7 @@ def rollout(
     Each initial state is played `repeats` times, the chunks drawn from other noise each time.
     `film` names seeds whose pictures are kept, of the first time; `watch` is called as each episode
     ends, `lose` where one is lost. `execute` replaces the policy's own. `controller` is what acts
-    on the chunks.
+    on the chunks, which are `latency` late.
 
     At most `parallel` environments are stepped side by side, in so many `processes`, 0 for this one
     alone; unless said, that follows from how long their ticks take. A world that raises costs its
@@ -78,8 +81,14 @@ def rollout(
         whole("processes", processes, 0, MOST_PROCESSES)
     planned = _planned(seeds, repeats, film)
     setting = Setting(
-        task=task, spec=predictor.spec, controller=controller, execute=execute, films=len(film) > 0
+        task=task,
+        spec=predictor.spec,
+        controller=controller,
+        execute=execute,
+        films=len(film) > 0,
+        latency=latency or Latency(),
     )
+    check_continuation(predictor, controller(predictor.spec, execute=execute, seed=0))
     pace = Pace(episodes=len(planned), max_steps=task.max_steps)
     limit = positive("world_timeout", world_timeout)
     crew = Crew(setting, pace, processes=processes, most=parallel, timeout=limit)

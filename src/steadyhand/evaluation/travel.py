@@ -16,6 +16,8 @@ from steadyhand.runtime.own_file import own_name
 from steadyhand.tasks import make_task, register_task
 from steadyhand.tasks.own import mark_of
 
+REST_BUT = ("task", "controller")
+
 
 class CannotTravel(Exception):
     """Something exists in this process alone; the text says what."""
@@ -29,7 +31,7 @@ def packed(setting: Setting) -> bytes:
         "own": None if named is None else (named, mark_of(named)),
         "task": None if named else _pickled("The task", setting.task),
         "controller": _pickled("The controller", setting.controller),
-        "rest": _pickled("The policy's spec", (setting.spec, setting.execute, setting.films)),
+        "rest": _pickled("The policy's spec", _rest(setting)),
     }
     return pickle.dumps(content)
 
@@ -49,8 +51,13 @@ def unpacked(content: bytes) -> Setting:
     else:
         task = _unpickled("The task", parts["task"])
     controller = _unpickled("The controller", parts["controller"])
-    spec, execute, films = _unpickled("The policy's spec", parts["rest"])
-    return Setting(task=task, spec=spec, controller=controller, execute=execute, films=films)
+    rest = _unpickled("The policy's spec", parts["rest"])
+    return Setting(task=task, controller=controller, **rest)
+
+
+def _rest(setting: Setting) -> dict[str, Any]:
+    """What is neither the task nor the controller."""
+    return {name: value for name, value in vars(setting).items() if name not in REST_BUT}
 
 
 def _named(task: Any) -> str | None:

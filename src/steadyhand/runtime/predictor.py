@@ -124,6 +124,21 @@ def answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> Sequence[
     return given
 
 
+def check_continuation(predictor: Predictor, controller: ChunkController) -> None:
+    """Raise `ConfigurationError` where chunks cannot go on from the last as a controller asks."""
+    how = controller.continuation
+    if how is None:
+        return
+    able = getattr(predictor, "continues", None)
+    if able is None:
+        raise ConfigurationError(
+            f"{type(controller).__name__} asks for chunks that go on from the last, and "
+            f"{type(predictor).__name__} has no continues(how), which says whether it can. "
+            "Asynchronous and Blend need nothing of a predictor."
+        )
+    able(how)
+
+
 def require(
     parts: Mapping[str, tuple[object, type]], advice: str = "", *, but: Collection[str] = ()
 ) -> None:

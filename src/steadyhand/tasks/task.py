@@ -39,6 +39,16 @@ class Environment(Protocol):
         ...
 
 
+@runtime_checkable
+class Holding(Protocol):
+    """A world in which being told the same again does not keep a robot where it is: where actions
+    are displacements or speeds."""
+
+    def hold(self, told: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """The action that keeps the robot where it is; `told` was the last."""
+        ...
+
+
 SHARES = frozenset({"max_coverage", "final_coverage"})
 """Scores that are numbers in 0…1 by what they are."""
 

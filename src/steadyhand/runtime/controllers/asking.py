@@ -4,7 +4,7 @@ from collections import deque
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.controllers.controller import Planned
-from steadyhand.runtime.predictor import ChunkRequest, Observation
+from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import Chunking
 from steadyhand.values import whole
 
@@ -31,7 +31,7 @@ class Ahead:
     Raises `ConfigurationError` where a chunk has not so many rows.
     """
 
-    def __init__(self, plan: Planned, chunking: Chunking, delay: int | None, most: int) -> None:
+    def __init__(self, chunking: Chunking, delay: int | None, most: int) -> None:
         room = chunking.max_execute - chunking.execute
         if delay is not None and whole("delay", delay, 0) > room:
             raise ConfigurationError(
@@ -41,7 +41,7 @@ class Ahead:
                 f"{max(chunking.max_execute - delay, 1)} (execute=), or expect a delay of at most "
                 f"{room}."
             )
-        self._plan, self._most = plan, min(room, most)
+        self._most = min(room, most)
         self._waits = deque([0 if delay is None else delay], maxlen=REMEMBERED)
         self._counting = delay is None
 
@@ -55,8 +55,7 @@ class Ahead:
             return None
         return self.delay
 
-    def accepted(self, request: ChunkRequest | None) -> None:
-        """An answer was accepted in this tick."""
-        # One that came where nothing was executed meanwhile says nothing of the next.
-        if self._counting and request is not None and request.previous is not None:
-            self._waits.append(self._plan.late)
+    def waited(self, ticks: int) -> None:
+        """An answer took so many ticks."""
+        if self._counting:
+            self._waits.append(ticks)

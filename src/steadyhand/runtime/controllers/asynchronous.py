@@ -19,7 +19,7 @@ def ahead(
     """The plan and the rule of every controller that asks while it acts."""
     plan = Plan(spec, execute=execute, seed=seed, join=join, overrun=True)
     chunking = plan.chunking
-    return plan, Ahead(plan, chunking, delay, chunking.max_execute if most is None else most)
+    return plan, Ahead(chunking, delay, chunking.max_execute if most is None else most)
 
 
 @named
@@ -42,4 +42,4 @@ class Asynchronous(Controller):
         delay: int | None = None,
     ) -> None:
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay)
-        super().__init__(spec, plan, rule, accepted=rule.accepted)
+        super().__init__(spec, plan, rule, waited=rule.waited)

@@ -46,7 +46,7 @@ class Blend(Controller):
             return np.concatenate([faded.astype(new.dtype), new[both:]])
 
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay, join=join)
-        super().__init__(spec, plan, rule, accepted=rule.accepted)
+        super().__init__(spec, plan, rule, waited=rule.waited)
 
 
 def shares(rows: int, fading: Fading) -> NDArray[np.float64]:

@@ -68,11 +68,11 @@ class Controller:
         rule: Rule,
         *,
         continuation: Continuation | None = None,
-        accepted: Callable[[ChunkRequest | None], object] = lambda request: None,
+        waited: Callable[[int], object] = lambda ticks: None,
     ) -> None:
         self.plan, self.history = plan, History(spec)
         self.continuation = continuation
-        self._rule, self._accepted = rule, accepted
+        self._rule, self._waited = rule, waited
         self._open = False
 
     @property
@@ -104,9 +104,14 @@ class Controller:
         return self.plan.ask(stacked, committed=committed, continuation=how, age=age)
 
     def accept(self, chunk: NDArray[np.floating], request: ChunkRequest | None = None) -> None:
-        """Take the chunk (horizon, action_size) that answers `request`, by default the latest."""
+        """Take the chunk (horizon, action_size) that answers `request`, by default the latest.
+
+        Between two ticks it is for the next one, which may ask for another at once.
+        """
         self.plan.accept(chunk, request)
-        self._accepted(request)
+        # An answer that came from standstill says nothing of those that are waited for in motion.
+        if request is not None and request.previous is not None:
+            self._waited(self.plan.late + (not self._open))
 
     def lost(self, request: ChunkRequest) -> None:
         """No answer to that request will come: the next tick may ask again."""

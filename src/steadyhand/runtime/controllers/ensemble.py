@@ -43,8 +43,10 @@ class Averaging:
 
     def __call__(self, old: Actions, new: Actions) -> Actions:
         passed = max(map(len, self._live), default=0) - len(old)
-        live = [*(rows[passed:] for rows in self._live if len(rows) > passed), new]
-        self._live = sorted(live, key=len)
+        live = [*(rows[passed:] for rows in self._live), new]
+        self._live = sorted((rows for rows in live if len(rows)), key=len)
+        if not self._live:
+            return new
         most = len(self._live[-1])
         every = np.zeros((len(self._live), most, new.shape[1]))
         there = np.zeros((len(self._live), most), np.bool_)

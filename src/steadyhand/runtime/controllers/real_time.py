@@ -41,4 +41,4 @@ class RealTime(Controller):
                     f"--chunking.prefix {delay or 4}."
                 )
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay, most=most)
-        super().__init__(spec, plan, rule, continuation=how, accepted=rule.accepted)
+        super().__init__(spec, plan, rule, continuation=how, waited=rule.waited)

@@ -9,7 +9,7 @@ from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.controllers.asking import Ahead
 from steadyhand.runtime.controllers.asynchronous import ahead
 from steadyhand.runtime.controllers.controller import Controller, Planned
-from steadyhand.runtime.predictor import ChunkRequest, Observation
+from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import Feature, PolicySpec
 from steadyhand.values import named, positive
 
@@ -56,7 +56,7 @@ class Speculative(Controller):
                 "This policy sees pictures alone, of which nothing is expected. Use Asynchronous()."
             )
         surprise = Surprise(rule, watched, positive("bound", bound), targets)
-        super().__init__(spec, plan, surprise, accepted=surprise.accepted)
+        super().__init__(spec, plan, surprise, waited=rule.waited)
 
 
 class Surprise:
@@ -67,8 +67,10 @@ class Surprise:
     ) -> None:
         self._rule, self._watched, self._bound, self._targets = rule, watched, bound, targets
         self._now: dict[str, NDArray[np.float64]] = {}
-        self._asked: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-        """Where each was, and how far it went in a tick, when the chunk was asked for."""
+        self._begin: dict[str, NDArray[np.float64]] = {}
+        """Where each was when the chunk was asked for."""
+        self._step: dict[str, NDArray[np.float64]] = {}
+        """How far each went in a tick then; in the first tick after, where nothing was seen yet."""
         self._ticks = 0
         """So many have passed since."""
 
@@ -79,19 +81,15 @@ class Surprise:
         if committed is None and not plan.waiting and self._surprised(plan):
             committed = self._rule.delay
         if committed is not None:
-            self._ticks = 0
-            self._asked = {
-                name: (here, here - before.get(name, here)) for name, here in self._now.items()
-            }
+            self._ticks, self._begin = 0, self._now
+            self._step = {name: self._now[name] - before[name] for name in before}
         return committed
 
-    def accepted(self, request: ChunkRequest | None) -> None:
-        """An answer was accepted in this tick."""
-        self._rule.accepted(request)
-
     def _surprised(self, plan: Planned) -> bool:
-        for name, (begin, step) in self._asked.items():
-            here, expected = self._now[name], begin + self._ticks * step
+        for name, here in self._now.items():
+            begin = self._begin[name]
+            step = self._step.setdefault(name, here - begin)
+            expected = begin + self._ticks * step
             if name == self._targets and plan.told is not None:
                 expected = np.asarray(plan.told, np.float64)
             way = max(_length(expected - begin), _length(here - begin), MOTIONLESS)

@@ -26,4 +26,4 @@ class WarmStarted(Controller):
     ) -> None:
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay)
         how = WarmStart(level=level)
-        super().__init__(spec, plan, rule, continuation=how, accepted=rule.accepted)
+        super().__init__(spec, plan, rule, continuation=how, waited=rule.waited)
