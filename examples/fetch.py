@@ -24,6 +24,7 @@ def pick(view=0):
         environment="FetchPickAndPlace-v4",
         success_at="end",  # it is to stay there
         scores=lambda world: {"away": float(np.linalg.norm(block(world) - world.goal))},
+        hold=lambda told: np.append(np.zeros(3), told[3:]),  # actions are displacements
         expert=Expert,
         view=view,
     )

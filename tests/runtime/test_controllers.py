@@ -296,7 +296,7 @@ def test_a_chunk_is_abandoned_where_the_world_is_not_as_expected(turn, asked) ->
     spec = PolicySpec.select(
         recorded, observations=["goal"], chunking=Chunking(obs_steps=1, horizon=16, execute=8)
     )
-    controller, found = Speculative(spec, delay=0), []
+    controller, found = Speculative(spec, delay=0, bound=0.5), []
     place, step = np.zeros(2), np.array([1.0, 0.0])
     for tick in range(20):
         request = controller.request({"goal": place.copy()})
@@ -314,7 +314,11 @@ def test_where_the_robot_was_told_to_be_is_where_it_is_expected() -> None:
     spec = PolicySpec.select(
         recorded, observations=["joints"], chunking=Chunking(obs_steps=1, horizon=16, execute=8)
     )
-    controller, found, told = Speculative(spec, delay=0, targets="joints"), [], np.zeros(1)
+    controller, found, told = (
+        Speculative(spec, delay=0, bound=0.5, targets="joints"),
+        [],
+        np.zeros(1),
+    )
     for tick in range(16):
         request = controller.request({"joints": told * (0.2 if tick == 5 else 1)})
         if request is not None:

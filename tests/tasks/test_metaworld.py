@@ -121,3 +121,19 @@ def test_what_is_none_is_named() -> None:
         make_task("metaworld/reach-v3:camera=corner5")
     with pytest.raises(ConfigurationError, match="metaworld/NAME"):
         make_task("metaworld")
+
+
+@pytest.mark.parametrize("control", ["move", "position"])
+def test_a_hand_that_is_to_hold_stays_where_it_is(control) -> None:
+    """As while it waits for a chunk; the gripper stays as it was told to be."""
+    world = make_task(f"metaworld/reach-v3:control={control}").make()
+    world.reset(3)
+    for _ in range(5):
+        told = world.commanded(np.array([0.5, 0.2, 0.3, 1.0]))
+        world.step(told)
+    there = world.hand_target
+    for _ in range(4):
+        told = world.hold(told)
+        world.step(told)
+    np.testing.assert_allclose(world.hand_target, there, atol=1e-9)
+    assert told[3] == 1

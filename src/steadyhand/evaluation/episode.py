@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError, NotFiniteError, SteadyhandError
 from steadyhand.evaluation.latency import NONE, Latency
 from steadyhand.runtime import ChunkController, ChunkRequest
-from steadyhand.tasks.task import Environment, Holding, Scores, Task, stepped
+from steadyhand.tasks.task import Environment, Scores, Task, stepped
 
 T = TypeVar("T")
 REPEATED = 2**62
@@ -220,8 +220,8 @@ def same_scores(first: Scores, other: Scores) -> None:
 
 def _held(world: Environment, controller: ChunkController) -> Any:
     """What a robot is told that has nothing to do: as before, unless its world knows better."""
-    told = controller.hold()
-    return of_world("hold", world.hold, told) if isinstance(world, Holding) else told
+    told, own = controller.hold(), getattr(world, "hold", None)
+    return told if own is None else of_world("hold", own, told)
 
 
 def _scores(world: Environment) -> Scores:

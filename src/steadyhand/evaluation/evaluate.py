@@ -1,5 +1,6 @@
 """Does a policy work, and how sure are we: closed-loop episodes summed up with intervals."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.episode import same_scores
-from steadyhand.evaluation.latency import Latency
+from steadyhand.evaluation.latency import Latency, Waiting
 from steadyhand.evaluation.perturbed import PerturbedHistory, deviations
 from steadyhand.evaluation.rollout import (
     WORLD_TIMEOUT,
@@ -51,6 +52,8 @@ class Evaluation:
     """Those that count."""
     lost: list[Lost] = field(default_factory=list[Lost])
     """Those whose worlds raised, died or gave no answer; none of their initial states counts."""
+    waiting: Waiting = Waiting()
+    """What the latency of chunks did."""
     processes: int = 0
     """In how many processes worlds were stepped; 0 for this one."""
     tasks: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class Evaluation:
             **_as_json(self.scores),
             **({"tasks": {n: _as_json(s) for n, s in self.tasks.items()}} if self.tasks else {}),
             "smoothness": self.smoothness.as_json(),
+            "waiting": self.waiting.as_json(),
             "chunk_ms": self.chunk_ms,
             "lost": [lost.as_json() for lost in self.lost],
             "processes": self.processes,
@@ -174,10 +178,21 @@ def _judged(
             "median": float(np.median(milliseconds)),
             "p95": float(np.quantile(milliseconds, 0.95)),
         },
+        waiting=_waiting(done, task.rate_hz),
         episodes=done,
         tasks=_by_task(task, done, repeats),
         lost=found.lost,
         processes=found.processes,
+    )
+
+
+def _waiting(done: Sequence[Episode], rate_hz: float) -> Waiting:
+    reactions = np.array([episode.reaction for episode in done])
+    known = reactions[np.isfinite(reactions)]
+    return Waiting(
+        held=sum(episode.held for episode in done) / sum(len(episode.actions) for episode in done),
+        reaction_ms=1000 * float(known.mean()) / rate_hz if len(known) else math.nan,
+        lost=sum(episode.lost for episode in done),
     )
 
 

@@ -64,6 +64,9 @@ class GymTask:
     """Whether it is enough to succeed at any tick, or it has to be so at the last."""
     scores: Callable[[Any], Mapping[str, float | bool]] | None = None
     """The unwrapped environment, as it stands at the end → more named outcomes."""
+    hold: Callable[[Any], Any] | None = None
+    """The last action → one that keeps the robot where it is, while it waits for a chunk; the same
+    again unless given, which is right where actions are places."""
     expert: Callable[[int], Expert] | None = None
     """The seed of an episode → who demonstrates it."""
     modes: tuple[str, ...] = ()
@@ -144,6 +147,7 @@ class GymTask:
             success=success,
             at_the_end=self.success_at == "end",
             scores=self.scores,
+            hold=self.hold,
             view=view,
             fresh=self.fresh,
         )

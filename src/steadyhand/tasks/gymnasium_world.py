@@ -68,11 +68,13 @@ class GymEnvironment:
         success: Success | None = None,
         at_the_end: bool = False,
         scores: Callable[[Any], Scores] | None = None,
+        hold: Callable[[Any], Any] | None = None,
         view: int = 0,
         fresh: bool = False,
     ) -> None:
         self._maker, self._said, self._own, self._succeeds = maker, said, observe, success
         self._at_the_end, self._more, self._view, self._fresh = at_the_end, scores, view, fresh
+        self.hold = hold
         draw_without_screen()
         self._world = self._made()
         try:

@@ -129,6 +129,11 @@ class MetaWorldEnvironment:
         self._success |= bool(info["success"])
         return self._observation(), self._success or bool(ended)
 
+    def hold(self, told: NDArray[Any]) -> NDArray[Any]:
+        """Where the hand is told to be, it stays; else a displacement of nothing."""
+        position = self._task.control == "position"
+        return told if position else np.append(np.zeros(3, told.dtype), told[3:])
+
     @property
     def full_state(self) -> NDArray[np.float64]:
         """The whole observation, the goal with it."""

@@ -16,7 +16,12 @@ Scores = Mapping[str, float | bool]
 
 
 class Environment(Protocol):
-    """One world, stepped at the task's rate. It may be reset any number of times."""
+    """One world, stepped at the task's rate. It may be reset any number of times.
+
+    Where it does not keep a robot in its place to be told the same again, since actions are
+    displacements or speeds, it has a method more: `hold(told)`, the action that does; `told` was
+    the last.
+    """
 
     def reset(self, seed: int) -> Observation:
         """The first observation of the episode `seed`; the same seed gives the same episode."""
@@ -36,16 +41,6 @@ class Environment(Protocol):
 
     def render(self) -> NDArray[np.uint8]:
         """A picture, (height, width, 3)."""
-        ...
-
-
-@runtime_checkable
-class Holding(Protocol):
-    """A world in which being told the same again does not keep a robot where it is: where actions
-    are displacements or speeds."""
-
-    def hold(self, told: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """The action that keeps the robot where it is; `told` was the last."""
         ...
 
 

@@ -69,3 +69,9 @@ class _World:
 
     def render(self) -> NDArray[np.uint8]:
         return self._world.render()
+
+    def __getattr__(self, name: str) -> Any:
+        """What else the world has: what an expert watches, how it holds."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._world, name)

@@ -29,7 +29,7 @@ class RealTime(Controller):
         delay: int | None = None,
         by: Guided | Inpainted | Prefixed | None = None,
     ) -> None:
-        trained = getattr(spec.chunking, "prefix", 0)
+        trained = spec.chunking.prefix
         how: Continuation = by or (Prefixed() if trained else Guided())
         most = None
         if isinstance(how, Prefixed):

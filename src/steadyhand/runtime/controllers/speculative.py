@@ -25,8 +25,9 @@ class Speculative(Controller):
     given) is expected to go on as in the last tick. As soon as one of the observations is farther
     from there than `bound` times the way that it was expected to go, or that it has gone, if that
     is longer, the chunk is abandoned: the next is asked for, and until it is there the old one goes
-    on. With `targets`, the observation that actions are targets of, it is expected where the robot
-    was told to be instead.
+    on. Watch what moves by itself: chunks that are made anew all the time differ more than they
+    react. With `targets`, the observation that actions are targets of, it is expected where the
+    robot was told to be instead.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Speculative(Controller):
         execute: int | None = None,
         seed: int = 0,
         delay: int | None = None,
-        bound: float = 0.5,
+        bound: float = 1.0,
         watch: Sequence[str] | None = None,
         targets: str | None = None,
     ) -> None:
