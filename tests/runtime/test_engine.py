@@ -1,12 +1,14 @@
 """A predictor around arrays to arrays, without torch: noise, padding, kinds of numbers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from test_runtime import clock_spec
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.runtime import ChunkRequest, EnginePredictor, chunk_noise
+from steadyhand.runtime.continuation import Guided, Inpainted, WarmStart
 from steadyhand.spec import Chunking
 
 
@@ -40,6 +42,44 @@ def test_every_call_has_the_same_batch_and_the_noise_of_its_requests(batch) -> N
     padded = [*range(3), *[2] * (-3 % batch)]
     np.testing.assert_array_equal(np.concatenate([t for t, _ in engine.seen])[:, 0, 0], padded)
     assert EnginePredictor(engine).predict([]).shape == (0, 4, 1)
+
+
+class Going(Doubling):
+    """One that goes on from the last chunk, and keeps what it was given for it."""
+
+    def continues(self, how) -> None:
+        if how == WarmStart():
+            raise ConfigurationError("not so")
+
+    def __call__(self, observation, noise, step_noise, continued=None):
+        self.seen.append(continued)
+        return noise if continued is None else continued.rows + 0 * noise
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_requests_that_go_on_alike_are_answered_together_each_with_its_own(batch) -> None:
+    engine = Going(noise_rows=1)
+    asked, plain = [], request(9, np.zeros((2, 1)))
+    for number, how in enumerate([None, Guided(), None, Inpainted(), Guided(), Guided()]):
+        rest = np.full((3 - number % 2, 1), 10.0 * number)
+        one = replace(plain, number=number, previous=rest, committed=1, continuation=how)
+        asked.append(one)
+    chunks = EnginePredictor(engine, batch=batch).predict(asked)
+    drawn = [chunk_noise(7, number, (1, 4, 1))[0] for number in range(6)]
+    wanted = [10.0 * n if one.continuation else drawn[n] for n, one in enumerate(asked)]
+    for chunk, right in zip(chunks, wanted, strict=True):
+        np.testing.assert_array_equal(chunk, np.broadcast_to(right, (4, 1)))
+    for given in filter(None, engine.seen):
+        assert given.rows.shape == (batch, 4, 1)
+        assert given.weights.shape == (batch, 4)
+        assert given.weights[0, 0] == 1
+        assert given.weights[0, -1] == 0
+    with pytest.raises(ConfigurationError, match="not so"):
+        EnginePredictor(engine).predict([replace(asked[1], continuation=WarmStart())])
+    with pytest.raises(ConfigurationError, match="has none: previous is None"):
+        EnginePredictor(engine).predict([replace(plain, continuation=Guided())])
+    with pytest.raises(ConfigurationError, match="Doubling does not go on from the last chunk"):
+        EnginePredictor(Doubling()).continues(Guided())
 
 
 @pytest.mark.parametrize("batch", [1, 2])

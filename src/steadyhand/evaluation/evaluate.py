@@ -52,7 +52,7 @@ class Evaluation:
     """Those that count."""
     lost: list[Lost] = field(default_factory=list[Lost])
     """Those whose worlds raised, died or gave no answer; none of their initial states counts."""
-    waiting: Waiting = Waiting()
+    waiting: Waiting = field(default_factory=Waiting)
     """What the latency of chunks did."""
     processes: int = 0
     """In how many processes worlds were stepped; 0 for this one."""
