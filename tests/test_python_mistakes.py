@@ -14,6 +14,8 @@ import steadyhand as sh
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, NotFiniteError, UsageError
 from steadyhand.runtime import RecedingHorizon, run_loop
+from steadyhand.runtime.clock import SimulatedClock
+from steadyhand.runtime.patience import Patience
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.train import train
 
@@ -26,12 +28,14 @@ def observation(keypoint: float = 0.0) -> dict:
 
 def test_a_robot_is_not_driven_by_what_is_not_a_number(policy) -> None:
     sent: list = []
-    readings = iter([observation(), observation(), observation(NAN), observation()])
+    seen = [observation(), observation(NAN), *[observation()] * 2, *[observation(NAN)] * 3]
+    readings = iter(seen)
     robot = SimpleNamespace(observe=lambda: next(readings), act=sent.append)
-    predictor = sh.TorchPredictor(policy)
+    predictor, clock = sh.TorchPredictor(policy), SimulatedClock()
+    controller, patience = RecedingHorizon(policy.spec), Patience(observations=2)
     with pytest.raises(NotFiniteError, match="'keypoint' is not a finite number"):
-        run_loop(robot, predictor, RecedingHorizon(policy.spec), ticks=4, rate_hz=1000)
-    assert len(sent) == 2
+        run_loop(robot, predictor, controller, ticks=99, clock=clock, patience=patience)
+    assert len(sent) == 6, "one reading, or two, are ridden out by what is planned already"
     assert np.isfinite(sent).all()
     controller = RecedingHorizon(policy.spec)
     controller.request(observation())

@@ -65,6 +65,12 @@ class StaleObservationError(SteadyhandError):
     kind: ClassVar[str] = "stale-observation"
 
 
+class PredictorError(SteadyhandError):
+    """What predicts has fallen silent."""
+
+    kind: ClassVar[str] = "predictor"
+
+
 class CheckpointError(SteadyhandError):
     """A run, policy or checkpoint on disk that cannot be read or written."""
 

@@ -147,17 +147,17 @@ class FakeRobot:
         self.when.append(self.clock.time)
 
 
-def test_loop_keeps_the_rate_and_never_rushes_after_a_late_tick() -> None:
+def test_a_late_tick_shifts_no_later_one_and_two_are_never_sent_at_once() -> None:
     clock = FakeTime()
     robot = FakeRobot(clock, slow_tick=3)
     predictor = Clock(clock_spec(Chunking()))
     report = run_loop(robot, predictor, RecedingHorizon(predictor.spec), ticks=10, clock=clock)
-    assert robot.acted == list(range(10))
-    gaps = np.diff(robot.when)
-    np.testing.assert_allclose(np.delete(gaps, [2]), 0.02, atol=1e-9)
-    assert gaps[2] == pytest.approx(0.07)
-    assert (report.ticks, report.late) == (10, 1)
-    assert report.work_ms[3] == pytest.approx(50)
+    # The tick that is due at 60 ms takes 50: the one after it is missed, and so is the next.
+    wanted = [0, 20, 40, 110, 120, 140, 160, 180]
+    np.testing.assert_allclose(np.array(robot.when) * 1000, wanted, atol=1e-9)
+    assert robot.acted == list(range(8)), "the plan goes on where it was"
+    assert (report.ticks, report.late, report.missed) == (10, 3, 2)
+    assert report.work_ms.max() == pytest.approx(50)
 
 
 class BusyRobot(FakeRobot):
@@ -173,12 +173,12 @@ def test_what_a_tick_takes_is_of_its_period() -> None:
     robot = BusyRobot(clock, slow_tick=99)
     predictor = Clock(clock_spec(Chunking()))
     report = run_loop(robot, predictor, RecedingHorizon(predictor.spec), ticks=12, clock=clock)
-    # A tick begins 20 ms after the one before it, or after the action of one that was late.
-    begun = np.cumsum([0, 20, 20, 45, 20, 20, 20, 20, 20, 45, 20, 20])
-    wanted = begun + np.tile([7, 7, 25, 7, 7, 19], 2)
+    # One that ends at 65 ms is followed by one that begins at once, but acts 10 ms later at least.
+    wanted = [7, 27, 65, 75, 87, 119, 129, 147, 185, 195, 207, 239]
     np.testing.assert_allclose(np.array(robot.when) * 1000, wanted, atol=1e-9)
-    assert report.late == 2, "by less than a period, and late all the same"
-    np.testing.assert_allclose(report.work_ms, np.tile([7, 7, 25, 7, 7, 19], 2))
+    assert (report.late, report.missed) == (2, 0), "by less than a period, and late all the same"
+    assert report.interval_ms.n == 11
+    assert report.jitter_ms.max() == pytest.approx(18)
 
 
 def test_loop_stops_when_asked() -> None:

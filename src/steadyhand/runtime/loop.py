@@ -1,93 +1,119 @@
-"""The fixed-rate loop that moves a robot: observe, predict when a chunk is due, act, wait."""
+"""The fixed-rate loop that moves a robot: observe, ask for chunks, tell the robot what is due.
 
-import time
+Chunks are predicted beside it. However it ends, the robot is brought to rest once. When to ask is
+the controller's, what to do where a chunk is late `late.py`'s.
+"""
+
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from steadyhand.runtime.predictor import ChunkController, Predictor, answers, require
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.beside import Beside, InThread, Simulated
+from steadyhand.runtime.clock import Clock, SystemClock
+from steadyhand.runtime.driving import Driving
+from steadyhand.runtime.late import Late
+from steadyhand.runtime.loop_report import LoopReport, Tally
+from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.predictor import ChunkController, Predictor, require
+from steadyhand.runtime.reporter import Reporter
 from steadyhand.runtime.robot import Robot
+from steadyhand.runtime.timing import Timing
+from steadyhand.runtime.undisturbed import interruptible, quick
 from steadyhand.sizes import Count
 from steadyhand.values import checked, positive
 
-
-class Clock(Protocol):
-    """Seconds that only grow, and a way to wait."""
-
-    def now(self) -> float: ...
-    def wait(self, seconds: float) -> None: ...
-
-
-class SystemClock:
-    """The machine's own clock."""
-
-    def now(self) -> float:
-        return time.perf_counter()
-
-    def wait(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-@dataclass(frozen=True)
-class LoopReport:
-    """How well the rate was kept."""
-
-    ticks: int
-    late: int
-    """Ticks whose action left after the next tick was due."""
-    work_ms: NDArray[np.float64]
-    """Milliseconds from the start of each tick to its action, shape (ticks,)."""
+__all__ = ["LoopReport", "Robot", "run_loop"]
 
 
 @checked
 def run_loop(
     robot: Robot,
-    predictor: Predictor,
+    predictor: Predictor | Beside,
     controller: ChunkController,
     *,
-    ticks: Count,
+    ticks: Count | None,
     rate_hz: float | None = None,
     clock: Clock | None = None,
     stop: Callable[[], bool] = lambda: False,
+    late: Late = "hold",
+    act_hz: float | None = None,
+    timing: Timing | None = None,
+    patience: Patience | None = None,
+    report: Path | None = None,
+    watch: Callable[[LoopReport], object] | None = None,
 ) -> LoopReport:
-    """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default).
+    """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default), None for ever.
 
-    Prediction happens inside the tick that needs it. A tick that is late does not make the ones
-    after it early: the schedule is moved, and the next action is at least a period away. A
-    controller that was used before, and has a `replan`, begins with a new chunk.
+    Prediction runs beside the loop: in a thread on the machine's own clock; with another `clock`,
+    at once and in this thread, or as a `Simulated` says, so that it repeats. Until the first chunk
+    is there the robot is told nothing, and no tick is counted. Ticks are on a schedule that what is
+    late does not move; two actions are never sent closer together than half a period.
 
-    Raises `ConfigurationError` for parts that lack a method, before anything moves.
+    `late` says what to do in a tick for which no chunk has come. With `act_hz`, what is told goes
+    from action to action at that rate. `timing` has the latencies of devices. The report is given
+    to `watch`, in a thread of its own, and written to the file `report`, every second.
+
+    `robot.stop()`, where it has one, is called once however this ends, after Ctrl-C or an error,
+    too; those are raised after that. A controller that was used before begins with a new chunk.
+
+    Raises `ConfigurationError` for parts that lack a method or do not fit, before anything moves,
+    `PredictorError` where answers fail to come, and what robot or predictor raise.
     """
+    simulated = clock is not None and not isinstance(clock, SystemClock)
     clock = SystemClock() if clock is None else clock
-    parts = {
+    _require(robot, predictor, controller, clock)
+    beside = _beside(predictor, clock, simulated)
+    rate, low_level = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
+    timing = Timing() if timing is None else timing
+    timing.check(beside.spec)
+    tally = Tally()
+    driving = Driving(
+        robot,
+        beside,
+        controller,
+        clock,
+        tally,
+        rate_hz=rate,
+        act_hz=low_level,
+        late=late,
+        timing=timing,
+        patience=Patience() if patience is None else patience,
+    )
+    reporter = Reporter(lambda: tally.report(robot, predictor), watch, report)
+    controller.replan()
+    with quick(), interruptible() as interruption:
+        if not simulated:
+            reporter.begin()
+        driving.drive(ticks, stop, interruption, reporter.end)
+    return tally.report(robot, predictor)
+
+
+def _require(robot: object, predictor: object, controller: object, clock: object) -> None:
+    """Raise `ConfigurationError` that says all that any part lacks."""
+    parts: dict[str, tuple[object, type]] = {
         "robot": (robot, Robot),
-        "predictor": (predictor, Predictor),
+        "predictor": (predictor, Beside if hasattr(predictor, "ask") else Predictor),
         "controller": (controller, ChunkController),
         "clock": (clock, Clock),
     }
     require(parts, "A policy becomes a predictor by TorchPredictor(policy).")
-    period = 1 / positive("rate_hz", predictor.spec.rate_hz if rate_hz is None else rate_hz)
-    getattr(controller, "replan", lambda: None)()
-    work = np.zeros(ticks)
-    late = done = 0
-    due = clock.now()
-    for tick in range(ticks):
-        if stop():
-            break
-        begun = clock.now()
-        request = controller.request(robot.observe())
-        if request is not None:
-            controller.accept(answers(predictor, [request])[0], request)
-        robot.act(np.array(controller.action()))  # the robot may do what it likes with its own
-        acted = clock.now()
-        work[tick] = 1000 * (acted - begun)
-        done += 1
-        due += period
-        if acted > due:
-            late += 1
-            due = acted + period
-        clock.wait(due - acted)
-    return LoopReport(done, late, work[:done])
+
+
+def _rates(rate_hz: float, act_hz: float | None) -> tuple[float, float]:
+    """How often the robot sees, and how often it is told something."""
+    rate = positive("rate_hz", rate_hz)
+    low_level = rate if act_hz is None else positive("act_hz", act_hz)
+    if low_level < rate:
+        raise ConfigurationError(
+            f"act_hz is {low_level:g}, less than the {rate:g} Hz of the policy: it is how often "
+            "the robot is told where to go between two of its actions."
+        )
+    return rate, low_level
+
+
+def _beside(predictor: Predictor | Beside, clock: Clock, simulated: bool) -> Beside:
+    if hasattr(predictor, "ask"):
+        return cast(Beside, predictor)
+    predictor = cast(Predictor, predictor)
+    return Simulated(predictor, clock) if simulated else InThread(predictor, clock)

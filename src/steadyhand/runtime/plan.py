@@ -89,6 +89,11 @@ class Plan:
         return len(self._rows) if self._overrun else self.left
 
     @property
+    def coming(self) -> Actions:
+        """What these are, as things stand: (lasting, action_size), in the plan's own memory."""
+        return self._rows[: self.lasting]
+
+    @property
     def waiting(self) -> bool:
         """Whether an answer is on its way."""
         return bool(self._waiting)
@@ -166,6 +171,10 @@ class Plan:
         self._rows = np.concatenate([self._rows[:kept], joined]) if kept else joined
         self._until = self._given + kept + min(self.chunking.execute, len(joined))
 
+    def awaits(self, request: ChunkRequest) -> bool:
+        """Whether an answer to that request could still be accepted."""
+        return request.seed == self.seed and request.number in self._waiting
+
     def advance(self) -> Actions:
         """The action of this tick, (action_size,)."""
         if not self.lasting:
@@ -194,7 +203,7 @@ class Plan:
         """The request that is answered. Raises `ConfigurationError` where it is not waited for."""
         if request is None:
             return max(self._waiting, default=self.asked)
-        if request.seed == self.seed and request.number in self._waiting:
+        if self.awaits(request):
             return request.number
         waited = ", ".join(map(str, self._waiting))
         said = f"{waited} of seed {self.seed}" if waited else "none"

@@ -28,6 +28,8 @@ class Planned(Protocol):
     @property
     def lasting(self) -> int: ...
     @property
+    def coming(self) -> NDArray[np.floating]: ...
+    @property
     def waiting(self) -> bool: ...
     @property
     def late(self) -> int: ...
@@ -43,6 +45,7 @@ class Planned(Protocol):
         age: int = 0,
     ) -> ChunkRequest: ...
     def accept(self, chunk: NDArray[np.floating], request: ChunkRequest | None = None) -> None: ...
+    def awaits(self, request: ChunkRequest) -> bool: ...
     def advance(self) -> NDArray[np.floating]: ...
     def lost(self, request: ChunkRequest) -> None: ...
     def drop(self) -> None: ...
@@ -85,6 +88,11 @@ class Controller:
         """The number of the request whose answer the last action came from."""
         return self.plan.source
 
+    @property
+    def coming(self) -> NDArray[np.floating]:
+        """What is planned for the ticks to come, as things stand: (ticks, action_size)."""
+        return self.plan.coming.copy()
+
     def request(self, observation: Observation, *, age: int = 0) -> ChunkRequest | None:
         """See one observation, made `age` ticks ago; a request, if a chunk is to be predicted.
 
@@ -112,6 +120,10 @@ class Controller:
         # An answer that came from standstill says nothing of those that are waited for in motion.
         if request is not None and request.previous is not None:
             self._waited(self.plan.late + (not self._open))
+
+    def awaits(self, request: ChunkRequest) -> bool:
+        """Whether an answer to that request is still of use."""
+        return self.plan.awaits(request)
 
     def lost(self, request: ChunkRequest) -> None:
         """No answer to that request will come: the next tick may ask again."""

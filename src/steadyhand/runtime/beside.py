@@ -1,0 +1,150 @@
+"""Prediction beside the control thread: ask, go on, and look later what has come.
+
+In a thread of its own, or in simulated time, where an answer comes exactly when it is said to. What
+an answer is good for is not decided here.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from steadyhand.errors import ConfigurationError
+from steadyhand.runtime.clock import Clock, SystemClock
+from steadyhand.runtime.predictor import ChunkRequest, Predictor, answers
+from steadyhand.runtime.timing import own_copy
+from steadyhand.spec import PolicySpec
+
+CLOSING_SECONDS = 1.0
+"""How long the thread is waited for in the end; a prediction that hangs is left behind."""
+
+
+class Answer(NamedTuple):
+    """What became of a request."""
+
+    request: ChunkRequest
+    chunk: Any
+    """(horizon, action_size) as the predictor gave it; None where it gave none."""
+    error: Exception | None
+    """What it raised instead."""
+    seconds: float
+    """From the question to the answer."""
+    passed_over: bool = False
+    """Whether it was never tried, since a newer request was waiting."""
+
+
+class Beside(Protocol):
+    """Who predicts while the loop goes on."""
+
+    @property
+    def spec(self) -> PolicySpec: ...
+
+    def ask(self, request: ChunkRequest) -> None:
+        """Begin to answer; returns at once."""
+        ...
+
+    def answers(self) -> list[Answer]:
+        """What has come since the last call, the earliest first; returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Nothing will be asked any more."""
+        ...
+
+
+class InThread:
+    """Predicts in a thread of its own, one request at a time, the newest first.
+
+    Where several wait, the older ones are passed over: the robot has seen more since.
+    """
+
+    def __init__(self, predictor: Predictor, clock: Clock | None = None) -> None:
+        self._predictor = predictor
+        self._clock = SystemClock() if clock is None else clock
+        self._waiting: deque[tuple[ChunkRequest, float]] = deque()
+        self._come: deque[Answer] = deque()
+        self._wake = threading.Event()
+        self._over = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def spec(self) -> PolicySpec:
+        return self._predictor.spec
+
+    def ask(self, request: ChunkRequest) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="prediction", daemon=True)
+            self._thread.start()
+        self._waiting.append((request, self._clock.now()))
+        self._wake.set()
+
+    def answers(self) -> list[Answer]:
+        return [self._come.popleft() for _ in range(len(self._come))]
+
+    def close(self) -> None:
+        self._over = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(CLOSING_SECONDS)
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while self._waiting and not self._over:
+                for _ in range(len(self._waiting) - 1):
+                    older, asked = self._waiting.popleft()
+                    since = self._clock.now() - asked
+                    self._come.append(Answer(older, None, None, since, passed_over=True))
+                request, asked = self._waiting.popleft()
+                chunk, error = _predicted(self._predictor, request)
+                self._come.append(Answer(request, chunk, error, self._clock.now() - asked))
+            if self._over:
+                return
+
+
+class Simulated:
+    """Predicts at once and answers later: `latency` gives the seconds, or None for never.
+
+    Everything happens in the control thread and by `clock`, so that it repeats to the last bit.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        clock: Clock,
+        latency: Callable[[ChunkRequest], float | None] = lambda request: 0.0,
+    ) -> None:
+        self._predictor, self._clock, self._latency = predictor, clock, latency
+        self._coming: list[tuple[float, Answer]] = []
+
+    @property
+    def spec(self) -> PolicySpec:
+        return self._predictor.spec
+
+    def ask(self, request: ChunkRequest) -> None:
+        seconds = self._latency(request)
+        if seconds is None:
+            return
+        if not seconds >= 0:
+            raise ConfigurationError(f"A latency is {seconds}; it is a number of seconds, or None.")
+        chunk, error = _predicted(self._predictor, request)
+        due = self._clock.now() + seconds
+        self._coming.append((due, Answer(request, chunk, error, seconds)))
+
+    def answers(self) -> list[Answer]:
+        now = self._clock.now() + 1e-9  # sums of periods and latencies are not exact
+        come = sorted((each for each in self._coming if each[0] <= now), key=lambda each: each[0])
+        self._coming = [each for each in self._coming if each[0] > now]
+        return [answer for _, answer in come]
+
+    def close(self) -> None:
+        self._coming.clear()
+
+
+def _predicted(predictor: Predictor, request: ChunkRequest) -> tuple[Any, Exception | None]:
+    try:
+        chunk: Any = answers(predictor, [request])[0]
+        return own_copy(chunk), None
+    except Exception as error:
+        return None, error

@@ -1,0 +1,190 @@
+"""One drive of a robot, tick by tick, from the first observation until it is at rest again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.errors import NotFiniteError, StaleObservationError
+from steadyhand.runtime.asked import Asked
+from steadyhand.runtime.beside import Beside
+from steadyhand.runtime.clock import Clock
+from steadyhand.runtime.interpolation import Waypoints
+from steadyhand.runtime.late import Late, LateError, Step, Steps
+from steadyhand.runtime.loop_report import Tally
+from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.predictor import ChunkController, ChunkRequest
+from steadyhand.runtime.robot import Robot, stopped
+from steadyhand.runtime.schedule import Schedule
+from steadyhand.runtime.timing import Aligned, Timing, Together
+from steadyhand.runtime.undisturbed import Interruption
+
+
+class Driving:
+    """What `run_loop` does once everything fits. `act_hz` is how often something is sent."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        beside: Beside,
+        controller: ChunkController,
+        clock: Clock,
+        tally: Tally,
+        *,
+        rate_hz: float,
+        act_hz: float,
+        late: Late,
+        timing: Timing,
+        patience: Patience,
+    ) -> None:
+        self._robot, self._beside, self._controller = robot, beside, controller
+        self._clock, self._tally, self._patience = clock, tally, patience
+        self._rate, self._act = rate_hz, act_hz
+        parts = beside.spec.transform.parts
+        self._asked = Asked(beside, controller, clock, patience, tally)
+        self._steps = Steps(controller, parts, late, tally)
+        self._way = Waypoints(parts) if act_hz > rate_hz else None
+        self._aligned = Aligned(timing) if timing.observations else None
+        self._together = Together(timing)
+        self._age = round(timing.seconds * rate_hz)
+        self._unusable = 0
+        self._sent: float | None = None
+
+    def drive(
+        self,
+        ticks: int | None,
+        stop: Callable[[], bool],
+        interruption: Interruption,
+        told: Callable[[], None],
+    ) -> None:
+        """Until it is over, however that comes. The robot is at rest then, and `told` was called.
+
+        Raises what ended it, if it was an error or an interruption.
+        """
+        try:
+            self._tally.stopped_by = self._until(ticks, stop, interruption)
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            said = f"error: {type(error).__name__}: {error}"
+            self._tally.stopped_by = "interrupted" if interrupted else said
+            try:
+                self._rest(interruption)
+                told()
+            except Exception as another:  # the first is what has to be mended
+                error.add_note(f"After that, {type(another).__name__}: {another}")
+            raise
+        try:
+            self._rest(interruption)
+        finally:
+            told()
+        interruption.pass_on()
+
+    def _rest(self, interruption: Interruption) -> None:
+        interruption.stopping = True
+        try:
+            stopped(self._robot)
+        finally:
+            self._beside.close()
+
+    def _until(
+        self, ticks: int | None, stop: Callable[[], bool], interruption: Interruption
+    ) -> str:
+        """Tick by tick; what it ended by."""
+        schedule = Schedule(self._clock.now(), self._rate, self._act)
+        tally, begun = self._tally, False
+        while ticks is None or tally.ticks < ticks:
+            if interruption.signal is not None:
+                return "interrupted"
+            if stop():
+                return "stop"
+            try:
+                begun = self._tick(schedule) or begun
+            except LateError:
+                return "late"
+            passed = schedule.advance(self._clock.now())
+            if begun:
+                passed = passed if ticks is None else min(passed, ticks - tally.ticks)
+                tally.ticks += passed
+                tally.late += passed
+                tally.missed += passed
+            self._wait_until(schedule.due)
+        return "ticks"
+
+    def _tick(self, schedule: Schedule) -> bool:
+        """One tick; whether the robot was told something."""
+        begun = self._clock.now()
+        self._asked.ask(self._request(begun), self._steps.given)
+        self._asked.take()
+        step = self._steps.step(overdue=self._asked.overdue(self._steps.given))
+        if step is None:
+            return False
+        self._tally.ticks += 1
+        acted = self._tell(step, schedule, begun)
+        if acted > schedule.next_due:
+            self._tally.late += 1
+        return True
+
+    def _request(self, now: float) -> ChunkRequest | None:
+        """See what there is to see; what the controller asks for then, if anything.
+
+        Raises `StaleObservationError`, `NotFiniteError` where that has been so for too long.
+        """
+        try:
+            observation = self._robot.observe()
+            if self._aligned is not None:
+                observation = self._aligned.see(observation, now)
+            age = {"age": self._age} if self._age else {}
+            request = self._controller.request(observation, **age)
+        except (StaleObservationError, NotFiniteError) as error:
+            if isinstance(error, StaleObservationError):
+                self._tally.stale += 1
+            else:
+                self._tally.refused += 1
+            self._unusable += 1
+            if self._unusable > self._patience.observations:
+                raise
+            return None
+        self._unusable = 0
+        return request
+
+    def _tell(self, step: Step, schedule: Schedule, begun: float) -> float:
+        """Send the action, at the low-level rate on the way to it; when the first one was sent."""
+        action: NDArray[Any] = step.action
+        if not step.planned and (hold := getattr(self._robot, "hold", None)) is not None:
+            action = hold(np.array(action))
+        if self._way is None:
+            acted = self._send(action, schedule.due)
+            self._tally.work_ms.add(1000 * (acted - begun))
+            return acted
+        self._way.go_on(action, step.then if step.planned else action)
+        acted = None
+        for at, share in schedule.sendings():
+            now = self._clock.now()
+            if now - at > 0.5 / self._act and at + 1 / self._act < schedule.next_due:
+                continue  # its time has passed while something else took long
+            self._wait_until(at)
+            sent = self._send(self._way.at(share), at)
+            if acted is None:
+                acted = sent
+                self._tally.work_ms.add(1000 * (acted - begun))
+        return self._clock.now() if acted is None else acted
+
+    def _send(self, action: NDArray[Any], meant_at: float) -> float:
+        """Tell the robot, no sooner than half a period after the last time; when that was done."""
+        period = 1 / self._act
+        if self._sent is not None:
+            self._wait_until(self._sent + 0.5 * period)
+        # The robot may do what it likes with its own.
+        self._robot.act(np.array(self._together.due(action, meant_at, period)))
+        now = self._clock.now()
+        if self._sent is not None:
+            self._tally.interval_ms.add(1000 * (now - self._sent))
+            self._tally.jitter_ms.add(1000 * abs(now - self._sent - period))
+        self._sent = now
+        return now
+
+    def _wait_until(self, due: float) -> None:
+        left = due - self._clock.now()
+        if left > 0:
+            self._clock.wait(left)

@@ -1,0 +1,78 @@
+"""While a robot is driven: what else would hold the control thread up, and how it is interrupted.
+
+Ctrl-C and a polite kill are noted, for whoever drives to bring the robot to rest first.
+"""
+
+import gc
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from typing import Any
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes in Python may keep others waiting; usually 5 ms."""
+
+
+@contextmanager
+def quick() -> Generator[None]:
+    """Let the control thread take its turn soon, and garbage be looked for among new objects only.
+
+    A full collection holds all threads up, by some 100 ms where large libraries are loaded: what is
+    there already is not looked at until this ends.
+    """
+    before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
+    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+        if not frozen:
+            gc.unfreeze()
+
+
+class Interruption:
+    """Whether Ctrl-C or a polite kill came.
+
+    The second Ctrl-C raises at once, for a robot that does not answer; while the robot is being
+    stopped none does.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.stopping = False
+
+    def note(self, number: int, frame: Any) -> None:
+        again, self.signal = self.signal is not None, number
+        if again and not self.stopping:
+            raise KeyboardInterrupt
+
+    def pass_on(self) -> None:
+        """Raise what the signal would have raised, if there was one."""
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.signal is not None:
+            raise SystemExit(128 + self.signal)
+
+
+@contextmanager
+def interruptible() -> Generator[Interruption]:
+    """Note signals while this lasts. Elsewhere than in the main thread there are none."""
+    noted = Interruption()
+    if current_thread() is not main_thread():
+        yield noted
+        return
+    before: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        found = signal.getsignal(number)
+        theirs = callable(found) and number == signal.SIGINT
+        if theirs or found is signal.SIG_DFL:
+            before[number] = signal.signal(number, noted.note)
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
