@@ -166,9 +166,9 @@ FAULTS = [
     Fault(
         "a network that is not told which rows are given to it",
         "diffusion/guidance.py",
-        "self.sampler.denoised(step, x, context, clean)",
-        "self.sampler.denoised(step, x, context, 0 * clean)",
-        "diffusion/test_prefix.py -k flags",
+        "predict=predict, given=given)",
+        "predict=predict, given=None)",
+        "diffusion/test_prefix.py -k says_what",
     ),
     Fault(
         "the rest of a chunk without what it is relative to",

@@ -192,15 +192,13 @@ class Prefixed(Continuing):
         mask: Tensor | None,
     ) -> Tensor:
         rows, clean = previous.rows, previous.weights >= 1
-        given = clean[:, :, None]
+        held, given = clean[:, :, None], (rows, clean)
 
         def predict(step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
-            x = torch.where(given, rows, x)
-            x0, eps = self.sampler.denoised(step, x, context, clean)
-            return self.sampler.bounded(x0), eps
+            return self.sampler.predict(step, torch.where(held, rows, x), context)
 
-        path = self.sampler.path(noise, condition, step_noise, mask, predict=predict)
-        return torch.where(given, rows, path[-1])
+        path = self.sampler.path(noise, condition, step_noise, mask, predict=predict, given=given)
+        return torch.where(held, rows, path[-1])
 
 
 class WarmStart(Continuing):

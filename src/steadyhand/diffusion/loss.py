@@ -114,13 +114,6 @@ def masks(denoiser: Denoiser, mask: Tensor | None) -> tuple[Tensor, ...]:
     return (mask,)
 
 
-def flagged(x: Tensor, clean: Tensor | None = None) -> Tensor:
-    """`x` (B, H, N) with one more number a row: 1 where `clean` (B, H) says so, 0 elsewhere."""
-    shape: Any = (*x.shape[:2], 1)
-    flags = x.new_zeros(shape) if clean is None else clean[:, :, None].to(x.dtype)
-    return torch.cat([x, flags], dim=-1)
-
-
 def asked_in_parts(denoiser: object) -> bool:
     """Whether it offers `prepare` and `denoise`, and no subclass has a `forward` of its own."""
     if not hasattr(denoiser, "prepare") or not hasattr(denoiser, "denoise"):

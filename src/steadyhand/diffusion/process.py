@@ -16,6 +16,8 @@ from steadyhand.errors import ConfigurationError
 Array = NDArray[np.float64]
 Prediction = Literal["epsilon", "sample", "v", "velocity"]
 Weighting = Literal["uniform", "velocity"]
+LARGEST_GAIN = 100.0
+"""Errors that become larger by more than this have to be bounded."""
 
 
 @runtime_checkable
@@ -52,6 +54,17 @@ class Process(Protocol):
     def weight(self, t: Array) -> Array:
         """What the squared error at times `t` counts in the loss."""
         ...
+
+
+def require_process(process: object) -> None:
+    """Raise `ConfigurationError` for what is no process, naming all that it lacks."""
+    members = (name for name in vars(Process) if not name.startswith("_"))
+    lacking = [name for name in members if not hasattr(process, name)]
+    if lacking:
+        raise ConfigurationError(
+            f"{type(process).__name__} is no process: it has no {', '.join(lacking)}. "
+            "`steadyhand.diffusion.process.Process` says what each of them is."
+        )
 
 
 def prediction_target(prediction: Prediction, alpha: Array, sigma: Array) -> tuple[Array, Array]:
@@ -109,6 +122,17 @@ def warn_if_signal_remains(process: Process, first: float) -> None:
             f"Sampling starts at time {first:g} of {process}, where {alpha**2:.1%} of the signal's "
             "variance remains, but it starts from pure noise. Use trailing spacing, more steps, "
             "or the squared-cosine schedule.",
+            stacklevel=3,
+        )
+
+
+def warn_if_errors_grow(gain: float) -> None:
+    """Warn where an error of the network is so many times as large in the actions."""
+    if gain > LARGEST_GAIN:
+        warnings.warn(
+            f"Where sampling begins, an error of the network is {gain:.0f} times as large in "
+            "the actions. Bound them with clip=, the size of the largest, or use prediction "
+            "'sample' or 'v'.",
             stacklevel=3,
         )
 

@@ -4,7 +4,6 @@ It is pure: no state, no random numbers drawn inside, no host synchronisation. T
 step are computed once, when it is built, and enter the graph as constants.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,14 +15,20 @@ from steadyhand.diffusion.loss import (
     answered,
     ask,
     asked_in_parts,
-    flagged,
     masks,
     mean_of_rows,
     refuse_previous,
     sent,
 )
 from steadyhand.diffusion.prefix import Prefix
-from steadyhand.diffusion.process import Array, Process, first_scale, warn_if_signal_remains
+from steadyhand.diffusion.process import (
+    Array,
+    Process,
+    first_scale,
+    require_process,
+    warn_if_errors_grow,
+    warn_if_signal_remains,
+)
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.diffusion.shapes import Chunk, Condition, Loss, Mask, Noises, Rest, Rows
 from steadyhand.diffusion.solvers import Solver, ddim, step_numbers
@@ -31,14 +36,14 @@ from steadyhand.diffusion.spacing import SPACINGS, Spacing, trailing
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import named
 
-LARGEST_GAIN = 100.0
-"""Errors that become larger by more than this have to be bounded."""
 Objective = Callable[..., Tensor]
 """`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
 
 
 Predict = Callable[[int, Tensor, "Context"], tuple[Tensor, Tensor | None]]
 """`(step, x, context) → (x0, eps)`: what is taken for the clean chunk and the noise in `x`."""
+Given = tuple[Tensor, Tensor]
+"""`(rows (B, H, A), clean (B, H))`: rows of a chunk, and which of them are given."""
 
 
 class Context(NamedTuple):
@@ -57,7 +62,7 @@ class Sampler(nn.Module):
     `clip` bounds x0 in every step: the size of the largest action, 1 where they are normalised to
     ±1; None leaves it free. `temperature` scales the noise that sampling starts from: below 1 the
     chunks are nearer to the likeliest ones and less diverse. `objective` replaces the denoising
-    loss. With `prefix` rows may be given clean: of each the denoiser sees whether it is, too.
+    loss. With `prefix` rows may be given clean: the denoiser sees tokens more that say which.
     Raises `ConfigurationError` for more steps than the process was trained on, and for a
     prediction that says nothing about the actions where sampling starts.
     """
@@ -76,13 +81,7 @@ class Sampler(nn.Module):
         prefix: Prefix | None = None,
     ) -> None:
         super().__init__()
-        members = (name for name in vars(Process) if not name.startswith("_"))
-        lacking = [name for name in members if not hasattr(process, name)]
-        if lacking:
-            raise ConfigurationError(
-                f"{type(process).__name__} is no process: it has no {', '.join(lacking)}. "
-                "`steadyhand.diffusion.process.Process` says what each of them is."
-            )
+        require_process(process)
         if not callable(solver):
             raise ConfigurationError(
                 f"A solver is a function, not {solver!r}; SamplerConfig(solver=…) takes names, "
@@ -106,14 +105,8 @@ class Sampler(nn.Module):
         self._embedded: Sequence[float] = process.embedded(times).tolist()
         self._scale = first_scale(process, times, temperature)
         warn_if_signal_remains(process, float(times[0]))
-        gain = abs(self._inversion[0][1])
-        if clip is None and gain > LARGEST_GAIN:
-            warnings.warn(
-                f"Where sampling begins, an error of the network is {gain:.0f} times as large in "
-                "the actions. Bound them with clip=, the size of the largest, or use prediction "
-                "'sample' or 'v'.",
-                stacklevel=2,
-            )
+        if clip is None:
+            warn_if_errors_grow(abs(self._inversion[0][1]))
 
     @property
     def steps(self) -> int:
@@ -149,11 +142,12 @@ class Sampler(nn.Module):
         *,
         first: int = 0,
         predict: Predict | None = None,
+        given: Given | None = None,
     ) -> list[Chunk]:
         """Every chunk on the way: before each step, and after the last one.
 
         From `first` on, 0…S - 1, where `noise` is then a chunk as `noised` makes it. `predict` is
-        asked in place of the sampler's own, which it may ask.
+        asked in place of the sampler's own, which it may ask; what is `given` the network is told.
         """
         if not 0 <= first < self.steps:
             raise ConfigurationError(f"first is {first}; the steps are 0…{self.steps - 1}.")
@@ -162,7 +156,7 @@ class Sampler(nn.Module):
                 f"This solver adds noise in each step: pass step_noise, "
                 f"{self.steps} draws of the shape of a chunk, (B, {self.steps}, H, A)."
             )
-        context = self.prepare(condition, mask)
+        context = self.prepare(condition, mask, given)
         passed = [noise if first else self._begun(noise)]
         x0_previous: Tensor | None = None
         for step in range(first, self.steps):
@@ -173,33 +167,34 @@ class Sampler(nn.Module):
             x0_previous = x0
         return passed
 
-    def prepare(self, condition: Tensor, mask: Tensor | None = None) -> Context:
+    def prepare(
+        self, condition: Tensor, mask: Tensor | None = None, given: Given | None = None
+    ) -> Context:
         """What all steps of a chunk share: once, whatever of the network knows no chunk."""
         denoiser: Any = self.denoiser
+        if self.prefix is not None:
+            condition, mask = self.prefix(condition, mask, *(given or (None, None)))
         if not (self._in_parts and hasattr(denoiser, "prepare")):  # it may have been replaced
             return Context(condition, mask)
         kind = torch.promote_types(condition.dtype, torch.float32)
         times = [condition.new_full((1,), t, dtype=kind) for t in self._embedded]
-        given = (torch.stack(times), condition, *masks(denoiser, mask))
-        return Context(condition, mask, *denoiser.prepare(*given))
+        asked = (torch.stack(times), condition, *masks(denoiser, mask))
+        return Context(condition, mask, *denoiser.prepare(*asked))
 
     def predict(self, step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
         """(x0, eps) as the network sees them in `x` at that step; eps where the solver needs it."""
         x0, eps = self.denoised(step, x, context)
         return self.bounded(x0), eps
 
-    def denoised(
-        self, step: int, x: Tensor, context: Context, clean: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """The same before x0 is bounded; `clean` (B, H) says which rows of `x` have no noise."""
+    def denoised(self, step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
+        """The same before x0 is bounded."""
         denoiser: Any = self.denoiser
-        seen = x if self.prefix is None else flagged(x, clean)
         if context.timed is None:
             t = x.new_full((x.shape[0],), self._embedded[step])
-            out = ask(denoiser, seen, t, context.condition, context.mask, features=x.shape[2])
+            out = ask(denoiser, x, t, context.condition, context.mask)
         else:
             timed = tuple(part[step] for part in context.timed)
-            out = answered(denoiser.denoise(seen, timed, context.fixed), x)
+            out = answered(denoiser.denoise(x, timed, context.fixed), x)
         x0_x, x0_out, eps_x, eps_out = self._inversion[step]
         x0 = _sum((x0_x, x), (x0_out, out))
         return x0, _sum((eps_x, x), (eps_out, out)) if self._rows[step][3] else None
@@ -259,10 +254,10 @@ class Sampler(nn.Module):
         target = p.view(rows) * x0 + q.view(rows) * eps
         if self.prefix is not None:
             clean = sent(self.prefix.drawn(uniform, x0.shape[1]), x0.device)
-            x = flagged(torch.where(clean[:, :, None], x0, x), clean)
+            x = torch.where(clean[:, :, None], x0, x)
+            condition, mask = self.prefix(condition, mask, x0, clean)
             weight = (~clean).to(x0.dtype) * (1 if weight is None else weight)
-        out = ask(self.denoiser, x, t, condition, mask, features=x0.shape[2])
-        error = (out.float() - target).square().mean(-1)
+        error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
         return mean_of_rows(w[:, None] * error, weight)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
-from steadyhand.diffusion.prefix import Prefix
 from steadyhand.diffusion.process import Process
 from steadyhand.diffusion.sampling import Head, SamplerConfig
 from steadyhand.errors import ConfigurationError
@@ -19,7 +18,7 @@ from steadyhand.methods.regression import Regression
 from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, StateEncoderConfig
 from steadyhand.nets.vlm_choices import VLMEncoderConfig
-from steadyhand.spec import Chunking, PolicySpec
+from steadyhand.spec import PolicySpec
 from steadyhand.values import checked
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from steadyhand.diffusion.loss import SamplerModule
+    from steadyhand.diffusion.prefix import Prefix
     from steadyhand.policy.policy import Policy
     from steadyhand.runtime.statistics import Statistics
 
@@ -67,11 +67,6 @@ def build_sampler(
     return method.build(denoiser, chunk_shape, sampler, clip)
 
 
-def prefix_of(chunking: Chunking) -> Prefix | None:
-    """The rows that training gives clean."""
-    return Prefix(most=chunking.prefix, first=chunking.past_rows) if chunking.prefix else None
-
-
 def pretrained_part(config: PolicyConfig) -> BackboneConfig | VLMEncoderConfig | None:
     """The part whose architecture and weights come from elsewhere when training begins."""
     found = getattr(config.encoder, "network", config.encoder)
@@ -105,12 +100,18 @@ class PolicyConfig:
 
         Raises `ConfigurationError` where the parts do not fit together.
         """
+        from steadyhand.diffusion.prefix import Prefix
         from steadyhand.policy.normaliser import Normaliser
         from steadyhand.policy.policy import Policy
 
         encoder: Any = self.encoder.build(spec)
         asked = spec.network_size, encoder.condition_shape
         outputs, shape = self.process.asks(*asked) if isinstance(self.process, Head) else asked
+        prefix, chunking = None, spec.chunking
+        if chunking.prefix:
+            given = {"most": chunking.prefix, "first": chunking.past_rows}
+            prefix = Prefix(**given, action_size=spec.network_size, features=shape[1])
+            shape = (shape[0] + prefix.tokens, shape[1])
         denoiser = self.denoiser.build(spec, shape, outputs)
         each = self.normalise_tasks == "each"
         if each and spec.tasks is None:
@@ -127,6 +128,6 @@ class PolicyConfig:
             denoiser,
             spec.noise_shape,
             reach=reach,
-            prefix=prefix_of(spec.chunking),
+            prefix=prefix,
         )
         return Policy(spec, encoder, sampler, normaliser, config=self.settled())
