@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats.lerobot_stats import spread
+from steadyhand.data.formats.stream import piece_steps
 from steadyhand.errors import library
 from steadyhand.sizes import kind_of
 
@@ -42,37 +44,56 @@ class Tables:
             if kind_of(array.shape[1:]) == "image"
         }
         self._writer: Any = None  # opened with the first episode, whose columns it needs
-        self._bytes = 0
+        self._bytes = self._steps = 0
         self.file = -1
 
     def append(self, number: int, start: int, end: int) -> dict[str, NDArray[Any]]:
-        """Write an episode; its columns, as numbers and pictures."""
+        """Write an episode; its columns: all numbers, and of pictures some, spread over it."""
         steps = end - start
-        columns = {key: self._episodes.read(key, start, end) for key in self._arrays}
-        for key, scale in self._scales.items():
-            columns[key] = as_pictures(columns[key], scale, f"'{key}'")
+        flat = [key for key in self._arrays if key not in self._scales]
+        columns = {key: self._episodes.read(key, start, end) for key in flat}
         columns.setdefault("timestamp", (np.arange(steps) / self._episodes.rate_hz).astype("f4"))
         columns.setdefault("task_index", np.zeros(steps, np.int64))
         columns["frame_index"] = np.arange(steps)
         columns["episode_index"] = np.full(steps, number)
         columns["index"] = np.arange(start, end)
-        table = library("pyarrow").table(
-            {key: (_pictures if key in self._scales else _numbers)(v) for key, v in columns.items()}
-        )
-        if self.file < 0 or self._bytes + table.nbytes > FILE_BYTES:
+        numbers = library("pyarrow").table({key: _numbers(v) for key, v in columns.items()})
+        usual = self._bytes / self._steps if self._steps and self._scales else 0.0
+        if self.file < 0 or self._bytes + max(numbers.nbytes, usual * steps) > FILE_BYTES:
             self.close()
-            self.file, self._bytes = self.file + 1, 0
+            self.file, self._bytes, self._steps = self.file + 1, 0, 0
+        piece = min((piece_steps(self._episodes, key) for key in self._scales), default=steps)
+        for first in range(0, steps, piece):
+            table = numbers.slice(first, piece)
+            for key in self._scales:
+                pictures = self._pictures(key, start + first, min(start + first + piece, end))
+                table = table.append_column(key, _pictures(pictures))
+            self._write(table)
+        self._steps += steps
+        sampled = {key: self._sampled(key, start, steps) for key in self._scales}
+        return {**columns, **sampled}
+
+    def _pictures(self, key: str, start: int, end: int) -> NDArray[np.uint8]:
+        return as_pictures(self._episodes.read(key, start, end), self._scales[key], f"'{key}'")
+
+    def _sampled(self, key: str, start: int, steps: int) -> NDArray[np.uint8]:
+        return np.concatenate(
+            [self._pictures(key, start + s, start + s + 1) for s in spread(steps)]
+        )
+
+    def _write(self, table: Any) -> None:
+        if self._writer is None:
             file = self._path / place_of("data", self.file, "parquet")
             file.parent.mkdir(parents=True, exist_ok=True)
             parquet = library("pyarrow.parquet")
             self._writer = parquet.ParquetWriter(file, table.schema, write_page_checksum=True)
         self._writer.write_table(table)
         self._bytes += table.nbytes
-        return columns
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
 
 def _numbers(values: NDArray[Any]) -> Any:
