@@ -222,8 +222,8 @@ FAULTS = [
     Fault(
         "a number that is not finite sent on",
         "runtime/told.py",
-        "not np.all(np.abs(told) <= largest)",
-        "np.any(np.abs(told) > largest)",
+        "if np.all(np.abs(told) <= largest)",
+        "if not np.any(np.abs(told) > largest)",
         "runtime/test_limits.py -k no_action_outside",
     ),
     Fault(
@@ -239,6 +239,20 @@ FAULTS = [
         "angle = 4 * atan2(",
         "angle = 2 * atan2(",
         "runtime/test_wrappers.py -k turn_no_faster",
+    ),
+    Fault(
+        "a picture recorded after the next was read into its array",
+        "data/recording.py",
+        "else key: np.array(seen[key]) for key in seen",
+        "else key: np.asarray(seen[key]) for key in seen",
+        "data/test_recording.py -k what_is_read",
+    ),
+    Fault(
+        "recorded episodes with a tick left out",
+        "data/recording.py",
+        "if self._now is not None and self._begun:",
+        "if False:",
+        "data/test_recording.py -k without_a_step",
     ),
     Fault(
         "a frozen camera that is taken for a new picture",

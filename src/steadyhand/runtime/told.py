@@ -22,9 +22,10 @@ def numbers(action: object, largest: float = float(np.finfo(np.float64).max)) ->
     """
     try:
         told = np.asarray(action)
-        if told.ndim != 1 or told.dtype.kind not in "biuf" or not np.all(np.abs(told) <= largest):
+        if told.ndim != 1 or told.dtype.kind not in "biuf":
             return None
-        return cast(list[float], told.astype(np.float64).tolist())
+        told = told.astype(np.float64)
+        return cast(list[float], told.tolist()) if np.all(np.abs(told) <= largest) else None
     except (TypeError, ValueError):
         return None
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
-from steadyhand.data.formats import lerobot, npz, replay_zarr, robomimic
+from steadyhand.data.formats import lerobot, npz, recording, replay_zarr, robomimic
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.joined import joined
@@ -19,7 +19,13 @@ from steadyhand.disk import regular, require_room
 from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown
 from steadyhand.values import checked
 
-FORMATS = (lerobot.FORMAT, robomimic.FORMAT, replay_zarr.FORMAT, npz.FORMAT)
+FORMATS = (
+    lerobot.FORMAT,
+    robomimic.FORMAT,
+    replay_zarr.FORMAT,
+    npz.FORMAT,
+    recording.FORMAT,
+)
 WRITTEN = {format.ending: format for format in FORMATS if format.write is not None}
 """By the ending of the path."""
 
