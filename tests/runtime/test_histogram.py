@@ -11,10 +11,10 @@ def test_percentiles_are_close_and_the_rest_exact(scale) -> None:
     values, histogram = scale * np.random.default_rng(0).lognormal(size=2000), Histogram()
     for value in values:
         histogram.add(value)
-    for percent in (1, 50, 95, 99, 99.9, 100):
+    for percent in (1, 50, 95, 99, 99.5, 100):
         exact = np.percentile(values, percent, method="inverted_cdf")
         assert exact <= histogram.percentile(percent) * (1 + 1e-9)
-        assert histogram.percentile(percent) <= 1.06 * exact
+        assert histogram.percentile(percent) <= 1.012 * exact
     assert histogram.max() == values.max()
     assert histogram.mean() == pytest.approx(values.mean())
     told = histogram.as_json()

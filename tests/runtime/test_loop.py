@@ -450,3 +450,28 @@ def test_a_report_is_written_while_it_runs(tmp_path) -> None:
     assert f"{report.ticks} ticks" in report.in_words()
     with pytest.raises(OSError, match="no folder"):
         driven(report=file / "below.json")
+
+
+def test_urgent_threads_are_asked_for_and_given_back(monkeypatch) -> None:
+    predictor, ranks = Clock(clock_spec(CHUNKING)), []
+
+    def schedule(thread, policy, param):
+        ranks.append((policy, param.sched_priority))
+
+    monkeypatch.setattr("os.sched_setscheduler", schedule)
+
+    def run(**options):
+        controller = RecedingHorizon(predictor.spec)
+        return run_loop(Arm(SystemClock()), predictor, controller, ticks=3, **options)
+
+    run()
+    assert not ranks, "only where it is asked for"
+    run(urgent=True)
+    assert [rank for _, rank in ranks] == [20, 10, 0, 0]
+
+    def refuse(*given):
+        raise PermissionError
+
+    monkeypatch.setattr("os.sched_setscheduler", refuse)
+    with pytest.raises(ConfigurationError, match="may not make a thread urgent"):
+        run(urgent=True)

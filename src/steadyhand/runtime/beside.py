@@ -7,12 +7,14 @@ an answer is good for is not decided here.
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, NamedTuple, Protocol
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.clock import Clock, SystemClock
 from steadyhand.runtime.predictor import ChunkRequest, Predictor, answers
 from steadyhand.runtime.timing import own_copy
+from steadyhand.runtime.undisturbed import PREDICTION, before_others
 from steadyhand.spec import PolicySpec
 
 CLOSING_SECONDS = 1.0
@@ -55,11 +57,14 @@ class Beside(Protocol):
 class InThread:
     """Predicts in a thread of its own, one request at a time, the newest first.
 
-    Where several wait, the older ones are passed over: the robot has seen more since.
+    Where several wait, the older ones are passed over: the robot has seen more since. An `urgent`
+    thread goes before all that are not, as the system's scheduler has it.
     """
 
-    def __init__(self, predictor: Predictor, clock: Clock | None = None) -> None:
-        self._predictor = predictor
+    def __init__(
+        self, predictor: Predictor, clock: Clock | None = None, *, urgent: bool = False
+    ) -> None:
+        self._predictor, self._urgent = predictor, urgent
         self._clock = SystemClock() if clock is None else clock
         self._waiting: deque[tuple[ChunkRequest, float]] = deque()
         self._come: deque[Answer] = deque()
@@ -88,6 +93,10 @@ class InThread:
             self._thread.join(CLOSING_SECONDS)
 
     def _work(self) -> None:
+        with before_others(PREDICTION) if self._urgent else nullcontext():
+            self._answer()
+
+    def _answer(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()

@@ -22,7 +22,7 @@ from steadyhand.runtime.undisturbed import Interruption
 
 
 class Driving:
-    """What `run_loop` does once everything fits. `act_hz` is how often something is sent."""
+    """What `run_loop` does once everything fits. `rates` are of ticks and of what is sent."""
 
     def __init__(
         self,
@@ -32,22 +32,21 @@ class Driving:
         clock: Clock,
         tally: Tally,
         *,
-        rate_hz: float,
-        act_hz: float,
+        rates: tuple[float, float],
         late: Late,
         timing: Timing,
         patience: Patience,
     ) -> None:
         self._robot, self._beside, self._controller = robot, beside, controller
         self._clock, self._tally, self._patience = clock, tally, patience
-        self._rate, self._act = rate_hz, act_hz
+        self._rate, self._act = rates
         parts = beside.spec.transform.parts
         self._asked = Asked(beside, controller, clock, patience, tally)
         self._steps = Steps(controller, parts, late, tally)
-        self._way = Waypoints(parts) if act_hz > rate_hz else None
+        self._way = Waypoints(parts) if self._act > self._rate else None
         self._aligned = Aligned(timing) if timing.observations else None
         self._together = Together(timing)
-        self._age = round(timing.seconds * rate_hz)
+        self._age = round(timing.seconds * self._rate)
         self._unusable = 0
         self._sent: float | None = None
 

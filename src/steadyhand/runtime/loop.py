@@ -5,6 +5,7 @@ the controller's, what to do where a chunk is late `late.py`'s.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +20,7 @@ from steadyhand.runtime.predictor import ChunkController, Predictor, require
 from steadyhand.runtime.reporter import Reporter
 from steadyhand.runtime.robot import Robot
 from steadyhand.runtime.timing import Timing
-from steadyhand.runtime.undisturbed import interruptible, quick
+from steadyhand.runtime.undisturbed import CONTROL, before_others, interruptible, quick
 from steadyhand.sizes import Count
 from steadyhand.values import checked, positive
 
@@ -42,6 +43,7 @@ def run_loop(
     patience: Patience | None = None,
     report: Path | None = None,
     watch: Callable[[LoopReport], object] | None = None,
+    urgent: bool = False,
 ) -> LoopReport:
     """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default), None for ever.
 
@@ -52,7 +54,8 @@ def run_loop(
 
     `late` says what to do in a tick for which no chunk has come. With `act_hz`, what is told goes
     from action to action at that rate. `timing` has the latencies of devices. The report is given
-    to `watch`, in a thread of its own, and written to the file `report`, every second.
+    to `watch`, in a thread of its own, and written to the file `report`, every second. `urgent`
+    lets both threads go before all that the machine does besides, where the system allows it.
 
     `robot.stop()`, where it has one, is called once however this ends, after Ctrl-C or an error,
     too; those are raised after that. A controller that was used before begins with a new chunk.
@@ -63,26 +66,25 @@ def run_loop(
     simulated = clock is not None and not isinstance(clock, SystemClock)
     clock = SystemClock() if clock is None else clock
     _require(robot, predictor, controller, clock)
-    beside = _beside(predictor, clock, simulated)
-    rate, low_level = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
-    timing = Timing() if timing is None else timing
+    beside = _beside(predictor, clock, simulated, urgent)
+    rates = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
+    timing, tally = timing or Timing(), Tally()
     timing.check(beside.spec)
-    tally = Tally()
     driving = Driving(
         robot,
         beside,
         controller,
         clock,
         tally,
-        rate_hz=rate,
-        act_hz=low_level,
+        rates=rates,
         late=late,
         timing=timing,
-        patience=Patience() if patience is None else patience,
+        patience=patience or Patience(),
     )
     reporter = Reporter(lambda: tally.report(robot, predictor), watch, report)
     controller.replan()
-    with quick(), interruptible() as interruption:
+    first = before_others(CONTROL) if urgent else nullcontext()
+    with quick(), first, interruptible() as interruption:
         if not simulated:
             reporter.begin()
         driving.drive(ticks, stop, interruption, reporter.end)
@@ -112,8 +114,8 @@ def _rates(rate_hz: float, act_hz: float | None) -> tuple[float, float]:
     return rate, low_level
 
 
-def _beside(predictor: Predictor | Beside, clock: Clock, simulated: bool) -> Beside:
+def _beside(predictor: Predictor | Beside, clock: Clock, simulated: bool, urgent: bool) -> Beside:
     if hasattr(predictor, "ask"):
         return cast(Beside, predictor)
     predictor = cast(Predictor, predictor)
-    return Simulated(predictor, clock) if simulated else InThread(predictor, clock)
+    return Simulated(predictor, clock) if simulated else InThread(predictor, clock, urgent=urgent)

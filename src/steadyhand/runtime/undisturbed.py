@@ -4,6 +4,7 @@ Ctrl-C and a polite kill are noted, for whoever drives to bring the robot to res
 """
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Generator
@@ -11,16 +12,21 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from typing import Any
 
+from steadyhand.errors import ConfigurationError
+
 SWITCH_SECONDS = 0.0005
-"""How long a thread that computes in Python may keep others waiting; usually 5 ms."""
+"""How long a thread that computes in Python may keep others waiting; usually 5 ms, and then ticks
+are late by as much."""
+CONTROL, PREDICTION = 20, 10
+"""Ranks of urgent threads."""
 
 
 @contextmanager
 def quick() -> Generator[None]:
     """Let the control thread take its turn soon, and garbage be looked for among new objects only.
 
-    A full collection holds all threads up, by some 100 ms where large libraries are loaded: what is
-    there already is not looked at until this ends.
+    A full collection holds all threads up, by 100 ms and more where large libraries are loaded:
+    what is there already is not looked at until this ends.
     """
     before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
     sys.setswitchinterval(min(before, SWITCH_SECONDS))
@@ -32,6 +38,32 @@ def quick() -> Generator[None]:
         sys.setswitchinterval(before)
         if not frozen:
             gc.unfreeze()
+
+
+@contextmanager
+def before_others(rank: int) -> Generator[None]:
+    """Let the system run this thread before all that are not urgent, at once when it has to.
+
+    Of urgent threads that with the higher rank goes first. Raises `ConfigurationError` where the
+    system has no such thing, or does not allow it.
+    """
+    if sys.platform != "linux":
+        raise ConfigurationError("Threads can be urgent on Linux only: leave urgent out.")
+    usual = os.sched_getscheduler(0)
+    try:
+        # Threads that are made meanwhile are not urgent for that.
+        urgent = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, urgent, os.sched_param(rank))
+    except PermissionError:
+        raise ConfigurationError(
+            "This user may not make a thread urgent. Allow it with a line `USER - rtprio 20` in "
+            "/etc/security/limits.conf, in a container with --cap-add SYS_NICE, or leave urgent "
+            "out."
+        ) from None
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, usual | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 class Interruption:
