@@ -30,6 +30,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/worlds.py
+	$(BIN)/python benchmarks/loop.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Installing into .venv, a minute or so …"

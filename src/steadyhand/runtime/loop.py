@@ -5,7 +5,6 @@ the controller's, what to do where a chunk is late `late.py`'s.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +19,7 @@ from steadyhand.runtime.predictor import ChunkController, Predictor, require
 from steadyhand.runtime.reporter import Reporter
 from steadyhand.runtime.robot import Robot
 from steadyhand.runtime.timing import Timing
-from steadyhand.runtime.undisturbed import CONTROL, before_others, interruptible, quick
+from steadyhand.runtime.undisturbed import interruptible, quick
 from steadyhand.sizes import Count
 from steadyhand.values import checked, positive
 
@@ -83,8 +82,7 @@ def run_loop(
     )
     reporter = Reporter(lambda: tally.report(robot, predictor), watch, report)
     controller.replan()
-    first = before_others(CONTROL) if urgent else nullcontext()
-    with quick(), first, interruptible() as interruption:
+    with quick(urgent), interruptible() as interruption:
         if not simulated:
             reporter.begin()
         driving.drive(ticks, stop, interruption, reporter.end)

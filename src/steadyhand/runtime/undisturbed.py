@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -19,25 +19,6 @@ SWITCH_SECONDS = 0.0005
 are late by as much."""
 CONTROL, PREDICTION = 20, 10
 """Ranks of urgent threads."""
-
-
-@contextmanager
-def quick() -> Generator[None]:
-    """Let the control thread take its turn soon, and garbage be looked for among new objects only.
-
-    A full collection holds all threads up, by 100 ms and more where large libraries are loaded:
-    what is there already is not looked at until this ends.
-    """
-    before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
-    sys.setswitchinterval(min(before, SWITCH_SECONDS))
-    if not frozen:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-        if not frozen:
-            gc.unfreeze()
 
 
 @contextmanager
@@ -64,6 +45,26 @@ def before_others(rank: int) -> Generator[None]:
         yield
     finally:
         os.sched_setscheduler(0, usual | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+
+
+@contextmanager
+def quick(urgent: bool = False) -> Generator[None]:
+    """Let this thread take its turn soon, and garbage be looked for among new objects only.
+
+    A full collection holds all threads up, by 100 ms and more where large libraries are loaded:
+    what is there already is not looked at until this ends. Raises as `before_others`.
+    """
+    before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
+    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    if not frozen:
+        gc.freeze()
+    try:
+        with before_others(CONTROL) if urgent else nullcontext():
+            yield
+    finally:
+        sys.setswitchinterval(before)
+        if not frozen:
+            gc.unfreeze()
 
 
 class Interruption:
