@@ -66,7 +66,7 @@ class StaleObservationError(SteadyhandError):
 
 
 class PredictorError(SteadyhandError):
-    """What predicts has fallen silent."""
+    """What predicts has fallen silent, or answers with what is no chunk."""
 
     kind: ClassVar[str] = "predictor"
 

@@ -19,6 +19,7 @@ from steadyhand.data import recording_disk
 from steadyhand.data.recording import Recorder
 from steadyhand.errors import ConfigurationError, DataError, UsageError
 from steadyhand.runtime import RecedingHorizon, counted, run_loop
+from steadyhand.runtime.clock import SimulatedClock
 from steadyhand.runtime.limits import Limited
 
 
@@ -89,7 +90,7 @@ def test_what_was_seen_and_told_is_what_is_read(tmp_path) -> None:
         recorder.stop()
         second = drive(recorder, 20, phase=1.0)
         recorder.observe()
-    assert (recorder.counts, arm.stops) == ({"steps": 50, "not recorded": 0}, 1)
+    assert (recorder.steps, recorder.counts, arm.stops) == (50, {"not recorded": 0}, 1)
     assert not recorder.folder.exists()
     found = sh.open_episodes(tmp_path / "arm.lerobot")
     assert (found.format, found.version, found.rate_hz) == ("lerobot", "v3.0", 20)
@@ -114,8 +115,7 @@ def test_a_recorded_run_is_inspected_and_trained_on(tmp_path, capsys) -> None:
             limited = Limited(recorder, rate_hz=20, low=-1, high=1, velocity=2, acceleration=20)
             predictor = Wander(number)
             acting = RecedingHorizon(predictor.spec)
-            run_loop(limited, predictor, acting, ticks=40, rate_hz=1000)
-            recorder.episode()
+            run_loop(limited, predictor, acting, ticks=40, clock=SimulatedClock())
     assert main(["inspect", str(tmp_path / "arm.lerobot"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["episodes"], said["steps"], said["rate_hz"]) == (4, 160, 20)
@@ -197,7 +197,7 @@ def test_the_robot_does_not_wait_for_the_disk(tmp_path, monkeypatch) -> None:
     drive(recorder, 6)
     with pytest.warns(UserWarning, match="21 steps were not recorded"):
         recorder.close()
-    assert counted(recorder) == {"steps": 15, "not recorded": 21}
+    assert (recorder.steps, counted(recorder)) == (15, {"not recorded": 21})
     assert sh.open_episodes(tmp_path / "arm").lengths.tolist() == [9, 6]
 
 

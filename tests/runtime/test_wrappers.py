@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from steadyhand.actions import ActionPart
-from steadyhand.errors import ConfigurationError, NotFiniteError, StaleObservationError
+from steadyhand.errors import (
+    ConfigurationError,
+    NotFiniteError,
+    PredictorError,
+    StaleObservationError,
+)
 from steadyhand.runtime.robot import counted
 from steadyhand.runtime.turning import Turning
 from steadyhand.runtime.wrappers import Checked, Fresh, Workspace
@@ -53,7 +58,7 @@ def test_sound_answers_go_through_and_the_rest_is_an_error() -> None:
     bad += [[[1, 2], [3]], GOOD.astype(complex), GOOD.astype(object), np.zeros((1, 8, 3))]
     for answer in bad:
         answering.answer = answer
-        with pytest.raises(ConfigurationError, match="The predictor answered"):
+        with pytest.raises(PredictorError, match="The predictor answered"):
             checked.predict([None])
     for number in (np.nan, np.inf, -np.inf):
         answering.answer = GOOD.copy()

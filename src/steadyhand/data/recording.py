@@ -50,7 +50,9 @@ class Recorder:
     ) -> None:
         require_robot(robot)
         self.robot, self.path = robot, Path(path)
-        self.counts = {"steps": 0, "not recorded": 0}
+        self.counts = {"not recorded": 0}
+        self.steps = 0
+        """How many steps were recorded so far; once it is closed, how many there are."""
         known = self.path.suffix in (".npz", ".zarr", ".lerobot")
         self._format = format or (self.path.suffix[1:] if known else "lerobot")
         self._kind = require_free(self.path, self._format)
@@ -100,7 +102,7 @@ class Recorder:
             return
         if self._disk.put({**step, "action": told}):
             self._begun = True
-            self.counts["steps"] += 1
+            self.steps += 1
         else:
             self.counts["not recorded"] += 1
             self.episode()
@@ -127,8 +129,8 @@ class Recorder:
         self.episode()
         why = self._disk.close()
         steps = self._disk.steps
-        self.counts["not recorded"] += self.counts["steps"] - steps
-        self.counts["steps"] = steps
+        self.counts["not recorded"] += self.steps - steps
+        self.steps = steps
         lost = self.counts["not recorded"]
         if steps:
             try:
@@ -150,7 +152,7 @@ class Recorder:
 
     def _way_on(self) -> str:
         return (
-            f"The {self._disk.steps} steps that were recorded are in {self.folder}: "
+            f"The {self.steps} steps that were recorded are in {self.folder}: "
             f"steadyhand convert {self.folder} {self.path} makes a data set of them."
         )
 

@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError, NotFiniteError, StaleObservationError
+from steadyhand.errors import (
+    ConfigurationError,
+    NotFiniteError,
+    PredictorError,
+    StaleObservationError,
+)
 from steadyhand.runtime.predictor import ChunkRequest, Observation, Predictor, require
 from steadyhand.runtime.robot import Robot, require_robot, stopped
 from steadyhand.runtime.told import numbers
@@ -24,7 +29,10 @@ HALVINGS = 12
 
 @named
 class Checked:
-    """A predictor whose answers are chunks, or errors that say what they are instead."""
+    """A predictor whose answers are chunks, or errors that say what they are instead.
+
+    A loop takes such an answer for lost, asks again, and gives up after some in a row.
+    """
 
     def __init__(self, predictor: Predictor) -> None:
         advice = "A policy becomes a predictor by TorchPredictor(policy)."
@@ -38,12 +46,13 @@ class Checked:
     def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
         """Chunks (requests, horizon, action_size) in robot units.
 
-        Raises `ConfigurationError` for fewer or more, another shape or no numbers, `NotFiniteError`
+        Raises `PredictorError` for fewer or more, another shape or no numbers, `NotFiniteError`
         where one is not finite; either is counted.
         """
+        given = self.predictor.predict(requests)
         try:
-            return self._checked(self.predictor.predict(requests), len(requests))
-        except (ConfigurationError, NotFiniteError):
+            return self._checked(given, len(requests))
+        except (PredictorError, NotFiniteError):
             self.counts["answers"] += 1
             raise
 
@@ -52,12 +61,12 @@ class Checked:
         try:
             chunks = np.asarray(given)
         except ValueError:
-            raise ConfigurationError(
+            raise PredictorError(
                 f"The predictor answered with {shown(given)}, of different shapes; chunks of this "
                 f"policy are {wanted}."
             ) from None
         if chunks.shape != wanted or chunks.dtype.kind not in "biuf":
-            raise ConfigurationError(
+            raise PredictorError(
                 f"The predictor answered with {shown(given)}, an array {chunks.shape} of "
                 f"{chunks.dtype}; chunks of this policy are {wanted}, of floating numbers."
             )
