@@ -1,10 +1,13 @@
 """`steadyhand compare RUN RUN…`: several policies, paired on the same initial states."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -13,7 +16,11 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import results, scores_table, show, table
 from steadyhand.errors import UsageError
 from steadyhand.runtime.card import read_provenance
+from steadyhand.runtime.controllers import ControllerName
 from steadyhand.runtime.folders import evaluations, find_policy
+
+if TYPE_CHECKING:
+    from steadyhand.evaluation.evaluate import Evaluation
 
 
 @flags
@@ -21,13 +28,14 @@ class Options(EpisodeOptions, Printed):
     """Compare policies on the same initial states, pair by pair."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Two or more runs or checkpoints."""
+    """Two or more runs or checkpoints; one is enough under several --controllers."""
+    controllers: tuple[ControllerName, ...] = ()
+    """Try each run under each of these, on the same initial states: receding real_time."""
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "compare", arguments).with_task
-    if len(set(options.runs)) < 2:
-        raise UsageError("Name at least two different runs: steadyhand compare RUN RUN …")
+    under = _under(options)
     from steadyhand.evaluation.compare import as_json, compare
     from steadyhand.evaluation.smoothness import SEAMS
     from steadyhand.policy.card import sampler_of
@@ -43,11 +51,15 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     for folder in folders:
         sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
         load_policy(folder, sampler=sampler)
-    tried = ((path, evaluate_run(path, options, out=evaluations(path))) for path in options.runs)
-    found = {str(path): evaluation for path, (_, evaluation) in tried}
-    differences = compare(found)
     names = Counter(path.name for path in options.runs)
-    short = {str(path): path.name if names[path.name] == 1 else str(path) for path in options.runs}
+    found: dict[str, Evaluation] = {}
+    short: dict[str, str] = {}
+    for path, each in product(options.runs, under):
+        suffix = f", {each.controller}" if len(under) > 1 else ""
+        label = f"{path}{suffix}"
+        found[label] = evaluate_run(path, each, out=evaluations(path))[1]
+        short[label] = f"{path.name if names[path.name] == 1 else path}{suffix}"
+    differences = compare(found)
     header = ("a - b", "score", "mean [95 % interval]", "p", "adjusted p")
     rows = (
         (f"{short[a]} - {short[b]}", score.replace("_", " "), str(d), _p(d.p), _p(d.adjusted_p))
@@ -73,6 +85,20 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         "below 0.05 anywhere in one table of twenty.",
     )
     return as_json(found, differences)
+
+
+def _under(options: Options) -> list[Options]:
+    """The options under each controller. Raises for what does not fit, before any is tried."""
+    several = dict.fromkeys(options.controllers)
+    if len(set(options.runs)) * max(1, len(several)) < 2:
+        raise UsageError(
+            "Name at least two different runs: steadyhand compare RUN RUN … Or one, under several "
+            "controllers: steadyhand compare RUN --controllers receding real_time --latency 200ms"
+        )
+    under = [options.under(name) for name in several] or [options]
+    for each in under:
+        _ = each.acting
+    return under
 
 
 def _p(p: float) -> str:

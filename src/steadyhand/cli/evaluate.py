@@ -13,12 +13,17 @@ import tyro
 from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
 from steadyhand.cli.screen import console, progress, results, scores_table, show, stage, waiting
 from steadyhand.errors import UsageError, library
+from steadyhand.evaluation.acting import WAITS_FOR_NOTHING, Acting, ContinuationName, seconds_of
+from steadyhand.evaluation.latency import Latency
+from steadyhand.runtime.controllers import ControllerName
 from steadyhand.runtime.folders import evaluations, find_policy
 from steadyhand.tasks import make_task, register_task
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
 
+ACTING = {"controller", "delay", "continuation", "latency", "latency_jitter", "drop"}
+"""The options that say who acts on chunks, and how late they are."""
 MOST_LOST = 8
 """Lost episodes that are shown one by one."""
 
@@ -40,6 +45,18 @@ class EpisodeOptions(Sampled, OnDevice):
     core at most. The results do not depend on it."""
     world_timeout: float = 60.0
     """Seconds for one tick, after which an environment in a process of its own is given up."""
+    controller: ControllerName = "receding"
+    """What acts on the chunks: who waits for the next one, or goes on meanwhile, and how."""
+    delay: int | None = None
+    """Ticks that the controller expects an answer to take; what the last ones took by default."""
+    continuation: ContinuationName | None = None
+    """How real_time has chunks go on from the last: as the policy was trained by default."""
+    latency: str = "0ms"
+    """How long a chunk takes, in the task's time, as 200ms; the world goes on meanwhile."""
+    latency_jitter: str = "0ms"
+    """It takes up to so much less or more each time."""
+    drop: float = 0.0
+    """Share of the chunks that never come."""
     task: str | None = None
     """Another task than the one the policy was trained for; your own as FILE.py:function, which is
     run only where it is named."""
@@ -52,6 +69,24 @@ class EpisodeOptions(Sampled, OnDevice):
     def with_task(self) -> Self:
         """The options with the task known by its name: a file of the user's is run for it."""
         return self if self.task is None else replace(self, task=register_task(self.task))
+
+    def under(self, controller: ControllerName) -> Self:
+        """The same under another controller; what that one has no use for is left out."""
+        delay = None if controller in WAITS_FOR_NOTHING else self.delay
+        way = self.continuation if controller == "real_time" else None
+        return replace(self, controller=controller, delay=delay, continuation=way)
+
+    @property
+    def acting(self) -> Acting:
+        """What acts on the chunks. Raises `ConfigurationError` for what cannot be."""
+        latency = Latency(
+            seconds=seconds_of(self.latency, "--latency"),
+            jitter=seconds_of(self.latency_jitter, "--latency-jitter"),
+            drop=self.drop,
+        )
+        return Acting(
+            controller=self.controller, delay=self.delay, by=self.continuation, latency=latency
+        )
 
 
 @flags
@@ -98,6 +133,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         f"One chunk takes {chunk['median']:.1f} ms (95 % under {chunk['p95']:.1f} ms).",
         f"Smoothness: {smooth.in_words()} ({smooth.boundary_jump:.3g} and {smooth.inner_step:.3g} "
         "robot units from tick to tick).",
+        *latency_lines(found, options),
         f"Initial states: {found.initial_states}.",
         stepped_in(found.processes),
         *lost_lines(found),
@@ -105,6 +141,21 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         f"Episodes: {file}",
     )
     return {**found.as_json(), "episodes_file": str(file), "videos": films}
+
+
+def latency_lines(found: Evaluation, options: EpisodeOptions) -> list[str]:
+    """What latency did, where there was any."""
+    acting, waiting = options.acting, found.waiting
+    if not acting.latency:
+        return []
+    late = acting.latency
+    jitter = f" ± {1000 * late.jitter:g}" if late.jitter else ""
+    lost = f"; {waiting.lost} answers were lost" if late.drop else ""
+    return [
+        f"Chunks were {1000 * late.seconds:g}{jitter} ms late: by {acting.controller} the robot "
+        f"had nothing to do in {100 * waiting.held:.1f} % of the ticks, and knew of a change "
+        f"{waiting.reaction_ms:.0f} ms later{lost}."
+    ]
 
 
 def _tables(found: Evaluation) -> dict[str, Any]:
@@ -136,5 +187,8 @@ def evaluate_run(
     with waiting("loading torch"):
         from steadyhand.evaluation.attempt import attempt
 
-    asked = {field.name: getattr(options, field.name) for field in fields(EpisodeOptions)}
-    return attempt(path, out, films=video, stage=stage, tell=partial(show, console()), **asked)
+    acting = options.acting
+    names = {field.name for field in fields(EpisodeOptions)} - ACTING
+    asked = {name: getattr(options, name) for name in names}
+    tell = partial(show, console())
+    return attempt(path, out, films=video, acting=acting, stage=stage, tell=tell, **asked)

@@ -4,7 +4,7 @@ What its episodes' file is called says all of that, so that no evaluation takes 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import ConfigurationError
+from steadyhand.evaluation.acting import Acting
 from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
 from steadyhand.evaluation.rollout import WORLD_TIMEOUT, Episode, Lost
@@ -45,6 +46,7 @@ def attempt(
     parallel: int = 50,
     processes: int | None = None,
     world_timeout: float = WORLD_TIMEOUT,
+    acting: Acting | None = None,
     films: int = 0,
     stage: Stage = unseen,
     tell: Tell = untold,
@@ -52,26 +54,22 @@ def attempt(
     """(the episodes' file in `out`, the outcome) of the run or checkpoint at `path`.
 
     What is not named is as the policy was trained; so many of the first episodes are filmed.
-    `instruction` is told instead of the task's own words; `text_model` makes vectors of words where
-    the policy's own has to be fetched. Raises `ConfigurationError` where no task is known. Where it
-    is stopped, the episodes that ended are kept, and told.
+    `instruction` is told instead of the task's own words, and `text_model` makes vectors of words;
+    `acting` is what acts on chunks, and how late they are. Raises `ConfigurationError` where no
+    task is known. Where it is stopped, the episodes that ended are kept, and told.
     """
-    folder = find_policy(path)
-    origin, place = read_provenance(folder), choose_device(device)
+    folder, acting = find_policy(path), acting or Acting()
+    origin = read_provenance(folder)
     world = _task(path, task or origin.task, instruction)
     sampler = sampler_of(folder, solver, steps, temperature)
-    policy = load_policy(folder, sampler=sampler, device=place)
-    if instruction is not None:
-        _say_what_is_meant(policy, instruction, text_model, tell)
+    policy = load_policy(folder, sampler=sampler, device=choose_device(device))
+    _say_what_is_meant(policy, instruction, text_model, tell)
     seeds, acted = seeds_of(world, episodes, seed_start), execute or policy.spec.chunking.execute
-    label = f"step{origin.step}-{_said(sampler)}-execute{acted}-seed{seeds[0]}-{episodes}"
-    file = _file(path, out, f"{file_word(world.name)}-{label}{_told(instruction)}")
+    label = f"execute{acted}{acting.said}-seed{seeds[0]}-{episodes}{_told(instruction)}"
+    label = f"{file_word(world.name)}-step{origin.step}-{_said(sampler)}-{label}"
+    file = _file(path, out, label)
     with _keeping(file, tell), file, stage(f"evaluating {path.name}", len(seeds)) as advance:
-
-        def ended(one: Episode | Lost) -> None:
-            file.append(one)
-            advance(1)
-
+        ended = _ended(file, advance)
         found = evaluate(
             policy,
             world,
@@ -81,12 +79,24 @@ def attempt(
             parallel=parallel,
             processes=processes,
             world_timeout=world_timeout,
+            controller=acting.make,
+            latency=acting.latency,
             film=seeds[:films],
             watch=ended,
             embed=embed_of(policy, text_model),
             lose=ended,
         )
     return file.path, found
+
+
+def _ended(file: EpisodesFile, advance: Callable[[int], object]) -> Callable[..., None]:
+    """What is done as each episode ends, or is lost."""
+
+    def ended(one: Episode | Lost) -> None:
+        file.append(one)
+        advance(1)
+
+    return ended
 
 
 def _task(path: Path, name: str | None, instruction: str | None) -> Task:
@@ -117,9 +127,11 @@ def _told(instruction: str | None) -> str:
 
 
 def _say_what_is_meant(
-    policy: Policy, instruction: str, text_model: str | None, tell: Tell
+    policy: Policy, instruction: str | None, text_model: str | None, tell: Tell
 ) -> None:
     """Tell which of its tasks a policy takes new words for, where it is told by their vectors."""
+    if instruction is None:
+        return
     table, embed = policy.spec.tasks, embed_of(policy, text_model)
     if table is None:
         raise ConfigurationError(

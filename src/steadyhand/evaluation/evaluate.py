@@ -1,6 +1,5 @@
 """Does a policy work, and how sure are we: closed-loop episodes summed up with intervals."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.episode import same_scores
-from steadyhand.evaluation.latency import Latency, Waiting
+from steadyhand.evaluation.latency import Latency
 from steadyhand.evaluation.perturbed import PerturbedHistory, deviations
+from steadyhand.evaluation.reaction import Waiting, waiting
 from steadyhand.evaluation.rollout import (
     WORLD_TIMEOUT,
     Episode,
@@ -78,6 +78,8 @@ class Evaluation:
             **_as_json(self.scores),
             **({"tasks": {n: _as_json(s) for n, s in self.tasks.items()}} if self.tasks else {}),
             "smoothness": self.smoothness.as_json(),
+            "boundary_jump": self.smoothness.boundary_jump,
+            "step": self.smoothness.inner_step,
             "waiting": self.waiting.as_json(),
             "chunk_ms": self.chunk_ms,
             "lost": [lost.as_json() for lost in self.lost],
@@ -124,10 +126,6 @@ def evaluate(
     processes of their own, with the same results; an episode whose world fails is told, and does
     not count.
     """
-    if not hasattr(policy, "spec"):
-        raise ConfigurationError(
-            f"{policy!r} is no policy and predicts nothing. Load one first: load_policy('RUN')."
-        )
     task = usable(make_task(task) if isinstance(task, str) else task)
     seeds = seeds_of(task, episodes, seed_start)
     batched, alone = _predictors(policy, precision, embed)
@@ -178,21 +176,11 @@ def _judged(
             "median": float(np.median(milliseconds)),
             "p95": float(np.quantile(milliseconds, 0.95)),
         },
-        waiting=_waiting(done, task.rate_hz),
+        waiting=waiting(done, task.rate_hz),
         episodes=done,
         tasks=_by_task(task, done, repeats),
         lost=found.lost,
         processes=found.processes,
-    )
-
-
-def _waiting(done: Sequence[Episode], rate_hz: float) -> Waiting:
-    reactions = np.array([episode.reaction for episode in done])
-    known = reactions[np.isfinite(reactions)]
-    return Waiting(
-        held=sum(episode.held for episode in done) / sum(len(episode.actions) for episode in done),
-        reaction_ms=1000 * float(known.mean()) / rate_hz if len(known) else math.nan,
-        lost=sum(episode.lost for episode in done),
     )
 
 
@@ -221,6 +209,10 @@ def _predictors(
     given: Policy | Predictor, precision: Precision, embed: Embed | None
 ) -> tuple[Predictor, Predictor]:
     """What answers many environments together, always as many at a time, and what answers one."""
+    if not hasattr(given, "spec"):
+        raise ConfigurationError(
+            f"{given!r} is no policy and predicts nothing. Load one first: load_policy('RUN')."
+        )
     if not isinstance(given, Policy):
         return given, given
     compute_repeatably(given.device)

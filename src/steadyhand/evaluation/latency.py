@@ -48,20 +48,3 @@ class Latency:
 
 NONE = Latency()
 """Answers are there at once."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What answers that are on their way did to some episodes."""
-
-    held: float = 0.0
-    """Share of the ticks in which the robot had nothing to do."""
-    reaction_ms: float = math.nan
-    """From a change in the world to the first action that knew of it, on average."""
-    lost: int = 0
-    """How many answers never came."""
-
-    def as_json(self) -> dict[str, float | None]:
-        """Each by name; null where nothing was to be reacted to."""
-        known = not math.isnan(self.reaction_ms)
-        return {**vars(self), "reaction_ms": self.reaction_ms if known else None}

@@ -12,7 +12,6 @@ from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.storage import load_policy
 from steadyhand.reports.strip import Strip, contact_strip, film
-from steadyhand.studies.plan import CONTROLLERS
 from steadyhand.studies.results import Result, main_score
 from steadyhand.tasks import make_task
 
@@ -70,7 +69,8 @@ def _frames(result: Result, seed: int) -> list[np.ndarray]:
         seed_start=seed,
         execute=trial.execute,
         perturb_history=trial.perturb_history,
-        controller=CONTROLLERS[trial.controller],
+        controller=trial.acting.make,
+        latency=trial.acting.latency,
         film=[seed],
         processes=0,
     )

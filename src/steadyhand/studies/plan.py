@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,17 +11,13 @@ import numpy as np
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.diffusion.sampling import SamplerConfig
-from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.evaluation.rollout import MakeController
+from steadyhand.errors import ConfigurationError
+from steadyhand.evaluation.acting import Acting
 from steadyhand.policy.device import choose_device, choose_precision
-from steadyhand.runtime import RecedingHorizon
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.tasks.own import mark_of
 from steadyhand.training.config import TrainConfig
-
-CONTROLLERS: dict[str, MakeController] = {"receding": RecedingHorizon}
-"""Who acts on the chunks of an episode, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +30,8 @@ class Trial:
     """Where it is tried; the run's own task unless named."""
     device: str | None = None
     """What it runs on there; the run's own unless named."""
-    controller: str = "receding"
-    latency: int = 0
-    """Ticks between an observation and the first action that knows of it."""
+    acting: Acting = field(default_factory=Acting)
+    """What acts on its chunks, and how late they are."""
     episodes: int = 100
     """Initial states."""
     seed_start: int | None = None
@@ -51,14 +46,6 @@ class Trial:
     """Of so many episodes, where the world stood at each tick is kept: its first two numbers."""
     samples: int = 0
     """Chunks drawn at each of 16 moments of the demonstrations, and kept."""
-
-    def __post_init__(self) -> None:
-        if self.controller not in CONTROLLERS:
-            raise ConfigurationError(unknown("controller", self.controller, CONTROLLERS))
-        if self.latency != 0:
-            raise ConfigurationError(
-                f"latency is {self.latency} ticks; a policy is tried without a delay so far: 0."
-            )
 
     @property
     def key(self) -> str:

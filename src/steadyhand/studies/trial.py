@@ -19,7 +19,7 @@ from steadyhand.evaluation.smoothness import motion
 from steadyhand.policy.device import choose_device, on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.storage import load_policy
-from steadyhand.studies.plan import CONTROLLERS, Trial, demonstrations
+from steadyhand.studies.plan import Trial, demonstrations
 from steadyhand.tasks import make_task
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
@@ -63,7 +63,8 @@ def tried(
         execute=trial.execute,
         repeats=trial.repeats,
         perturb_history=trial.perturb_history,
-        controller=CONTROLLERS[trial.controller],
+        controller=trial.acting.make,
+        latency=trial.acting.latency,
         processes=0,  # as many runs as there are cores are at work
         watch=watch,
     )
@@ -86,7 +87,13 @@ def kept(found: Evaluation, rate_hz: float, *, paths: int = 0) -> dict[str, Any]
     record: dict[str, Any] = {
         "seeds": [episode.seed for episode in found.episodes],
         "scores": {name: [float(e.scores[name]) for e in found.episodes] for name in found.scores},
-        "motion": {**motions, "ticks": ticks, "requests_per_second": calls},
+        "motion": {
+            **motions,
+            "ticks": ticks,
+            "requests_per_second": calls,
+            "held": [episode.held / len(episode.actions) for episode in found.episodes],
+            "reaction_ms": [1000 * episode.reaction / rate_hz for episode in found.episodes],
+        },
     }
     if paths:
         shown = [episode.states[:, :2] for episode in found.episodes[:paths]]
