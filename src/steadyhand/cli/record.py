@@ -20,8 +20,8 @@ class Options(Printed):
     out: Path
     """Where they go; it must be new."""
     task: str = "fork"
-    """What is demonstrated: fork, metaworld/reach-v3, with settings as fork:gap=0.1; several with
-    a plus between; your own as FILE.py:function."""
+    """What is demonstrated: fork, intercept, metaworld/reach-v3, with settings as fork:gap=0.1;
+    several with a plus between; your own as FILE.py:function."""
     episodes: int = 200
     """How many demonstrations."""
     format: Literal["npz", "zarr", "lerobot"] | None = None

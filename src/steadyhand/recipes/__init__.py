@@ -6,6 +6,7 @@ from dataclasses import replace
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.recipes.adroit import adroit
 from steadyhand.recipes.fork import fork
+from steadyhand.recipes.intercept import intercept
 from steadyhand.recipes.lerobot import lerobot
 from steadyhand.recipes.metaworld import metaworld, metaworld_image
 from steadyhand.recipes.pusht import pusht_image, pusht_state, pusht_state_paper
@@ -19,6 +20,7 @@ from steadyhand.values import checked, shown
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "adroit": adroit,
     "fork": fork,
+    "intercept": intercept,
     "lerobot": lerobot,
     "metaworld": metaworld,
     "metaworld_image": metaworld_image,

@@ -16,7 +16,13 @@ from steadyhand.tasks.own import family_of
 from steadyhand.tasks.task import shown_by_settings
 from steadyhand.training.config import TrainConfig
 
-RECIPES = {"fork": "fork", "pusht": "pusht_state", "metaworld": "metaworld", "adroit": "adroit"}
+RECIPES = {
+    "fork": "fork",
+    "intercept": "intercept",
+    "pusht": "pusht_state",
+    "metaworld": "metaworld",
+    "adroit": "adroit",
+}
 """What a task's policies are trained by, unless said otherwise: by its name, or its simulator's."""
 USUAL = "fork"
 """What questions are asked of unless a task is named."""

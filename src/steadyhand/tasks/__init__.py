@@ -7,6 +7,7 @@ from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.tasks.catalogue import TASKS, make_task
 from steadyhand.tasks.fork import Fork
 from steadyhand.tasks.gymnasium import GymTask
+from steadyhand.tasks.intercept import Intercept
 from steadyhand.tasks.own import family_of, register_task
 from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.pusht_demonstrations import align, mirror
@@ -24,6 +25,7 @@ __all__ = [
     "Expert",
     "Fork",
     "GymTask",
+    "Intercept",
     "PushT",
     "Scores",
     "Task",

@@ -10,13 +10,14 @@ from steadyhand.tasks.adroit import Adroit
 from steadyhand.tasks.fork import Fork
 from steadyhand.tasks.gymnasium import gym_task
 from steadyhand.tasks.gymnasium_registry import is_gymnasium_id
+from steadyhand.tasks.intercept import Intercept
 from steadyhand.tasks.many import ManyTasks
 from steadyhand.tasks.metaworld import MetaWorld
 from steadyhand.tasks.own import own_task
 from steadyhand.tasks.pusht import PushT
 from steadyhand.tasks.task import Task
 
-TASKS: dict[str, type[Any]] = {"fork": Fork, "pusht": PushT}
+TASKS: dict[str, type[Any]] = {"fork": Fork, "intercept": Intercept, "pusht": PushT}
 """Each a frozen dataclass whose fields are the task's settings."""
 FAMILIES: dict[str, type[Any]] = {"adroit": Adroit, "metaworld": MetaWorld}
 """Simulators with many tasks, `metaworld/reach-v3`: as in `TASKS`, and a field `env` says which."""
