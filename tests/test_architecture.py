@@ -104,6 +104,7 @@ def test_a_robot_reads_the_card_of_a_policy_without_torch(config, episodes, tmp_
         ["train", "--help"],
         ["train", "pusht_state", "--help"],
         ["evaluate", "--help"],
+        ["run", "--help"],
         ["compare", "--help"],
         ["distill", "--help"],
         ["benchmark", "--help"],

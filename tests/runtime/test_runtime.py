@@ -32,6 +32,9 @@ class Clock:
     spec: PolicySpec
     seen: list[ChunkRequest] = field(default_factory=list)
 
+    def continues(self, how) -> None:
+        """It says the same however it is to go on."""
+
     def predict(self, requests):
         self.seen.extend(requests)
         now = np.stack([request.observation["time"][-1] for request in requests])

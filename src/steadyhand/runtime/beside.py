@@ -64,7 +64,7 @@ class InThread:
     def __init__(
         self, predictor: Predictor, clock: Clock | None = None, *, urgent: bool = False
     ) -> None:
-        self._predictor, self._urgent = predictor, urgent
+        self.predictor, self._urgent = predictor, urgent
         self._clock = SystemClock() if clock is None else clock
         self._waiting: deque[tuple[ChunkRequest, float]] = deque()
         self._come: deque[Answer] = deque()
@@ -74,7 +74,7 @@ class InThread:
 
     @property
     def spec(self) -> PolicySpec:
-        return self._predictor.spec
+        return self.predictor.spec
 
     def ask(self, request: ChunkRequest) -> None:
         if self._thread is None:
@@ -106,7 +106,7 @@ class InThread:
                     since = self._clock.now() - asked
                     self._come.append(Answer(older, None, None, since, passed_over=True))
                 request, asked = self._waiting.popleft()
-                chunk, error = _predicted(self._predictor, request)
+                chunk, error = _predicted(self.predictor, request)
                 self._come.append(Answer(request, chunk, error, self._clock.now() - asked))
             if self._over:
                 return
@@ -124,12 +124,12 @@ class Simulated:
         clock: Clock,
         latency: Callable[[ChunkRequest], float | None] = lambda request: 0.0,
     ) -> None:
-        self._predictor, self._clock, self._latency = predictor, clock, latency
+        self.predictor, self._clock, self._latency = predictor, clock, latency
         self._coming: list[tuple[float, Answer]] = []
 
     @property
     def spec(self) -> PolicySpec:
-        return self._predictor.spec
+        return self.predictor.spec
 
     def ask(self, request: ChunkRequest) -> None:
         seconds = self._latency(request)
@@ -137,7 +137,7 @@ class Simulated:
             return
         if not seconds >= 0:
             raise ConfigurationError(f"A latency is {seconds}; it is a number of seconds, or None.")
-        chunk, error = _predicted(self._predictor, request)
+        chunk, error = _predicted(self.predictor, request)
         due = self._clock.now() + seconds
         self._coming.append((due, Answer(request, chunk, error, seconds)))
 

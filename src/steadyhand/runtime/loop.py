@@ -15,7 +15,7 @@ from steadyhand.runtime.driving import Driving
 from steadyhand.runtime.late import Late
 from steadyhand.runtime.loop_report import LoopReport, Tally
 from steadyhand.runtime.patience import Patience
-from steadyhand.runtime.predictor import ChunkController, Predictor, require
+from steadyhand.runtime.predictor import ChunkController, Predictor, check_continuation, require
 from steadyhand.runtime.reporter import Reporter
 from steadyhand.runtime.robot import Robot
 from steadyhand.runtime.timing import Timing
@@ -98,6 +98,10 @@ def _require(robot: object, predictor: object, controller: object, clock: object
         "clock": (clock, Clock),
     }
     require(parts, "A policy becomes a predictor by TorchPredictor(policy).")
+    beside = hasattr(predictor, "ask")
+    inner = getattr(predictor, "predictor", None) if beside else predictor
+    if inner is not None:
+        check_continuation(cast(Predictor, inner), cast(ChunkController, controller))
 
 
 def _rates(rate_hz: float, act_hz: float | None) -> tuple[float, float]:

@@ -17,6 +17,19 @@ MOST_LATE = 200
 """Ticks of latency that are told apart; what is above counts as so many."""
 
 
+COUNTED = {
+    "limited": "actions were limited",
+    "turned": "turns were limited",
+    "outside": "actions led out of the workspace",
+    "refused": "actions were refused",
+    "answers": "answers were refused",
+    "not recorded": "steps could not be recorded",
+}
+"""What wrappers count, in words."""
+CLIPPED = ("limited", "turned", "outside", "refused")
+"""Of these, what the robot was not told as it was planned."""
+
+
 @dataclass(kw_only=True)
 class LoopReport:
     """How well the rate was kept, and everything that was not as planned."""
@@ -62,8 +75,8 @@ class LoopReport:
 
     @property
     def clipped(self) -> int:
-        """Actions, or numbers of them, that wrappers changed: all that they counted."""
-        return sum(self.counts.values())
+        """How often a wrapper did not let an action through as it was."""
+        return sum(self.counts.get(name, 0) for name in CLIPPED)
 
     def as_json(self) -> dict[str, Any]:
         found = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -98,10 +111,12 @@ class LoopReport:
         ]
         if said:
             yield "; ".join(said) + "."
-        yield f"A chunk took {_range(self.latency_ms)}, a tick's own work {_range(self.work_ms)}."
-        yield f"Actions left with a jitter of {_range(self.jitter_ms)}."
+        if self.latency_ms.n and self.work_ms.n:
+            yield f"A chunk took {_range(self.latency_ms)}, a tick's work {_range(self.work_ms)}."
+        if self.jitter_ms.n:
+            yield f"Actions left with a jitter of {_range(self.jitter_ms)}."
         if self.stopped_by:
-            yield f"Ended by: {self.stopped_by}."
+            yield f"Ended by: {self.stopped_by.rstrip('.')}."
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,215 @@
+"""`steadyhand run POLICY`: the control loop, around a robot of the user's or a task's world."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.text import Text
+
+from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
+from steadyhand.cli.screen import EVERY_SECONDS, console, results, show, waiting
+from steadyhand.errors import ConfigurationError, SteadyhandError, UsageError
+from steadyhand.runtime.controllers import CONTROLLERS, ControllerName
+from steadyhand.runtime.folders import find_policy
+from steadyhand.runtime.late import Late
+from steadyhand.runtime.loop import run_loop
+from steadyhand.runtime.loop_report import LoopReport
+from steadyhand.runtime.own_file import own_name, run_file
+from steadyhand.runtime.predictor import check_continuation
+from steadyhand.runtime.robot import Robot, require_robot
+from steadyhand.tasks import make_task, register_task
+from steadyhand.tasks.world_robot import WorldRobot
+
+if TYPE_CHECKING:
+    from steadyhand.policy.predictor import TorchPredictor
+    from steadyhand.runtime.predictor import ChunkController
+    from steadyhand.spec import PolicySpec
+
+
+@flags
+class Options(Sampled, OnDevice, Printed):
+    """Drive a robot, or a task's world in real time, with a policy: Ctrl-C brings it to rest."""
+
+    policy: tyro.conf.Positional[str]
+    """A run (its last averaged weights) or one of its checkpoints."""
+    robot: str | None = None
+    """What is driven: FILE.py:function gives an object with observe() and act(action); its stop(),
+    where it has one, is called once in the end, whatever happens."""
+    task: str | None = None
+    """A task whose world is driven instead, by default the one the policy was trained for; your own
+    as FILE.py:function."""
+    controller: ControllerName = "receding"
+    """When chunks are asked for and how they are joined: receding waits for each."""
+    delay: int | None = None
+    """Ticks that an answer is expected to take, for a controller that asks ahead; counted while it
+    runs by default."""
+    execute: int | None = None
+    """Another number of actions executed of each chunk."""
+    ticks: int | None = None
+    """Ticks after which it ends; until Ctrl-C by default, or until a task's episode is over."""
+    rate: float | None = None
+    """Ticks a second, other than the policy's own."""
+    act_hz: float | None = None
+    """How often a robot is told where to go between two actions, as 125."""
+    late: Late = "hold"
+    """What to do in a tick for which no chunk has come: hold the last action, slow down along the
+    plan, or stop."""
+    urgent: bool = False
+    """Go before all that the machine does besides, where the system allows it."""
+    seed: int | None = None
+    """Fixes the noise of chunks, and a world's initial state; the task's first by default, or 0."""
+    record: Path | None = None
+    """Write what was seen and done, as demonstrations; it must be new."""
+    report: Path | None = None
+    """Write the whole report to this file, every second while it runs."""
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    options = parse(Options, "run", arguments)
+    if re.match(r"\w+://", options.policy):
+        raise UsageError(
+            f"{options.policy} is the address of a server; a run or a checkpoint on this computer "
+            "is taken here."
+        )
+    if options.robot is not None and options.task is not None:
+        raise UsageError("A robot and a task are driven one at a time: give --robot or --task.")
+    folder = find_policy(options.policy)
+    predictor = _predictor(folder, options)
+    controller = _controller(predictor.spec, options)
+    check_continuation(predictor, controller)
+    robot = _robot(folder, options)
+    rate = predictor.spec.rate_hz if options.rate is None else options.rate
+    told: list[LoopReport] = []
+    interrupted = False
+    try:
+        with _recorded(robot, options.record, rate) as recorder, _watching(told) as watch:
+            run_loop(
+                recorder,
+                predictor,
+                controller,
+                ticks=options.ticks,
+                rate_hz=rate,
+                stop=lambda: isinstance(robot, WorldRobot) and robot.over,
+                late=options.late,
+                act_hz=options.act_hz,
+                report=options.report,
+                watch=watch,
+                urgent=options.urgent,
+            )
+    except KeyboardInterrupt:
+        if not told:
+            raise
+        interrupted = True
+    except SteadyhandError:
+        _say(told, options)
+        raise
+    except Exception as error:
+        _say(told, options)
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UsageError(f"It ended with {said}. The robot's stop() was called.") from error
+    _say(told, options)
+    scores = dict(robot.scores()) if isinstance(robot, WorldRobot) else {}
+    if scores:
+        words = (f"{name.replace('_', ' ')} {value}" for name, value in scores.items())
+        show(results(as_json=options.json), f"The episode: {', '.join(words)}.")
+    found = {**told[-1].as_json(), **({"scores": scores} if scores else {})}
+    return {**found, "interrupted": True} if interrupted else found
+
+
+def _predictor(folder: Path, options: Options) -> TorchPredictor:
+    with waiting("loading torch"):
+        from steadyhand.policy.card import sampler_of
+        from steadyhand.policy.device import choose_device
+        from steadyhand.policy.predictor import TorchPredictor
+        from steadyhand.policy.storage import load_policy
+
+    sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
+    device = choose_device(options.device)
+    return TorchPredictor(load_policy(folder, sampler=sampler, device=device))
+
+
+def _controller(spec: PolicySpec, options: Options) -> ChunkController:
+    made: Any = CONTROLLERS[options.controller]
+    given: dict[str, Any] = {"execute": options.execute, "seed": options.seed or 0}
+    if options.delay is not None:
+        if options.controller in ("receding", "ensemble"):
+            raise UsageError(
+                f"--delay is for a controller that asks ahead; {options.controller} does not. "
+                "Take --controller asynchronous, or leave --delay out."
+            )
+        given["delay"] = options.delay
+    return made(spec, **given)
+
+
+def _robot(folder: Path, options: Options) -> Robot:
+    """What is driven. Raises `UsageError`, `ConfigurationError` where it cannot be."""
+    if options.robot is not None:
+        name = own_name(options.robot)
+        if name is None:
+            raise UsageError(
+                f"--robot {options.robot} is no function in a file: write FILE.py:function, which "
+                "gives an object with observe() and act(action)."
+            )
+        robot = run_file(name)()
+        require_robot(robot)
+        return robot
+    from steadyhand.runtime.card import read_provenance
+
+    task = options.task or read_provenance(folder).task
+    if task is None:
+        raise UsageError(
+            f"Nothing says what {options.policy} is to drive: give --robot FILE.py:function or "
+            "--task NAME."
+        )
+    if options.act_hz is not None:
+        raise ConfigurationError("A task's world has one rate: --act-hz is for a robot.")
+    name = task if options.task is None else register_task(task)
+    return WorldRobot(make_task(name), options.seed)
+
+
+def _recorded(robot: Robot, out: Path | None, rate: float) -> AbstractContextManager[Robot]:
+    if out is None:
+        return nullcontext(robot)
+    from steadyhand.data.recording import Recorder
+
+    return Recorder(robot, out, rate_hz=rate)
+
+
+@contextmanager
+def _watching(told: list[LoopReport]) -> Iterator[Any]:
+    """Gives what is called with each report: kept as the last of `told`, and shown in a line."""
+    screen = console()
+    status = screen.status(Text("waiting for the first chunk …")) if screen.is_terminal else None
+    shown = time.monotonic()
+
+    def watch(report: LoopReport) -> None:
+        nonlocal shown
+        now, before = time.monotonic(), told[-1].ticks if told else 0
+        told[:] = [report]
+        if status is not None and not report.stopped_by:
+            status.update(Text(_line(report, (report.ticks - before) / max(now - shown, 1e-3))))
+            shown = now
+        elif status is None and now - shown >= EVERY_SECONDS:
+            show(screen, _line(report, None))
+            shown = now
+
+    with status or nullcontext():
+        yield watch
+
+
+def _line(report: LoopReport, rate: float | None) -> str:
+    """A moment of the loop in words."""
+    kept = "" if rate is None else f", {rate:.1f} Hz"
+    took = f"{report.latency_ms.percentile(50):.0f} ms a chunk"
+    return f"{report.ticks} ticks{kept}, {report.late} late, {report.repeated} repeated, {took}"
+
+
+def _say(told: list[LoopReport], options: Options) -> None:
+    if told:
+        show(results(as_json=options.json), *told[-1].in_words().splitlines())

@@ -1,0 +1,119 @@
+"""`run` as users type it: a task's world, a robot of one's own, Ctrl-C, and what goes wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from steadyhand.cli.main import main
+from steadyhand.data import open_episodes
+
+TINY = ["--precision=float32", "--device=cpu", "--denoiser.width=16", "--denoiser.blocks=1"]
+ROBOT = """
+import numpy as np
+
+class Arm:
+    def __init__(self, fault=""):
+        self.fault, self.told = fault, 0
+
+    def observe(self):
+        if self.told == 12:
+            if self.fault == "ctrl-c":
+                raise KeyboardInterrupt
+            if self.fault == "bus":
+                raise ValueError("no answer on the bus")
+        return {"state": np.zeros(2, np.float32)}
+
+    def act(self, action):
+        self.told += 1
+
+    def stop(self):
+        open("stopped", "a").write("x")
+
+class Half:
+    def observe(self):
+        return {}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "flow"
+    words = ["train", "fork", "--method=flow", "--demonstrations=10", "--steps=10"]
+    assert main([*words, *TINY, f"--out={out}"]) == 0
+    return out
+
+
+@pytest.fixture
+def robot(tmp_path, monkeypatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "arm.py").write_text(ROBOT)
+    return "arm.py:Arm"
+
+
+def answer(capsys, *words, status=0) -> dict:
+    capsys.readouterr()
+    assert main(["run", *map(str, words), "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_world_is_driven_and_recorded(trained, tmp_path, capsys) -> None:
+    file, out = tmp_path / "report.json", tmp_path / "driven.npz"
+    words = ["--ticks", 5, "--rate", 100, "--controller", "real_time", "--delay", 1]
+    found = answer(capsys, trained, *words, "--report", file, "--record", out)
+    keys = {"ticks", "late", "repeated", "latency_ms", "jitter_ms", "clipped", "stopped_by"}
+    assert keys <= found.keys()
+    assert (found["ticks"], found["stopped_by"]) == (5, "ticks")
+    assert "success" in found["scores"]
+    assert json.loads(file.read_text())["ticks"] == 5
+    assert sum(open_episodes(out).lengths) == 5
+
+
+def test_an_episode_that_is_over_ends_it(trained, capsys) -> None:
+    assert main(["run", str(trained), "--rate", "1000", "--seed", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "Ended by: stop." in said
+    assert "The episode: success" in said
+
+
+def test_a_robot_of_ones_own_and_ctrl_c(trained, robot, capsys) -> None:
+    words = [trained, "--robot", robot, "--act-hz", "300", "--rate", "100"]
+    found = answer(capsys, *words, "--ticks", "10")
+    assert found["ticks"] == 10
+    assert Path("stopped").read_text() == "x"
+    found = answer(capsys, *words[:2], f"{robot}:fault=ctrl-c", "--rate", "100", status=130)
+    assert (found["ticks"], found["stopped_by"]) == (12, "interrupted")
+    assert Path("stopped").read_text() == "xx"
+    assert main(["run", *map(str, words[:2]), f"{robot}:fault=bus"]) == 2
+    said = capsys.readouterr()
+    assert "It ended with ValueError: no answer on the bus. The robot's stop() was" in said.err
+    assert "12 ticks" in said.out
+    assert Path("stopped").read_text() == "xxx"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ws://arm:8000"], "is the address of a server"),
+        (["nowhere"], "There is no run or checkpoint at nowhere"),
+        (["RUN", "--robot", "arm.py:Arm", "--task", "fork"], "one at a time"),
+        (["RUN", "--robot", "arm"], "write FILE.py:function"),
+        (["RUN", "--robot", "arm.py:Leg"], "There is no function or class in"),
+        (["RUN", "--robot", "arm.py:Half"], "not an object with act()"),
+        (["RUN", "--act-hz", "100"], "--act-hz is for a robot"),
+        (["RUN", "--delay", "2"], "does not"),
+        (["RUN", "--controller", "realtime"], "Did you mean 'real_time'?"),
+        (["RUN", "--ticks", "0"], "ticks is 0"),
+        (["RUN", "--rate", "-1"], "rate"),
+        (["RUN", "--late", "wait"], "late"),
+        (["RUN", "--report", "no/where/report.json"], "No such file"),
+        (["RUN", "--controller", "asynchronous", "--delay", "99"], "99 ticks late"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_mistakes_are_told_before_anything_moves(words, said, trained, robot, capsys) -> None:
+    words = [str(trained) if word == "RUN" else word for word in words]
+    capsys.readouterr()
+    assert main(["run", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("stopped").exists()
