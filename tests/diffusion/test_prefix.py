@@ -29,10 +29,14 @@ class Knowing(nn.Module):
         self.shown: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        told = condition[:, 1:, 0].unflatten(1, (MOST, A + 1))
-        flags, here = torch.zeros(x.shape[:2]), slice(self.first, self.first + MOST)
-        flags[:, here] = told[..., A]
-        assert torch.equal(told[..., :A], x[:, here] * told[..., A:]), "rows that are given"
+        told, here = (
+            condition[:, 1:, 0].unflatten(1, (MOST, A + 1)),
+            self.first + torch.arange(MOST),
+        )
+        x, flags = x[..., :A], x[..., A]
+        assert torch.equal(told[..., A], flags[:, here]), "the condition says the same"
+        assert flags.sum() == flags[:, here].sum(), "no other row is clean"
+        assert torch.equal(told[..., :A], x[:, here] * told[..., A:]), "these are the rows"
         self.shown.append((x, flags == 1))
         velocity = (x - CLEAN) / (t.view(-1, 1, 1) / 100)  # x = x0 + t·(eps - x0)
         return torch.where(flags[..., None] == 1, torch.full_like(x, 1e3), velocity)
@@ -108,7 +112,8 @@ def test_sampling_says_what_is_given_and_nothing_else() -> None:
 def test_tokens_that_are_masked_stay_so_beside_it(network) -> None:
     features = {name: Feature(name=name, shape=(A,)) for name in ("state", "action")}
     seen, told = features.values()
-    spec = PolicySpec(observations=(seen,), action=told, chunking=Chunking(horizon=H))
+    chunking = Chunking(horizon=H, prefix=MOST)
+    spec = PolicySpec(observations=(seen,), action=told, chunking=chunking)
     torch.manual_seed(0)
     prefix = Prefix(most=MOST, action_size=A, features=5)
     shape = (3 + prefix.tokens, 5)
@@ -149,7 +154,8 @@ def learn(chunks, process, steps: int) -> Sampler:
     torch.manual_seed(0)
     prefix = Prefix(most=3, action_size=1, features=8)
     shape = (1 + prefix.tokens, 8)
-    network = ResidualMLP(horizon=ROWS, action_size=1, condition_shape=shape, width=64, blocks=2)
+    sizes = {"horizon": ROWS, "condition_shape": shape, "width": 64, "blocks": 2}
+    network = ResidualMLP(action_size=2, out_features=1, **sizes)
     sampler = Sampler(network, process, solvers.ddim, 20, clip=2.0, prefix=prefix)
     optimiser = torch.optim.Adam(sampler.parameters(), lr=4e-3)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

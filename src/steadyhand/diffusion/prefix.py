@@ -2,7 +2,7 @@
 
 Training-time conditioning (Ren et al. 2025, arXiv 2512.05964): in training some leading rows are
 given clean and do not count, so that in use those that are already certain can be. There each row
-has its own time; here the condition says what is given, which any denoiser can be told.
+has its own time; here a flag a row and the condition say what is given, to any denoiser.
 """
 
 import math
@@ -58,3 +58,9 @@ class Prefix(nn.Module):
         if mask is not None:
             mask = torch.cat([mask, mask.new_ones(many, self.tokens)], dim=1)
         return seen, mask
+
+
+def flagged(x: Tensor, clean: Tensor | None = None) -> Tensor:
+    """`x` (B, H, N) with one more number a row: 1 where `clean` (B, H) says so, 0 elsewhere."""
+    flags = x.new_zeros((*x.shape[:2], 1)) if clean is None else clean[:, :, None].to(x.dtype)
+    return torch.cat([x, flags], dim=-1)

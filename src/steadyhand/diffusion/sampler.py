@@ -20,7 +20,7 @@ from steadyhand.diffusion.loss import (
     refuse_previous,
     sent,
 )
-from steadyhand.diffusion.prefix import Prefix
+from steadyhand.diffusion.prefix import Prefix, flagged
 from steadyhand.diffusion.process import (
     Array,
     Process,
@@ -38,8 +38,6 @@ from steadyhand.values import named
 
 Objective = Callable[..., Tensor]
 """`(sampler, x0, eps, uniform, condition, weight, mask) → loss`: what a sampler is taught by."""
-
-
 Predict = Callable[[int, Tensor, "Context"], tuple[Tensor, Tensor | None]]
 """`(step, x, context) → (x0, eps)`: what is taken for the clean chunk and the noise in `x`."""
 Given = tuple[Tensor, Tensor]
@@ -53,6 +51,8 @@ class Context(NamedTuple):
     mask: Tensor | None
     timed: tuple[Tensor, ...] | None = None
     fixed: Any = None
+    clean: Tensor | None = None
+    """(B, H): which rows are given, if any."""
 
 
 @named
@@ -62,7 +62,7 @@ class Sampler(nn.Module):
     `clip` bounds x0 in every step: the size of the largest action, 1 where they are normalised to
     ±1; None leaves it free. `temperature` scales the noise that sampling starts from: below 1 the
     chunks are nearer to the likeliest ones and less diverse. `objective` replaces the denoising
-    loss. With `prefix` rows may be given clean: the denoiser sees tokens more that say which.
+    loss. With `prefix` rows may be given: the denoiser sees a number more a row, and tokens more.
     Raises `ConfigurationError` for more steps than the process was trained on, and for a
     prediction that says nothing about the actions where sampling starts.
     """
@@ -172,14 +172,16 @@ class Sampler(nn.Module):
     ) -> Context:
         """What all steps of a chunk share: once, whatever of the network knows no chunk."""
         denoiser: Any = self.denoiser
+        rows, clean = given or (None, None)
         if self.prefix is not None:
-            condition, mask = self.prefix(condition, mask, *(given or (None, None)))
+            condition, mask = self.prefix(condition, mask, rows, clean)
         if not (self._in_parts and hasattr(denoiser, "prepare")):  # it may have been replaced
-            return Context(condition, mask)
+            return Context(condition, mask, clean=clean)
         kind = torch.promote_types(condition.dtype, torch.float32)
         times = [condition.new_full((1,), t, dtype=kind) for t in self._embedded]
         asked = (torch.stack(times), condition, *masks(denoiser, mask))
-        return Context(condition, mask, *denoiser.prepare(*asked))
+        timed, fixed = denoiser.prepare(*asked)
+        return Context(condition, mask, timed, fixed, clean)
 
     def predict(self, step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
         """(x0, eps) as the network sees them in `x` at that step; eps where the solver needs it."""
@@ -189,12 +191,13 @@ class Sampler(nn.Module):
     def denoised(self, step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
         """The same before x0 is bounded."""
         denoiser: Any = self.denoiser
+        seen = x if self.prefix is None else flagged(x, context.clean)
         if context.timed is None:
             t = x.new_full((x.shape[0],), self._embedded[step])
-            out = ask(denoiser, x, t, context.condition, context.mask)
+            out = ask(denoiser, seen, t, context.condition, context.mask, features=x.shape[2])
         else:
             timed = tuple(part[step] for part in context.timed)
-            out = answered(denoiser.denoise(x, timed, context.fixed), x)
+            out = answered(denoiser.denoise(seen, timed, context.fixed), x)
         x0_x, x0_out, eps_x, eps_out = self._inversion[step]
         x0 = _sum((x0_x, x), (x0_out, out))
         return x0, _sum((eps_x, x), (eps_out, out)) if self._rows[step][3] else None
@@ -254,10 +257,11 @@ class Sampler(nn.Module):
         target = p.view(rows) * x0 + q.view(rows) * eps
         if self.prefix is not None:
             clean = sent(self.prefix.drawn(uniform, x0.shape[1]), x0.device)
-            x = torch.where(clean[:, :, None], x0, x)
+            x = flagged(torch.where(clean[:, :, None], x0, x), clean)
             condition, mask = self.prefix(condition, mask, x0, clean)
             weight = (~clean).to(x0.dtype) * (1 if weight is None else weight)
-        error = (ask(self.denoiser, x, t, condition, mask).float() - target).square().mean(-1)
+        out = ask(self.denoiser, x, t, condition, mask, features=x0.shape[2])
+        error = (out.float() - target).square().mean(-1)
         return mean_of_rows(w[:, None] * error, weight)
 
 

@@ -21,9 +21,13 @@ TokenWidth = Annotated[
 
 
 def _sizes(spec: PolicySpec, condition: tuple[int, int], outputs: int | None) -> dict[str, Any]:
-    """What every denoiser is told; it answers with the numbers of an action unless `outputs`."""
-    chunk = {"horizon": spec.chunking.horizon, "action_size": spec.network_size}
-    return {**chunk, "condition_shape": condition, "out_features": outputs}
+    """What every denoiser is told; it answers with the numbers of an action unless `outputs`.
+
+    Where rows may be given clean, it sees one number more of each: whether it is.
+    """
+    seen = spec.network_size + (spec.chunking.prefix > 0)
+    chunk = {"horizon": spec.chunking.horizon, "action_size": seen}
+    return {**chunk, "condition_shape": condition, "out_features": outputs or spec.network_size}
 
 
 @checked
