@@ -1,9 +1,19 @@
 """The robot's side: predictors, chunk control and the fixed-rate loop. Numpy only, no torch."""
 
-from steadyhand.runtime.controllers import RecedingHorizon
+from steadyhand.runtime.controllers import (
+    Asynchronous,
+    Blend,
+    Controller,
+    Ensemble,
+    RealTime,
+    RecedingHorizon,
+    Speculative,
+    WarmStarted,
+)
 from steadyhand.runtime.engine import Engine, EnginePredictor
 from steadyhand.runtime.limits import Limited
 from steadyhand.runtime.loop import LoopReport, run_loop
+from steadyhand.runtime.patience import Patience
 from steadyhand.runtime.predictor import (
     ChunkController,
     ChunkRequest,
@@ -12,23 +22,33 @@ from steadyhand.runtime.predictor import (
     chunk_noise,
 )
 from steadyhand.runtime.robot import Robot, counted
+from steadyhand.runtime.timing import Timing
 from steadyhand.runtime.turning import Turning
 from steadyhand.runtime.wrappers import Checked, Fresh, Workspace
 
 __all__ = [
+    "Asynchronous",
+    "Blend",
     "Checked",
     "ChunkController",
     "ChunkRequest",
+    "Controller",
     "Engine",
     "EnginePredictor",
+    "Ensemble",
     "Fresh",
     "Limited",
     "LoopReport",
     "Observation",
+    "Patience",
     "Predictor",
+    "RealTime",
     "RecedingHorizon",
     "Robot",
+    "Speculative",
+    "Timing",
     "Turning",
+    "WarmStarted",
     "Workspace",
     "chunk_noise",
     "counted",

@@ -21,6 +21,7 @@ from steadyhand.errors import (
 from steadyhand.runtime.predictor import ChunkRequest, Observation, Predictor, require
 from steadyhand.runtime.robot import Robot, require_robot, stopped
 from steadyhand.runtime.told import numbers
+from steadyhand.spec import PolicySpec
 from steadyhand.values import named, positive, shown
 
 HALVINGS = 12
@@ -42,6 +43,10 @@ class Checked:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(vars(self)["predictor"], name)
+
+    @property
+    def spec(self) -> PolicySpec:
+        return self.predictor.spec
 
     def predict(self, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
         """Chunks (requests, horizon, action_size) in robot units.
