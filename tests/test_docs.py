@@ -19,6 +19,7 @@ DOCUMENTS = [
     "docs/idea.md",
     "docs/methods.md",
     "docs/robot.md",
+    "docs/safety.md",
     "docs/tasks.md",
     "docs/tensors.md",
 ]
@@ -36,6 +37,7 @@ SHORTER = {
     "steps=2000": "steps=20",
     "learning_rate=3e-3, steps=200": "learning_rate=3e-3, steps=5",
     "steps=1000": "steps=10",
+    "--observations joints --steps 2000": "--observations joints --steps 5",
     "--methods regression,ddpm,flow,consistency --minutes 1": "--methods flow:1 --steps 2",
     "study steps --quick": "study sweep --vary sampler.steps=2 --seeds 1 --steps 2 --episodes 1",
     'config = sh.recipe("fork")': 'config = shorter(sh.recipe("fork"))',

@@ -127,6 +127,11 @@ def test_kinematics_say_where_the_way_leaves_the_box() -> None:
     np.testing.assert_array_equal(arm.told[-1], [0.1, 0.1])
     assert workspace.counts == {"outside": 4, "refused": 0}
     workspace.act(np.array([0.1, np.inf]))
+    begun = Workspace(arm, [-2, -1, -1], [2, 1.2, 1], place=tip, start=[0.0, 0.0])
+    begun.act(np.array([1.5, 0.1]))
+    assert tip(arm.told[-1])[1] == pytest.approx(1.2, abs=1e-3)
+    Workspace(arm, [-2, -1, -1], [2, 1.2, 1], place=tip, start=[1.5, 0.0]).act(np.ones(2))
+    assert tip(arm.told[-1])[1] < 1.2  # a start that is outside is none
     broken = Workspace(arm, [0, 0, 0], [1, 1, 1], place=lambda action: [np.nan] * 3)
     broken.act(np.zeros(3))
     assert broken.counts == {"outside": 1, "refused": 0}

@@ -73,7 +73,6 @@ class Limited:
         given = [low, high, velocity, acceleration, jerk]
         self._limits = limit_table(given, rate, single=dtype == "float32")
         self._axes_of(self._limits.shape[1])  # refuses what cannot be
-        self._seen: Observation | None = None
         self.forget()
 
     def __getattr__(self, name: str) -> Any:
@@ -81,6 +80,7 @@ class Limited:
 
     def forget(self) -> None:
         """Begin anew with the next action: for after the robot was moved by something else."""
+        self._seen: Observation | None = None
         self._axes: list[tuple[int, Axis]] = []
         self._last: list[float] = []
 
@@ -143,8 +143,7 @@ class Limited:
         """Where the columns are before the first action."""
         start = self._start
         if start is not None:
-            seen = self._seen if self._seen is not None else self.robot.observe()
-            return starting(start, seen, columns, len(told))
+            return starting(start, self.robot, self._seen, columns, len(told))
         return [min(max(told[c], low), high) for c, low, high in self._boxes(columns)]
 
     def _boxes(self, columns: list[int]) -> list[tuple[int, float, float]]:

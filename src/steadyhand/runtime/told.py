@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.feature import Feature
 from steadyhand.runtime.predictor import Observation
+from steadyhand.runtime.robot import Robot
 from steadyhand.values import shown
 
 Start = str | Sequence[float] | NDArray[np.floating]
@@ -30,14 +31,19 @@ def numbers(action: object, largest: float = float(np.finfo(np.float64).max)) ->
         return None
 
 
-def starting(start: Start, seen: Observation, columns: Sequence[int], size: int) -> list[float]:
+def starting(
+    start: Start, robot: Robot, seen: Observation | None, columns: Sequence[int], size: int
+) -> list[float]:
     """Where these columns of an action of `size` numbers are before the first one.
+
+    By numbers, or by what was seen last; where nothing was, the robot is looked at.
 
     Raises `ConfigurationError` for another number of them than there are columns, or than the
     action has, and for what is not finite.
     """
     found: Any = start
     if isinstance(start, str):
+        seen = robot.observe() if seen is None else seen
         feature = Feature.select(start, {key: np.shape(seen[key]) for key in seen})
         found = np.asarray(seen[feature.key])[feature.columns]
     listed = numbers(found)

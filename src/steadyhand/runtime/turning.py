@@ -66,7 +66,6 @@ class Turning:
             )
         self._step = positive("speed", speed) / positive("rate_hz", rate_hz)
         self._start = start
-        self._seen: Observation | None = None
         self.forget()
 
     def __getattr__(self, name: str) -> Any:
@@ -74,6 +73,7 @@ class Turning:
 
     def forget(self) -> None:
         """Begin anew with the next action: for after the robot was moved by something else."""
+        self._seen: Observation | None = None
         self._last: Numbers | None = None
 
     def observe(self) -> Observation:
@@ -116,8 +116,7 @@ class Turning:
             )
         first = told.copy()
         if self._start is not None:
-            seen = self._seen if self._seen is not None else self.robot.observe()
-            first[columns] = starting(self._start, seen, columns, len(told))
+            first[columns] = starting(self._start, self.robot, self._seen, columns, len(told))
         for part in self._parts:
             place = first[part.start : part.stop]
             found = _quaternion(part.kind, place)

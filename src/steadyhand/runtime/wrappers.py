@@ -20,7 +20,7 @@ from steadyhand.errors import (
 )
 from steadyhand.runtime.predictor import ChunkRequest, Observation, Predictor, require
 from steadyhand.runtime.robot import Robot, require_robot, stopped
-from steadyhand.runtime.told import numbers
+from steadyhand.runtime.told import Start, numbers, starting
 from steadyhand.spec import PolicySpec
 from steadyhand.values import named, positive, shown
 
@@ -161,8 +161,8 @@ class Workspace:
     `place` says where an action puts the tool: three columns of it, the first three by default,
     or a function `place(action) → (3,)` as the arm's forward kinematics. What is out of the box is
     told to go to its nearest place by columns; by a function, as far on the way from the last
-    action as is inside. An action that is not finite is refused: the last one is sent again, and
-    nothing before there was one inside.
+    action as is inside, or from `start` (as in `Limited`, for the whole action). An action that is
+    not finite is refused: the last one is sent again, and nothing before there was one inside.
 
     The box holds for what is told here. Around `Limited`, the arm may brake beyond it: leave room.
     """
@@ -173,6 +173,8 @@ class Workspace:
         low: Sequence[float] | NDArray[np.floating],
         high: Sequence[float] | NDArray[np.floating],
         place: Sequence[int] | Callable[[NDArray[np.float64]], Any] = (0, 1, 2),
+        *,
+        start: Start | None = None,
     ) -> None:
         require_robot(robot)
         self.robot = robot
@@ -190,17 +192,20 @@ class Workspace:
         self._columns = [] if callable(place) else list(place)
         if not callable(place) and len(self._columns) != 3:
             raise ConfigurationError(f"place is {shown(place)}; it must be three columns.")
+        self._start = start
+        self._seen: Observation | None = None
         self._last: NDArray[np.float64] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(vars(self)["robot"], name)
 
     def observe(self) -> Observation:
-        return self.robot.observe()
+        self._seen = self.robot.observe()
+        return self._seen
 
     def stop(self) -> None:
         """The robot's own stop, where it has one; what was told before is forgotten."""
-        self._last = None
+        self._last = self._seen = None
         stopped(self.robot)
 
     def act(self, action: NDArray[Any]) -> None:
@@ -229,9 +234,14 @@ class Workspace:
             return told if np.array_equal(held, told) else held
         if self._inside(self._kinematics(told.copy())):
             return told
-        if self._last is None:
-            return None
         begin, low, high = self._last, 0.0, 1.0
+        if begin is None and self._start is not None:
+            begin = np.array(
+                starting(self._start, self.robot, self._seen, range(len(told)), len(told))
+            )
+            begin = begin if self._inside(self._kinematics(begin.copy())) else None
+        if begin is None:
+            return None
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             if self._inside(self._kinematics(begin + middle * (told - begin))):
