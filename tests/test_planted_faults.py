@@ -458,6 +458,20 @@ FAULTS = [
         "tasks/test_intercept.py -k one_speed",
     ),
     Fault(
+        "what a controller gains on waiting, as a loss",
+        "studies/questions/latency.py",
+        "mean=-found.mean, low=-found.high",
+        "mean=found.mean, low=-found.high",
+        "studies/test_latency.py -k had_more",
+    ),
+    Fault(
+        "jitter drawn as if there were none",
+        "studies/questions/latency.py",
+        "[result for result in results if not late(result).jitter]",
+        "list(results)",
+        "studies/test_latency.py -k jitter",
+    ),
+    Fault(
         "a perturbed past that reaches to now",
         "evaluation/perturbed.py",
         "return np.concatenate([past.astype(seen.dtype), seen[-1:]])",

@@ -22,6 +22,7 @@ QUESTIONS = {
     "chunk": "How long a chunk, and how much of it is executed?",
     "history": "Does it help to see the past? 1 to 8 observations, and a past that is perturbed",
     "data": "How many demonstrations?",
+    "latency": "What does latency cost? Every controller, with chunks 0 to 300 ms late",
     "sweep": "Which settings are best? Whatever --vary names",
     "seeds": "How much of a score is luck, and how many trainings and episodes does a claim need?",
 }

@@ -5,6 +5,7 @@ from steadyhand.studies.question import Question
 from steadyhand.studies.questions.chunk import ChunkLength
 from steadyhand.studies.questions.data import Demonstrations
 from steadyhand.studies.questions.history import History
+from steadyhand.studies.questions.latency import LatencyCost
 from steadyhand.studies.questions.modes import Modes
 from steadyhand.studies.questions.seeds import Seeds
 from steadyhand.studies.questions.steps import DenoisingSteps
@@ -16,6 +17,7 @@ QUESTIONS: dict[str, Question] = {
     "chunk": ChunkLength(),
     "history": History(),
     "data": Demonstrations(),
+    "latency": LatencyCost(),
     "sweep": Sweep(),
     "seeds": Seeds(),
 }
