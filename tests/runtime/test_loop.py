@@ -19,7 +19,8 @@ from steadyhand.errors import (
 from steadyhand.runtime import RecedingHorizon, run_loop
 from steadyhand.runtime.beside import InThread, Simulated
 from steadyhand.runtime.clock import SimulatedClock, SystemClock
-from steadyhand.runtime.controllers import CONTROLLERS, Asynchronous, Controller, Ensemble
+from steadyhand.runtime.continuation import Guided
+from steadyhand.runtime.controllers import CONTROLLERS, Asynchronous, Controller, Ensemble, RealTime
 from steadyhand.runtime.patience import Patience
 from steadyhand.runtime.timing import Timing
 from steadyhand.spec import Chunking, PolicySpec
@@ -475,3 +476,34 @@ def test_urgent_threads_are_asked_for_and_given_back(monkeypatch) -> None:
     monkeypatch.setattr("os.sched_setscheduler", refuse)
     with pytest.raises(ConfigurationError, match="may not make a thread urgent"):
         run(urgent=True)
+
+
+def test_going_on_is_tried_once_before_the_robot_moves() -> None:
+    """What is slow the first time, as a gradient through a network is, is done at rest."""
+    spec = clock_spec(Chunking(obs_steps=1, horizon=8, execute=4))
+    asked = []
+
+    class Slow:
+        """Takes long where it goes on for the first time."""
+
+        def __init__(self) -> None:
+            self.spec = spec
+
+        def predict(self, requests):
+            asked.append((requests[0].number, requests[0].continuation, requests[0].committed))
+            if requests[0].continuation is not None and len(asked) == 2:
+                time.sleep(0.2)
+            return np.zeros((1, 8, 1), np.float32)
+
+        def continues(self, how) -> None: ...
+
+    class Still:
+        def observe(self):
+            return {"time": np.zeros(1)}
+
+        def act(self, action) -> None: ...
+
+    report = run_loop(Still(), Slow(), RealTime(spec, delay=1), ticks=12, rate_hz=50)
+    assert asked[:2] == [(0, None, 0), (0, Guided(), 1)]
+    assert report.repeated == 0
+    assert report.waited > 5

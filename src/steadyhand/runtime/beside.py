@@ -8,10 +8,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.clock import Clock, SystemClock
+from steadyhand.runtime.continuation import Continuation
 from steadyhand.runtime.predictor import ChunkRequest, Predictor, answers
 from steadyhand.runtime.timing import own_copy
 from steadyhand.runtime.undisturbed import PREDICTION, before_others
@@ -58,13 +62,21 @@ class InThread:
     """Predicts in a thread of its own, one request at a time, the newest first.
 
     Where several wait, the older ones are passed over: the robot has seen more since. An `urgent`
-    thread goes before all that are not, as the system's scheduler has it.
+    thread goes before all that are not, as the system's scheduler has it. Where chunks are to go on
+    from the last one (`continuation`), that is tried before the first is handed out: whatever is
+    slow the first time is done while the robot stands still.
     """
 
     def __init__(
-        self, predictor: Predictor, clock: Clock | None = None, *, urgent: bool = False
+        self,
+        predictor: Predictor,
+        clock: Clock | None = None,
+        *,
+        urgent: bool = False,
+        continuation: Continuation | None = None,
     ) -> None:
         self.predictor, self._urgent = predictor, urgent
+        self._untried = continuation
         self._clock = SystemClock() if clock is None else clock
         self._waiting: deque[tuple[ChunkRequest, float]] = deque()
         self._come: deque[Answer] = deque()
@@ -107,9 +119,20 @@ class InThread:
                     self._come.append(Answer(older, None, None, since, passed_over=True))
                 request, asked = self._waiting.popleft()
                 chunk, error = _predicted(self.predictor, request)
+                if self._untried is not None and error is None:
+                    error = self._warm_up(request, chunk)
                 self._come.append(Answer(request, chunk, error, self._clock.now() - asked))
             if self._over:
                 return
+
+    def _warm_up(self, request: ChunkRequest, chunk: Any) -> Exception | None:
+        """Go on from the first chunk once, for nothing; what that raised."""
+        how, self._untried = self._untried, None
+        if np.shape(chunk) != self.spec.chunk_shape:
+            return None  # the controller refuses it
+        rest = chunk[self.spec.chunking.past_rows :]
+        again = replace(request, previous=rest, committed=1, continuation=how)
+        return _predicted(self.predictor, again)[1]
 
 
 class Simulated:

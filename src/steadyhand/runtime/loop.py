@@ -11,6 +11,7 @@ from typing import cast
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.beside import Beside, InThread, Simulated
 from steadyhand.runtime.clock import Clock, SystemClock
+from steadyhand.runtime.continuation import Continuation
 from steadyhand.runtime.driving import Driving
 from steadyhand.runtime.late import Late
 from steadyhand.runtime.loop_report import LoopReport, Tally
@@ -65,7 +66,7 @@ def run_loop(
     simulated = clock is not None and not isinstance(clock, SystemClock)
     clock = SystemClock() if clock is None else clock
     _require(robot, predictor, controller, clock)
-    beside = _beside(predictor, clock, simulated, urgent)
+    beside = _beside(predictor, clock, simulated, urgent, controller.continuation)
     rates = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
     timing, tally = timing or Timing(), Tally()
     timing.check(beside.spec)
@@ -116,8 +117,16 @@ def _rates(rate_hz: float, act_hz: float | None) -> tuple[float, float]:
     return rate, low_level
 
 
-def _beside(predictor: Predictor | Beside, clock: Clock, simulated: bool, urgent: bool) -> Beside:
+def _beside(
+    predictor: Predictor | Beside,
+    clock: Clock,
+    simulated: bool,
+    urgent: bool,
+    continuation: Continuation | None,
+) -> Beside:
     if hasattr(predictor, "ask"):
         return cast(Beside, predictor)
     predictor = cast(Predictor, predictor)
-    return Simulated(predictor, clock) if simulated else InThread(predictor, clock, urgent=urgent)
+    if simulated:
+        return Simulated(predictor, clock)
+    return InThread(predictor, clock, urgent=urgent, continuation=continuation)
