@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        told = _told(error, " ".join(w for w in arguments if w in {*VERBS, "--offline"}))
+        told = _told(error, " ".join([*arguments[:1], *(w for w in arguments if w == "--offline")]))
         if told is None:
             raise
         return _fail(told, as_json)
