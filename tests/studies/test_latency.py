@@ -80,7 +80,7 @@ def test_what_is_lost_is_what_waiting_without_latency_had_more() -> None:
     assert text.startswith("Without latency success is 100 % [96, 100], and who waits for each")
     assert "loses 60 points [" in text
     assert "Least is lost by blend with 5 points [" in text
-    assert text.endswith("] at 200 ms.")
+    assert text.endswith("] at 200 ms."), "the two are told apart, so nobody is as good"
 
 
 def test_of_those_that_lose_the_same_the_smoothest_is_named() -> None:
@@ -94,6 +94,10 @@ def test_of_those_that_lose_the_same_the_smoothest_is_named() -> None:
     assert findings.more == {"best": {"0 ms": "receding", "200 ms": "real_time"}}
     assert findings.shown == [1, 3]
     assert "real time with 0" in findings.answer
+    assert (
+        "At no latency can asynchronous, real time or ensemble be told from the best; of these, "
+        "real time joins its chunks most smoothly, jumps of ×1.2 (all alike) at 200 ms."
+    ) in findings.answer
 
 
 def test_jitter_is_a_row_of_the_table_and_no_point_of_a_line() -> None:

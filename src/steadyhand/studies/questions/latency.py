@@ -16,8 +16,8 @@ from steadyhand.reports.study import Figure
 from steadyhand.runtime.controllers import ControllerName
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import NBSP, NONE, Findings, figure, words
-from steadyhand.studies.results import Result, is_share, main_score
+from steadyhand.studies.question import NBSP, NONE, Findings, figure, seam, words
+from steadyhand.studies.results import TOLD, Result, is_share, main_score
 
 LATENCIES = (
     AT_ONCE,
@@ -72,7 +72,7 @@ class LatencyCost:
         best = {latency: _best(results, latency, score) for latency in waits}
         latest = max(waits, key=lambda latency: latency.seconds)
         return Findings(
-            answer=_answer(results, score, lost, best, waits),
+            answer=_answer(results, score, lost, best, waits) + _alike(results, pairs, best),
             figures=_figures(results, score),
             columns={
                 "loses": [_points(one, score) if one else NONE for one in lost],
@@ -166,6 +166,31 @@ def _answer(
     return (
         f"Without latency {words(score)} is {figure(usual.score(score), score)}, and who waits for "
         f"each chunk loses {losses(waits, lambda row: '')}. Least is lost by {least}."
+    )
+
+
+def _alike(
+    results: Sequence[Result],
+    pairs: Mapping[tuple[int, int], Difference],
+    best: Mapping[Latency, int],
+) -> str:
+    """Which controllers cannot be told from the best at any latency, and whose seams are least."""
+    told = {
+        _name(result)
+        for row, result in enumerate(results)
+        if (at := best[late(result)]) != row and _pair(pairs, at, row).adjusted_p < TOLD
+    }
+    latest = max(best, key=lambda latency: latency.seconds)
+    last = {_name(r): r.seam for r in results if late(r) == latest and _name(r) not in told}
+    seams = {name: jump for name, jump in last.items() if jump.mean == jump.mean}
+    if len(seams) < 2:
+        return ""
+    *names, final = map(words, last)
+    calmest = min(seams, key=lambda name: seams[name].mean)
+    return (
+        f" At no latency can {', '.join(names)} or {final} be told from the best; of these, "
+        f"{words(calmest)} joins its chunks most smoothly, jumps of {seam(seams[calmest])} at "
+        f"{said(latest)}."
     )
 
 
