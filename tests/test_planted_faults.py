@@ -31,6 +31,62 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "two actions sent at once after a late one",
+        "runtime/driving.py",
+        "self._wait_until(self._sent + 0.5 * period)",
+        "self._wait_until(self._sent)",
+        "runtime/test_runtime.py -k of_its_period",
+    ),
+    Fault(
+        "a late tick that shifts all later ones",
+        "runtime/schedule.py",
+        "            passed += 1",
+        "            passed += 1; self.start += 0.5 / self.rate_hz",
+        "runtime/test_interpolation.py -k absolute",
+    ),
+    Fault(
+        "a robot that goes on moving after Ctrl-C",
+        "runtime/driving.py",
+        "except BaseException as error:",
+        "except Exception as error:",
+        "runtime/test_loop.py -k exactly_once",
+    ),
+    Fault(
+        "pictures taken for as new as joints",
+        "runtime/timing.py",
+        "moment = now - self._slowest",
+        "moment = now",
+        "runtime/test_loop.py -k of_one_moment",
+    ),
+    Fault(
+        "actions sent as if they were felt at once",
+        "runtime/timing.py",
+        "+ max(self.actions.values(), default=0.0)",
+        "",
+        "runtime/test_loop.py -k of_one_moment",
+    ),
+    Fault(
+        "a gripper halfway between open and closed",
+        "runtime/interpolation.py",
+        "way[columns] = start[columns]",
+        "pass",
+        "runtime/test_interpolation.py -k grippers",
+    ),
+    Fault(
+        "a silent predictor waited for without end",
+        "runtime/asked.py",
+        "if silent > longest:",
+        "if silent > 1e9:",
+        "runtime/test_loop_faults.py -k lost_predictor",
+    ),
+    Fault(
+        "a late chunk that nobody is told of",
+        "runtime/late.py",
+        "self._tally.repeat()",
+        "pass",
+        "runtime/test_loop.py -k holds_where",
+    ),
+    Fault(
         "a chunk that is late by the ticks that passed, not by what was given",
         "runtime/plan.py",
         "passed = self._given - begin",
@@ -1159,9 +1215,9 @@ FAULTS = [
     ),
     Fault(
         "a robot that waits a whole period after every action",
-        "runtime/loop.py",
-        "clock.wait(due - acted)",
-        "clock.wait(period)",
+        "runtime/driving.py",
+        "self._wait_until(schedule.due)",
+        "self._clock.wait(1 / self._rate)",
         "runtime/test_runtime.py -k of_its_period",
     ),
     Fault(

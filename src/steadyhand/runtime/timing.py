@@ -52,9 +52,8 @@ class Timing:
     @property
     def seconds(self) -> float:
         """From the moment that an aligned observation shows until what is told now is felt."""
-        return max(self.observations.values(), default=0.0) + max(
-            self.actions.values(), default=0.0
-        )
+        seen = max(self.observations.values(), default=0.0)
+        return seen + max(self.actions.values(), default=0.0)
 
     def check(self, spec: PolicySpec) -> None:
         """Raise `ConfigurationError` for keys that the policy does not see, or other columns."""
