@@ -11,6 +11,8 @@ from steadyhand.data import open_episodes, write_episodes
 from steadyhand.diffusion.ddpm import DDPM
 from steadyhand.diffusion.flow import Flow
 from steadyhand.errors import ConfigurationError, UsageError
+from steadyhand.evaluation.acting import Acting
+from steadyhand.evaluation.latency import Latency
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell, runs_of
 from steadyhand.studies.questions import QUESTIONS
@@ -212,3 +214,11 @@ def test_what_can_be_refused_is_before_anything_is_recorded(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"no question 'stepps'\. Did you mean 'steps'"):
         Study.of("stepps", Asked(), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_any_question_can_be_asked_under_a_controller_and_latency() -> None:
+    late = Acting(controller="asynchronous", latency=Latency(seconds=0.2))
+    cells = QUESTIONS["chunk"].cells(QUESTIONS["chunk"].asked(Asked(acting=late)))
+    assert {cell.trial.acting for cell in cells} == {late}
+    with pytest.raises(ConfigurationError, match="under latencies of its own"):
+        QUESTIONS["latency"].asked(Asked(acting=late))

@@ -10,26 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import tyro
 
+from steadyhand.cli.acting import Acted
 from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
 from steadyhand.cli.screen import console, progress, results, scores_table, show, stage, waiting
 from steadyhand.errors import UsageError, library
-from steadyhand.evaluation.acting import WAITS_FOR_NOTHING, Acting, ContinuationName, seconds_of
-from steadyhand.evaluation.latency import Latency
-from steadyhand.runtime.controllers import ControllerName
 from steadyhand.runtime.folders import evaluations, find_policy
 from steadyhand.tasks import make_task, register_task
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
 
-ACTING = {"controller", "delay", "continuation", "latency", "latency_jitter", "drop"}
-"""The options that say who acts on chunks, and how late they are."""
 MOST_LOST = 8
 """Lost episodes that are shown one by one."""
 
 
 @flags
-class EpisodeOptions(Sampled, OnDevice):
+class EpisodeOptions(Sampled, OnDevice, Acted):
     """What `evaluate` and `compare` share, and hand on as it is."""
 
     episodes: int = 50
@@ -45,18 +41,6 @@ class EpisodeOptions(Sampled, OnDevice):
     core at most. The results do not depend on it."""
     world_timeout: float = 60.0
     """Seconds for one tick, after which an environment in a process of its own is given up."""
-    controller: ControllerName = "receding"
-    """What acts on the chunks: who waits for the next one, or goes on meanwhile, and how."""
-    delay: int | None = None
-    """Ticks that the controller expects an answer to take; what the last ones took by default."""
-    continuation: ContinuationName | None = None
-    """How real_time has chunks go on from the last: as the policy was trained by default."""
-    latency: str = "0ms"
-    """How long a chunk takes, in the task's time, as 200ms; the world goes on meanwhile."""
-    latency_jitter: str = "0ms"
-    """It takes up to so much less or more each time."""
-    drop: float = 0.0
-    """Share of the chunks that never come."""
     task: str | None = None
     """Another task than the one the policy was trained for; your own as FILE.py:function, which is
     run only where it is named."""
@@ -69,24 +53,6 @@ class EpisodeOptions(Sampled, OnDevice):
     def with_task(self) -> Self:
         """The options with the task known by its name: a file of the user's is run for it."""
         return self if self.task is None else replace(self, task=register_task(self.task))
-
-    def under(self, controller: ControllerName) -> Self:
-        """The same under another controller; what that one has no use for is left out."""
-        delay = None if controller in WAITS_FOR_NOTHING else self.delay
-        way = self.continuation if controller == "real_time" else None
-        return replace(self, controller=controller, delay=delay, continuation=way)
-
-    @property
-    def acting(self) -> Acting:
-        """What acts on the chunks. Raises `ConfigurationError` for what cannot be."""
-        latency = Latency(
-            seconds=seconds_of(self.latency, "--latency"),
-            jitter=seconds_of(self.latency_jitter, "--latency-jitter"),
-            drop=self.drop,
-        )
-        return Acting(
-            controller=self.controller, delay=self.delay, by=self.continuation, latency=latency
-        )
 
 
 @flags
@@ -188,7 +154,7 @@ def evaluate_run(
         from steadyhand.evaluation.attempt import attempt
 
     acting = options.acting
-    names = {field.name for field in fields(EpisodeOptions)} - ACTING
+    names = {field.name for field in fields(EpisodeOptions)} - {f.name for f in fields(Acted)}
     asked = {name: getattr(options, name) for name in names}
     tell = partial(show, console())
     return attempt(path, out, films=video, acting=acting, stage=stage, tell=tell, **asked)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from steadyhand.cli.acting import Acted
 from steadyhand.cli.options import OnDevice, Printed, Spread, flags, parse
 from steadyhand.cli.screen import console, results, show, stage, table, waiting, watching
 from steadyhand.errors import UsageError, unknown
@@ -47,7 +48,7 @@ shared between studies that have the same --out.
 
 
 @flags
-class Options(Spread, OnDevice, Printed):
+class Options(Spread, OnDevice, Printed, Acted):
     task: str | None = None
     """The task, with settings where it has some; one on which the question has an answer unless
     named."""

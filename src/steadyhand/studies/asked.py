@@ -2,11 +2,12 @@
 the configurations and trials of its rows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.evaluation.acting import Acting
 from steadyhand.recipes import recipe
 from steadyhand.recipes.methods import METHODS, NETWORKS
 from steadyhand.runtime.own_file import own_name
@@ -55,6 +56,8 @@ class Asked:
     """What rows are judged by."""
     vary: tuple[str, ...] = ()
     """FIELD=A,B,C."""
+    acting: Acting = field(default_factory=Acting)
+    """What acts on chunks, and how late they are, in every row."""
 
     def tasks(self, *own: str) -> tuple[str, ...]:
         """The task that is named, or else those of the question."""
@@ -95,7 +98,12 @@ class Asked:
         shared by whatever tries it in one of them.
         """
         where = None if self.data is None else make_task(task).name
-        usual = Trial(task=where, episodes=self.episodes, seed_start=self.seed_start)
+        usual = Trial(
+            task=where,
+            episodes=self.episodes,
+            seed_start=self.seed_start,
+            acting=self.acting,
+        )
         return replace(usual, **changes)
 
 

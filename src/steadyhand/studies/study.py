@@ -165,6 +165,8 @@ def rows(results: Sequence[Result], found: Findings) -> list[dict[str, Any]]:
         row = {
             **result.cell.factors,
             "smoothness": {**motion, "seam": result.seam.as_json()},
+            "boundary_jump": motion["boundary_jump"],
+            "step": motion["inner_step"],
             "calls": result.calls,
             "calls_per_second": result.calls_per_second,
             "chunk_ms": result.chunk_ms,

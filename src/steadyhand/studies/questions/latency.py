@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from steadyhand.diffusion.process import Process
+from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.acting import Acting
 from steadyhand.evaluation.compare import differences_over_seeds
 from steadyhand.evaluation.latency import NONE as AT_ONCE
@@ -41,6 +42,11 @@ class LatencyCost:
     harder: str = "--task intercept:speed=0.3,bend=60"
 
     def asked(self, asked: Asked) -> Asked:
+        if asked.acting != Acting():
+            raise ConfigurationError(
+                "study latency tries every controller under latencies of its own: leave out "
+                "--controller, --latency and what belongs to them, or ask another question."
+            )
         return replace(asked, task=asked.task or "intercept")
 
     def cells(self, asked: Asked) -> list[Cell]:
@@ -85,8 +91,6 @@ class LatencyCost:
                     "than_waiting": other and other.as_json(),
                     "reaction_ms": result.motion_interval("reaction_ms").as_json(),
                     "held": result.mean_motion("held"),
-                    "boundary_jump": result.mean_motion("boundary_jump"),
-                    "step": result.mean_motion("inner_step"),
                 }
                 for result, one, other in zip(results, lost, gained, strict=True)
             ],
