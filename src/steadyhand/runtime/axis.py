@@ -12,6 +12,8 @@ from steadyhand.runtime.braking import brake, change, landing, peak, settled
 
 SLACK = 5e-10
 """A command that is above a limit by this share is not: it was computed from the limit itself."""
+ROUNDING = 16
+"""Last places of the largest number by which nothing is known."""
 FAR = 1e6
 """What has no limit of its own takes so many ticks to reach, at the limit of the next."""
 FINE = 1e-9
@@ -36,18 +38,22 @@ class Axis:
         if not low < high:
             raise ConfigurationError(f"low is {low:g} and high {high:g}; low must be below high.")
         self.low, self.high = low, high
-        largest = max(abs(low), abs(high))
-        self._room = 0.0 if isinf(largest) else 16 * ulp(largest)
+        largest = 1.0 if isinf(high - low) else max(abs(low), abs(high))
+        self._room = ROUNDING * ulp(largest)
         velocity = min(velocity, high - low)
         acceleration = min(acceleration, 2 * velocity)
         self._d = min(jerk, 2 * acceleration)
         self._most = min(acceleration, FAR * self._d)
         self._fastest = min(velocity, FAR * self._most)
-        if self._d <= self._room:
+        if self._d < 100 * self._room:
             raise ConfigurationError(
                 f"The limits come to {self._d:.1e} a tick, less than numbers of the size of "
                 f"{largest:g} tell apart. Give a lower rate_hz, or larger limits."
             )
+        own = self._fastest, self._most, self._d
+        self._true = tuple(each * (1 + SLACK) for each in own)
+        # What is planned keeps off the limits by what rounding takes it nearer to them.
+        self._fastest, self._most, self._d = (each - self._room for each in own)
         self.begin(0.0)
 
     def begin(self, place: float) -> None:
@@ -59,21 +65,29 @@ class Axis:
     def next(self, command: float | None) -> float:
         """Where to go in this tick: `command` itself where that may be, None to come to rest."""
         if isinf(self._d):  # a box, and no more
-            return self._moved(self.p if command is None else command)
+            return self._placed(self.p if command is None else command)
         if command is None:
             self._seen.clear()
-            b = brake(self._v, self._a, self._d, self._most)
-            return self._moved(self.p + self._v + b)
+            return self._moved(brake(self._v, self._a, self._d, self._most))
         command = min(max(command, self.low), self.high)
         pace, gain = self._pace(command)
         if self._followed(command, pace, gain):
-            place = command
+            place = self._placed(command)
         else:
-            place = self.p + self._v + self._toward(command, pace, gain)
+            place = self._moved(self._toward(command, pace, gain))
         self._seen = [*self._seen[-2:], command]
-        return self._moved(place)
+        return place
 
-    def _moved(self, place: float) -> float:
+    def _moved(self, b: float) -> float:
+        """On with the acceleration b, which is kept as it is: the place is rounded, and no more."""
+        v = self._v + b
+        place = self.p + v
+        if not self.low <= place <= self.high:  # by rounding
+            return self._placed(place)
+        self.p, self._v, self._a = place, v, b
+        return place
+
+    def _placed(self, place: float) -> float:
         place = min(max(place, self.low), self.high)
         v = place - self.p
         self.p, self._v, self._a = place, v, v - self._v
@@ -97,17 +111,18 @@ class Axis:
         if not self._allowed(b):
             return False
         if self._seen and self.p == self._seen[-1]:
-            return True  # there already, and so going with it
+            # There already, and so going with it. A step that is no larger than what the jerk
+            # allows in a tick looks the same, and may be passed by as much.
+            return True
         after = pace + gain - (command - self.p)
-        most, d = self._most * (1 + SLACK), self._d * (1 + SLACK)
+        _, most, d = self._true
         return abs(after) <= most and abs(after - b) <= d and abs(gain - after) <= d
 
     def _allowed(self, b: float) -> bool:
         """Whether all limits hold after the acceleration b, and braking from there keeps them."""
-        more, v, d = 1 + SLACK, self._v + b, self._d
-        if abs(b) > self._most * more or abs(b - self._a) > d * more:
-            return False
-        if max(abs(v), abs(settled(v, b, d))) > self._fastest * more:
+        v, d = self._v + b, self._d
+        fastest, most, jerk = self._true
+        if abs(b) > most or abs(b - self._a) > jerk or max(abs(v), abs(settled(v, b, d))) > fastest:
             return False
         place, room = self.p + v, self._room
         above = place + peak(v, b, d, self._most) <= self.high + room
@@ -115,8 +130,9 @@ class Axis:
 
     def _toward(self, command: float, pace: float, gain: float) -> float:
         """The acceleration that leads soonest to the command and its pace, without passing it."""
-        top = self._highest(self.p, self._v, self._a, self.high)
-        bottom = -self._highest(-self.p, -self._v, -self._a, -self.low)
+        wall = 4 * self._room
+        top = self._highest(self.p, self._v, self._a, self.high - wall)
+        bottom = -self._highest(-self.p, -self._v, -self._a, -self.low - wall)
         if bottom >= top:  # by rounding
             return min(max(brake(self._v, self._a, self._d, self._most), top), bottom)
         gain = min(max(gain, -0.9 * self._most), 0.9 * self._most)
