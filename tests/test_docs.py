@@ -17,6 +17,7 @@ DOCUMENTS = [
     "README.md",
     "docs/actions.md",
     "docs/idea.md",
+    "docs/loop.md",
     "docs/methods.md",
     "docs/robot.md",
     "docs/safety.md",

@@ -113,7 +113,7 @@ class Driving:
     def _tick(self, schedule: Schedule) -> bool:
         """One tick; whether the robot was told something."""
         begun = self._clock.now()
-        self._asked.ask(self._request(begun), self._steps.given)
+        self._asked.ask(self._request(), self._steps.given)
         self._asked.take()
         step = self._steps.step(overdue=self._asked.overdue(self._steps.given))
         if step is None:
@@ -124,7 +124,7 @@ class Driving:
             self._tally.late += 1
         return True
 
-    def _request(self, now: float) -> ChunkRequest | None:
+    def _request(self) -> ChunkRequest | None:
         """See what there is to see; what the controller asks for then, if anything.
 
         Raises `StaleObservationError`, `NotFiniteError` where that has been so for too long.
@@ -132,7 +132,7 @@ class Driving:
         try:
             observation = self._robot.observe()
             if self._aligned is not None:
-                observation = self._aligned.see(observation, now)
+                observation = self._aligned.see(observation, self._clock.now())
             age = {"age": self._age} if self._age else {}
             request = self._controller.request(observation, **age)
         except (StaleObservationError, NotFiniteError) as error:
