@@ -78,7 +78,7 @@ class LatencyCost:
         best = {latency: _best(results, latency, score) for latency in waits}
         latest = max(waits, key=lambda latency: latency.seconds)
         return Findings(
-            answer=_answer(results, score, lost, best, waits) + _alike(results, pairs, best),
+            answer=_answer(results, score, lost, best, _alike(results, pairs, best)),
             figures=_figures(results, score),
             columns={
                 "loses": [_points(one, score) if one else NONE for one in lost],
@@ -101,7 +101,7 @@ class LatencyCost:
                 "than receding without latency, on the same initial states. Reacts after: from a "
                 "change in the world to the first action that knew of it, on average; without "
                 "latency, that is how seldom it looks. An ensemble is a mean of chunks, and where "
-                "chunks go different ways, so does no mean; each of its actions is a seam."
+                "chunks go different ways, so does no mean; nearly each of its actions is a seam."
             ),
             shown=[waits[latest], best[latest]],
         )
@@ -155,21 +155,41 @@ def _answer(
     score: str,
     lost: Sequence[Difference | None],
     best: Mapping[Latency, int],
-    waits: Mapping[Latency, int],
+    alike: Sequence[str],
 ) -> str:
-    usual, delayed = results[waits[AT_ONCE]], [latency for latency in best if latency]
+    """What waiting loses; and what the smoothest of those does that are as good as the best, or
+    else the best at each latency."""
+    delayed = [latency for latency in best if latency and not latency.jitter]
 
-    def losses(rows: Mapping[Latency, int], label: Callable[[int], str]) -> str:
-        parts = [
-            f"{label(rows[late])}{_points(lost[rows[late]], score)} at {said(late)}"
-            for late in delayed
-        ]
-        return ", ".join(parts)
+    def losses(name: str, latencies: Sequence[Latency]) -> str:
+        rows = [(each, lost[_place(results, each, name)]) for each in latencies]
+        *first, last = [f"{_points(found, score)} at {said(each)}" for each, found in rows]
+        return f"{', '.join(first)} and {last}" if first else last
 
-    least = losses(best, lambda row: f"{words(_name(results[row]))} with ")
+    usual = results[_place(results, AT_ONCE)].score(score)
+    begun = (
+        f"Without latency {words(score)} is {figure(usual, score)}, and who waits for each chunk "
+        f"loses {losses(WAITING, delayed)}."
+    )
+    if not alike:
+        by = dict[str, list[Latency]]()
+        for each in delayed:
+            by.setdefault(_name(results[best[each]]), []).append(each)
+        least = "; and by ".join(
+            f"{words(name)}, {losses(name, some)}" for name, some in by.items()
+        )
+        return f"{begun} Least is lost by {least}."
+    latest = max(delayed, key=lambda latency: latency.seconds)
+    seams = {name: results[_place(results, latest, name)].seam for name in alike}
+    known = [name for name in alike if seams[name].mean == seams[name].mean] or alike
+    calm = min(known, key=lambda name: seams[name].mean)
+    *others, last = [words(name) for name in alike if name != calm] or [""]
+    told = f"{', '.join(others)} and {last}" if others else last
     return (
-        f"Without latency {words(score)} is {figure(usual.score(score), score)}, and who waits for "
-        f"each chunk loses {losses(waits, lambda row: '')}. Least is lost by {least}."
+        f"{begun} {words(calm).capitalize()} loses {losses(calm, delayed)}"
+        + (f"; {told} cannot be told from the best, either, " if told else ", ")
+        + (f"and {words(calm)} joins chunks most smoothly: " if told else "and its seams are ")
+        + f"{seam(seams[calm])} at {said(latest)}."
     )
 
 
@@ -177,25 +197,14 @@ def _alike(
     results: Sequence[Result],
     pairs: Mapping[tuple[int, int], Difference],
     best: Mapping[Latency, int],
-) -> str:
-    """Which controllers cannot be told from the best at any latency, and whose seams are least."""
+) -> list[str]:
+    """Who cannot be told from the best at any latency."""
     told = {
         _name(result)
         for row, result in enumerate(results)
         if (at := best[late(result)]) != row and _pair(pairs, at, row).adjusted_p < TOLD
     }
-    latest = max(best, key=lambda latency: latency.seconds)
-    last = {_name(r): r.seam for r in results if late(r) == latest and _name(r) not in told}
-    seams = {name: jump for name, jump in last.items() if jump.mean == jump.mean}
-    if len(seams) < 2:
-        return ""
-    *names, final = map(words, last)
-    calmest = min(seams, key=lambda name: seams[name].mean)
-    return (
-        f" At no latency can {', '.join(names)} or {final} be told from the best; of these, "
-        f"{words(calmest)} joins its chunks most smoothly, jumps of {seam(seams[calmest])} at "
-        f"{said(latest)}."
-    )
+    return [name for name in dict.fromkeys(map(_name, results)) if name not in told]
 
 
 def _points(found: Difference | None, score: str) -> str:
@@ -203,8 +212,8 @@ def _points(found: Difference | None, score: str) -> str:
     if found is None:
         return NONE
     if is_share(score):
-        mean, *ends = (f"{100 * value + 0.0:.0f}" for value in (found.mean, found.low, found.high))
-        return f"{mean}{NBSP}points [{', '.join(ends)}]"
+        mean, low, high = (round(100 * value) for value in (found.mean, found.low, found.high))
+        return f"{mean}{NBSP}point{'' if abs(mean) == 1 else 's'} [{low}, {high}]"
     return f"{found.mean:.3g} {found.bounds('.3g')}"
 
 
@@ -246,7 +255,7 @@ def _figures(results: Sequence[Result], score: str) -> dict[str, Figure]:
         "seams": drawn(
             lambda result: result.seam,
             "jump at seams",
-            "How far the command jumps where a chunk ends, over its steps inside. An ensemble has "
-            "no inside.",
+            "How far the command jumps where a chunk ends, over its steps inside. Of an "
+            "ensemble nearly every action is one.",
         ),
     }
