@@ -95,8 +95,8 @@ def test_of_those_that_lose_the_same_the_smoothest_is_named() -> None:
     assert findings.shown == [1, 3]
     assert "Real time loses 0 points [" in findings.answer.replace(NBSP, " ")
     assert findings.answer.endswith(
-        "asynchronous and ensemble cannot be told from the best, either, and real time joins chunks "
-        "most smoothly: ×1.2 (all alike) at 200 ms."
+        "asynchronous and ensemble cannot be told from the best, either, and real time joins "
+        "chunks most smoothly: ×1.2 (all alike) at 200 ms."
     )
 
 
