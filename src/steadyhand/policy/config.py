@@ -59,8 +59,8 @@ def build_sampler(
     noisy = isinstance(method, Process) and method.path(np.array([method.start]))[1].any()
     if prefix is not None and not noisy:
         raise ConfigurationError(
-            f"prefix is {prefix.most}, and {type(method).__name__} has no noise that a part of its "
-            "chunk could be free of. Leave prefix at 0, or use Flow() or DDPM()."
+            f"prefix is {prefix.most}, and {type(method).__name__} does not learn to go on from "
+            "rows that are given. Leave prefix at 0, or use Flow() or DDPM()."
         )
     if isinstance(method, Process):
         return configured(denoiser, method, sampler, clip, prefix=prefix)
