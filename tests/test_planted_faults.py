@@ -304,6 +304,13 @@ FAULTS = [
         "data/test_recording.py -k what_is_read",
     ),
     Fault(
+        "the action of the tick before recorded where more is told in a tick",
+        "data/recording.py",
+        'self._step["action"] = told',
+        'self._step["action"]',
+        "data/test_recording.py -k without_a_step",
+    ),
+    Fault(
         "recorded episodes with a tick left out",
         "data/recording.py",
         "if self._now is not None and self._begun:",

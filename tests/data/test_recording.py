@@ -174,7 +174,7 @@ def test_a_process_that_is_killed_leaves_what_convert_reads(tmp_path, capsys) ->
         Recorder(Arm(), tmp_path / "arm.lerobot", rate_hz=20)
     assert main(["convert", str(left), str(tmp_path / "arm.lerobot"), "--json"]) == 0
     found = sh.open_episodes(tmp_path / "arm.lerobot")
-    assert found.lengths.tolist() == [20, 7]
+    assert found.lengths.tolist() == [20, 6]  # but for the tick in which it was killed
     np.testing.assert_array_equal(found.read("observation.state")[1:20], found.read("action")[:19])
 
 
@@ -195,10 +195,10 @@ def test_the_robot_does_not_wait_for_the_disk(tmp_path, monkeypatch) -> None:
     gate.set()
     time.sleep(0.3)
     drive(recorder, 6)
-    with pytest.warns(UserWarning, match="21 steps were not recorded"):
+    with pytest.warns(UserWarning, match="20 steps were not recorded"):
         recorder.close()
-    assert (recorder.steps, counted(recorder)) == (15, {"not recorded": 21})
-    assert sh.open_episodes(tmp_path / "arm").lengths.tolist() == [9, 6]
+    assert (recorder.steps, counted(recorder)) == (16, {"not recorded": 20})
+    assert sh.open_episodes(tmp_path / "arm").lengths.tolist() == [9, 7]
 
 
 def test_a_full_disk_stops_no_robot_and_loses_what_is_not_written_alone(tmp_path, monkeypatch):
@@ -236,14 +236,16 @@ def test_a_tick_without_a_step_ends_the_episode(tmp_path) -> None:
         drive(recorder, 4)
         recorder.observe()
         drive(recorder, 3)
-        recorder.act(np.zeros(3, np.float32))  # a faster rate below: no step of its own
+        recorder.act(np.ones(3, np.float32))  # a faster rate below: no step of its own
         drive(recorder, 2)
         arm.joints = np.zeros(4, np.float32)  # another shape
         recorder.observe()
         recorder.act(np.zeros(3, np.float32))
         with pytest.warns(UserWarning, match="1 steps were not recorded"):
             recorder.close()
-    assert sh.open_episodes(tmp_path / "arm.npz").lengths.tolist() == [4, 5]
+    found = sh.open_episodes(tmp_path / "arm.npz")
+    assert found.lengths.tolist() == [4, 5]
+    assert found.read("action")[6].tolist() == [1, 1, 1], "the last that was told in the tick"
 
 
 def test_where_nothing_was_shown_the_last_is_repeated(tmp_path) -> None:

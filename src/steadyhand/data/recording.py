@@ -31,11 +31,12 @@ own, which counts from the beginning of each episode."""
 class Recorder:
     """A robot whose observations and actions are recorded in `path`, as LeRobot v3.0.
 
-    A step is an observation and the first action told after it, `rate_hz` times a second. What was
-    seen before the robot was told anything is none. `episode()` begins a new episode, and so do
-    `stop()` and a step that could not be recorded. Leave it with `close()` or as a `with` block:
-    that makes the data set, also after an exception or Ctrl-C. What a process that was killed has
-    left, `steadyhand convert PATH.recording PATH` makes a data set.
+    A step is an observation and the last action told before the next, `rate_hz` times a second; at
+    a faster low-level rate that is where the tick led. What was seen before the robot was told
+    anything is none. `episode()` begins a new episode, and so do `stop()` and a step that could not
+    be recorded. Leave it with `close()` or as a `with` block: that makes the data set, also after
+    an exception or Ctrl-C. What a process that was killed has left, `steadyhand convert
+    PATH.recording PATH` makes a data set.
 
     The robot never waits for the disk. Where that cannot keep up, or is full, steps are counted in
     `counts` and told at the end. `format` is lerobot, npz or zarr, by default what the path ends
@@ -66,6 +67,8 @@ class Recorder:
             )
         self._disk = RecordingDisk(self.folder, positive("rate_hz", rate_hz))
         self._now: Step | None = None
+        self._step: Step | None = None
+        """The tick that goes on; told faster than it is seen, a robot is told more in it."""
         self._last: Step | None = None
         self._begun = self._failed = self._closed = False
 
@@ -86,6 +89,7 @@ class Recorder:
     def observe(self) -> Observation:
         if self._now is not None and self._begun:
             self.episode()  # a tick in which nothing was told
+        self._write()
         self._now, self._failed = None, True
         seen = self.robot.observe()
         self._failed = False
@@ -98,20 +102,29 @@ class Recorder:
         # Where the robot showed nothing, what is known is what it showed last.
         step, self._now = self._last if self._failed else self._now, None
         self._failed = False
+        if step is not None:
+            self._step = {**step, "action": told}
+            self._begun = True
+        elif self._step is not None:
+            self._step["action"] = told
+
+    def episode(self) -> None:
+        """What comes is another episode."""
+        self._write()
+        if self._begun:
+            self._disk.end()
+        self._begun, self._now = False, None
+
+    def _write(self) -> None:
+        """Have the step written that is over, if one is."""
+        step, self._step = self._step, None
         if step is None:
             return
-        if self._disk.put({**step, "action": told}):
-            self._begun = True
+        if self._disk.put(step):
             self.steps += 1
         else:
             self.counts["not recorded"] += 1
             self.episode()
-
-    def episode(self) -> None:
-        """What comes is another episode."""
-        if self._begun:
-            self._disk.end()
-        self._begun, self._now = False, None
 
     def stop(self) -> None:
         """The robot's own stop, where it has one; the episode ends."""
