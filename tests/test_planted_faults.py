@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "an answer to what was dropped that ends the loop",
+        "runtime/asked.py",
+        "if error is None and not awaits(found.request):",
+        "if error is None and not awaits:",
+        "runtime/test_loop.py -k was_dropped",
+    ),
+    Fault(
         "two actions sent at once after a late one",
         "runtime/driving.py",
         "self._wait_until(self._sent + 0.5 * period)",

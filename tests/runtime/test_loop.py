@@ -99,6 +99,19 @@ def test_answers_out_of_order_and_after_their_time_are_left() -> None:
         assert report.failed == 0
 
 
+def test_an_answer_to_what_was_dropped_is_left() -> None:
+    """Somebody moved the arm while a chunk was on its way."""
+    controller, begun = RecedingHorizon(clock_spec(CHUNKING)), []
+    asked = []
+    report, arm = driven(
+        controller,
+        latency=lambda r: asked.append(r) or 0.1,
+        stop=lambda: len(asked) == 2 and not begun and (begun.append(controller.replan()) or False),
+    )
+    assert (report.lost, report.failed) == (1, 0)
+    assert arm.told[-1] > 20
+
+
 def test_in_a_thread_nothing_waits_for_a_prediction() -> None:
     class Slow(Clock):
         def predict(self, requests):
