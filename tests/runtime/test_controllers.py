@@ -396,3 +396,18 @@ def test_latency_is_drawn_from_seed_and_number_alone() -> None:
     assert Latency(seconds=0.21).of(0, 0, 10.0) == (3, True)
     assert Latency().of(0, 0, 10.0) == (0, True)
     assert not Latency()
+
+
+@pytest.mark.parametrize("name", ["blend", "ensemble"])
+def test_numbers_that_only_float64_holds_are_averaged_as_such(name) -> None:
+    spec = spec_of(Chunking(obs_steps=1, horizon=8, execute=4))
+    controller = CONTROLLERS[name](spec)
+    for tick in range(6):
+        request = controller.request({"tick": np.array([tick]), "given": np.array([tick])})
+        if request is not None:
+            far = request.number == 0
+            chunk = np.full((8, 2), 1e200) if far else np.ones((8, 2), np.float32)
+            controller.accept(chunk, request)
+        action = controller.action()
+        assert np.isfinite(action).all()
+    assert action.dtype == np.float64

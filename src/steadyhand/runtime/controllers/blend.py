@@ -43,7 +43,7 @@ class Blend(Controller):
         def join(old: Actions, new: Actions) -> Actions:
             both = min(len(old), len(new), *([] if most is None else [most]))
             faded = mixed(spec.transform, old[:both], new[:both], shares(both, fading))
-            return np.concatenate([faded.astype(new.dtype), new[both:]])
+            return np.concatenate([faded.astype(np.result_type(old, new)), new[both:]])
 
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay, join=join)
         super().__init__(spec, plan, rule, waited=rule.waited)

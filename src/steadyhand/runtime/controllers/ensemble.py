@@ -55,4 +55,5 @@ class Averaging:
             place[len(rows) :] = rows[-1:]  # weighs nothing
         number = np.cumsum(there, 0) - 1  # 0 is the oldest that has an action for that tick
         weights = np.where(there, np.exp(-self._decay * number), 0)
-        return averaged(self._transform, every, weights).astype(new.dtype)
+        mean = averaged(self._transform, every, weights)
+        return mean.astype(np.result_type(*self._live))
