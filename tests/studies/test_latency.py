@@ -100,6 +100,21 @@ def test_of_those_that_lose_the_same_the_smoothest_is_named() -> None:
     )
 
 
+def test_few_episodes_make_nobody_as_good_as_the_best() -> None:
+    """With all pairs counted together ten episodes tell nothing, and who waits loses all of them;
+    nor is the smoothest of equals taken where it seems to lose more than a little."""
+    all_of_ten, some, none = np.ones((1, 10)), np.ones((1, 10)), np.zeros((1, 10))
+    some[0, :2] = 0.0
+    rows = [row(name, 0, all_of_ten) for name in CONTROLLERS]
+    for name in CONTROLLERS:
+        scores = {"receding": none, "blend": some}.get(name, all_of_ten)
+        jump = {"blend": 1.0, "real_time": 1.1}.get(name, 2.0)
+        rows.append(row(name, 200, scores, boundary_jump=jump))
+    answer = found(rows).answer.replace(NBSP, " ")
+    assert "Real time loses 0 points [" in answer
+    assert "; asynchronous, ensemble, warm start and speculative cannot be told" in answer
+
+
 def test_where_another_is_best_at_each_latency_both_are_named() -> None:
     full, few = outcomes(1.0), outcomes(0.2)
     rows = [row(name, 0, full) for name in ("receding", "blend", "asynchronous")]

@@ -17,7 +17,7 @@ from steadyhand.reports.study import Figure
 from steadyhand.runtime.controllers import ControllerName
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.cell import Cell
-from steadyhand.studies.question import NBSP, NONE, Findings, figure, seam, words
+from steadyhand.studies.question import LOSS, NBSP, NONE, Findings, figure, seam, words
 from steadyhand.studies.results import TOLD, Result, is_share, main_score
 
 LATENCIES = (
@@ -78,7 +78,7 @@ class LatencyCost:
         best = {latency: _best(results, latency, score) for latency in waits}
         latest = max(waits, key=lambda latency: latency.seconds)
         return Findings(
-            answer=_answer(results, score, lost, best, _alike(results, pairs, best)),
+            answer=_answer(results, score, lost, best, _alike(results, score, pairs, best)),
             figures=_figures(results, score),
             columns={
                 "loses": [_points(one, score) if one else NONE for one in lost],
@@ -195,15 +195,19 @@ def _answer(
 
 def _alike(
     results: Sequence[Result],
+    score: str,
     pairs: Mapping[tuple[int, int], Difference],
     best: Mapping[Latency, int],
 ) -> list[str]:
-    """Who cannot be told from the best at any latency."""
-    told = {
-        _name(result)
-        for row, result in enumerate(results)
-        if (at := best[late(result)]) != row and _pair(pairs, at, row).adjusted_p < TOLD
-    }
+    """Who is nowhere far behind the best, and cannot be told from it at any latency, not even with
+    that pair alone."""
+    told = set[str]()
+    for row, result in enumerate(results):
+        if (at := best[late(result)]) != row:
+            behind = _pair(pairs, at, row)
+            scale = 1.0 if is_share(score) else abs(results[at].score(score).mean)
+            if behind.p < TOLD or behind.mean > LOSS * scale:
+                told.add(_name(result))
     return [name for name in dict.fromkeys(map(_name, results)) if name not in told]
 
 
