@@ -208,9 +208,16 @@ FAULTS = [
     Fault(
         "noise that no longer belongs to the guided chunk",
         "diffusion/guidance.py",
-        "eps.detach() - alpha * pull",
+        "eps.detach() - alpha / sigma * (after - before)",
         "eps.detach()",
         "diffusion/test_guidance.py -k of_the_formulas",
+    ),
+    Fault(
+        "guidance that puts into the noise what was cut off the chunk",
+        "diffusion/guidance.py",
+        "alpha / sigma * (after - before)",
+        "alpha * self.strengths[step] * pull",
+        "diffusion/test_guidance.py -k nothing_is_known",
     ),
     Fault(
         "clean rows that count in the loss",

@@ -237,6 +237,29 @@ def test_guidance_works_without_gradients_and_leaves_none_behind() -> None:
         module(noise, condition, None, previous)
 
 
+@pytest.mark.parametrize("steps", [10, 30])
+def test_errors_of_the_network_where_nothing_is_known_do_not_lead(steps) -> None:
+    # An 'epsilon' network begins at alpha = 5e-4, where x0 is 2,000 times its error.
+    class Nearly(Exact):
+        def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+            return super().forward(x, t, condition) + 0.02 * torch.sin(7 * x.sum(2, keepdim=True))
+
+    sampler = Sampler(Nearly(DDPM()), DDPM(), solvers.ddim, steps, clip=2.5)
+    noise, condition, _, previous = drawn(sampler, 200)
+    far = {
+        name: (chunk[:, :2] - previous.rows[:, :2]).square().mean().sqrt()
+        for name, chunk in {
+            "plain": sampler(noise, condition),
+            "guided": Guided(sampler)(noise, condition, None, previous),
+            "exact": Guided(Sampler(Exact(DDPM()), DDPM(), solvers.ddim, steps, clip=2.5))(
+                noise, condition, None, previous
+            ),
+        }.items()
+    }
+    assert far["exact"] < 0.5 * far["plain"], far
+    assert far["guided"] < 1.2 * far["exact"], far
+
+
 @pytest.mark.parametrize("make", [Guided, Inpainted, WarmStart])
 def test_without_a_rest_the_sampler_answers_itself(make) -> None:
     sampler = Sampler(network("mlp"), Flow(), solvers.euler, 4)
@@ -247,6 +270,9 @@ def test_without_a_rest_the_sampler_answers_itself(make) -> None:
     nothing = Overlap(previous.rows, 0 * previous.weights)
     if make is not WarmStart:
         torch.testing.assert_close(make(sampler)(noise, condition, None, nothing), plain)
+    cut = Sampler(network("mlp"), DDPM(), solvers.ddim, 4, clip=0.3)
+    found = Guided(cut)(noise, condition, None, nothing)
+    torch.testing.assert_close(found, cut(noise, condition))
     with pytest.raises(ConfigurationError, match="laid over"):
         make(sampler)(
             noise, condition, None, Overlap(previous.rows[:, 1:], previous.weights[:, 1:])

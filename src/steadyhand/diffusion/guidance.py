@@ -98,9 +98,10 @@ class Guided(Continuing):
 
     In each step the denoised chunk is pulled towards what is left, Y, along the gradient of its
     weighted error: `g = (dx0/dx)ᵀ·W·(Y - x0)`, `x0 + sigma·c·g`, with `c = min(beta, sigma / (alpha
-    r²))` and `r² = sigma² / (alpha² + sigma²)`. On the straight path of flow that is the velocity
-    `v + c·g` of arXiv 2506.07339. The gradient goes through the network, and costs about as much
-    again as two calls of it. Raises `ConfigurationError` under `torch.inference_mode`.
+    r²))` and `r² = sigma² / (alpha² + sigma²)`; both x0 are bounded as the sampler's are. On the
+    straight path of flow that is the velocity `v + c·g` of arXiv 2506.07339. The gradient goes
+    through the network and costs about as much again as one call of it, or more. Raises
+    `ConfigurationError` under `torch.inference_mode`.
     """
 
     def __init__(self, sampler: nn.Module, beta: float = 5.0) -> None:
@@ -132,12 +133,14 @@ class Guided(Continuing):
             with torch.enable_grad():
                 x = x.detach().requires_grad_()
                 x0, eps = self.sampler.denoised(step, x, context)
-                wanted = (previous.weights[:, :, None] * (previous.rows - x0)).detach()
+                before = self.sampler.bounded(x0.detach())
+                wanted = previous.weights[:, :, None] * (previous.rows - before)
                 (pull,) = torch.autograd.grad(x0, x, wanted)
             alpha, sigma = self.sampler.levels[step]
-            pull = self.strengths[step] * pull
-            x0 = self.sampler.bounded(x0.detach() + sigma * pull)
-            return x0, None if eps is None else eps.detach() - alpha * pull
+            after = self.sampler.bounded(x0.detach() + sigma * self.strengths[step] * pull)
+            # What was cut off must not go into eps: near alpha = 0 an 'epsilon' network's x0, and
+            # with it the pull, are thousands of times its errors.
+            return after, None if eps is None else eps.detach() - alpha / sigma * (after - before)
 
         return self.sampler.path(noise, condition, step_noise, mask, predict=predict)[-1]
 
