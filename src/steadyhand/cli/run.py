@@ -212,4 +212,7 @@ def _line(report: LoopReport, rate: float | None) -> str:
 
 def _say(told: list[LoopReport], options: Options) -> None:
     if told:
-        show(results(as_json=options.json), *told[-1].in_words().splitlines())
+        screen, report = results(as_json=options.json), told[-1]
+        show(screen, *report.in_words().splitlines())
+        if report.late > report.ticks / 1000 and not options.urgent:
+            show(screen, "Ticks are late: --urgent lets the loop go before other work.")
