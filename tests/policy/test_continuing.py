@@ -82,8 +82,7 @@ def test_guided_rows_are_drawn_to_the_rest_and_free_rows_least(config, episodes,
     assert after < 0.9 * before
 
 
-def test_a_chunk_that_was_older_is_a_request_as_any_other(config, episodes) -> None:
-    # Together with others that go on otherwise, in any order, each is answered as if alone.
+def test_requests_that_go_on_otherwise_are_answered_as_if_alone(config, episodes) -> None:
     policy = build(config, episodes)
     predictor = TorchPredictor(policy, batch=4, smaller=(1, 2))
     hows = [None, Guided(), Prefixed(), Guided(beta=1.0), None, WarmStart(), Inpainted(), Guided()]
