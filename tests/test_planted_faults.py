@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "a loop that asks anew a tick later than was evaluated",
+        "runtime/asked.py",
+        "self._tick += 1\n        self.take()",
+        "self._tick += 1",
+        "evaluation/test_loop_agrees.py -k jitter",
+    ),
+    Fault(
         "an answer to what was dropped that ends the loop",
         "runtime/asked.py",
         "if error is None and not awaits(found.request):",

@@ -206,6 +206,10 @@ def lerobot(file: str, **changes: object) -> None:
         (Path("demos.lerobot") / file).unlink()
 
 
+def _arm() -> None:
+    Path("arm.py").write_text("class Arm:\n    def observe(self):\n        return {}\n")
+
+
 MISTAKES: dict[str, list[Mistake]] = {
     "The command": [
         Mistake("trian fork"),
@@ -466,6 +470,22 @@ MISTAKES: dict[str, list[Mistake]] = {
             lambda: save("wide.npz", state=np.zeros((176, 5), np.float32)),
             note="not what the policy sees",
         ),
+    ],
+    "Driving": [
+        Mistake("run ws://arm:8000"),
+        Mistake("run nowhere"),
+        Mistake("run run --robot arm.py:Arm", note="no such file"),
+        Mistake("run run --robot arm", note="no function in a file"),
+        Mistake("run run --robot arm.py:Arm --task fork"),
+        Mistake("run run --robot arm.py:Leg", _arm),
+        Mistake("run run --robot arm.py:Arm", _arm, note="it has no act()"),
+        Mistake("run run --act-hz 125"),
+        Mistake("run run --delay 3"),
+        Mistake("run run --controller asynchronous --delay 99"),
+        Mistake("run run --controller realtime"),
+        Mistake("run run --late wait"),
+        Mistake("run run --rate 0"),
+        Mistake("run run --report demos.npz/report.json"),
     ],
     "Recording": [
         Mistake("record"),

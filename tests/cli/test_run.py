@@ -109,7 +109,7 @@ def test_a_robot_of_ones_own_and_ctrl_c(trained, robot, capsys) -> None:
         (["RUN", "--ticks", "0"], "ticks is 0"),
         (["RUN", "--rate", "-1"], "rate"),
         (["RUN", "--late", "wait"], "late"),
-        (["RUN", "--report", "no/where/report.json"], "No such file"),
+        (["RUN", "--report", "arm.py/report.json"], "arm.py is no folder"),
         (["RUN", "--controller", "asynchronous", "--delay", "99"], "99 ticks late"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),

@@ -110,6 +110,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         _say(told, options)
         raise
     except Exception as error:
+        if not told:  # nothing had begun
+            raise
         _say(told, options)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         raise UsageError(f"It ended with {said}. The robot's stop() was called.") from error

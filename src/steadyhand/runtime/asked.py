@@ -42,11 +42,16 @@ class Asked:
         self._since: float | None = None
         """Since when nothing was heard that was waited for."""
 
-    def ask(self, request: ChunkRequest | None, given: int) -> None:
-        """A tick begins, after so many actions; in it, this is asked for, if anything."""
+    def begin(self) -> None:
+        """A tick begins: use what has come before the controller decides what to ask for.
+
+        Raises as `take`.
+        """
         self._tick += 1
-        if request is None:
-            return
+        self.take()
+
+    def ask(self, request: ChunkRequest, given: int) -> None:
+        """Ask for a chunk, after so many actions."""
         now = self._clock.now()
         if self._since is None:
             self._since = now

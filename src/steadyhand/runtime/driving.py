@@ -1,6 +1,7 @@
 """One drive of a robot, tick by tick, from the first observation until it is at rest again."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,11 +68,11 @@ class Driving:
             interrupted = isinstance(error, KeyboardInterrupt)
             said = f"error: {type(error).__name__}: {error}"
             self._tally.stopped_by = "interrupted" if interrupted else said
-            try:
-                self._rest(interruption)
-                told()
-            except Exception as another:  # the first is what has to be mended
-                error.add_note(f"After that, {type(another).__name__}: {another}")
+            for last in (partial(self._rest, interruption), told):
+                try:
+                    last()
+                except Exception as another:  # the first is what has to be mended
+                    error.add_note(f"After that, {type(another).__name__}: {another}")
             raise
         try:
             self._rest(interruption)
@@ -113,7 +114,10 @@ class Driving:
     def _tick(self, schedule: Schedule) -> bool:
         """One tick; whether the robot was told something."""
         begun = self._clock.now()
-        self._asked.ask(self._request(), self._steps.given)
+        self._asked.begin()
+        request = self._request()
+        if request is not None:
+            self._asked.ask(request, self._steps.given)
         self._asked.take()
         step = self._steps.step(overdue=self._asked.overdue(self._steps.given))
         if step is None:
@@ -151,7 +155,8 @@ class Driving:
         """Send the action, at the low-level rate on the way to it; when the first one was sent."""
         action: NDArray[Any] = step.action
         if not step.planned and (hold := getattr(self._robot, "hold", None)) is not None:
-            action = hold(np.array(action))
+            own: NDArray[Any] | None = hold(np.array(action))
+            action = action if own is None else own
         if self._way is None:
             acted = self._send(action, schedule.due)
             self._tally.work_ms.add(1000 * (acted - begun))

@@ -28,6 +28,7 @@ class Reporter:
         self._thread: threading.Thread | None = None
         if path is not None:
             require_room(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
 
     def begin(self) -> None:
         """Tell from now on, if there is anybody to tell."""
