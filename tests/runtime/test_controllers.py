@@ -411,3 +411,41 @@ def test_numbers_that_only_float64_holds_are_averaged_as_such(name) -> None:
         action = controller.action()
         assert np.isfinite(action).all()
     assert action.dtype == np.float64
+
+
+def test_last_action_is_not_watched() -> None:
+    """A robot does not show it: the controller tells it itself."""
+    recorded = {"state": (1,), "action": (1,), "last_action": (1,)}
+    spec = PolicySpec.select(
+        recorded, observations=["state", "last_action"], chunking=Chunking(horizon=8, execute=4)
+    )
+    controller, found = Speculative(spec, delay=0), []
+    for tick in range(9):
+        seen = {
+            "state": np.array([float(tick)]),
+            **({"last_action": np.zeros(1)} if not tick else {}),
+        }
+        request = controller.request(seen)
+        if request is not None:
+            found.append(tick)
+            controller.accept(np.full((8, 1), tick * 10.0), request)
+        controller.action()
+    assert found == [0, 4, 8]
+    with pytest.raises(ConfigurationError, match="last_action"):
+        Speculative(spec, watch=["last_action"])
+
+
+def test_what_moves_while_the_first_chunk_is_awaited_is_expected_to_go_on() -> None:
+    recorded = {"goal": (1,), "action": (1,)}
+    spec = PolicySpec.select(
+        recorded, observations=["goal"], chunking=Chunking(obs_steps=1, horizon=16, execute=8)
+    )
+    controller, found = Speculative(spec, delay=0, bound=0.5), []
+    for tick in range(16):
+        request = controller.request({"goal": np.array([float(tick)])})
+        if request is not None:
+            found.append((tick, request))
+        if tick == 3:
+            controller.accept(np.zeros((16, 1), np.float32), found[0][1])
+        controller.action() if controller.ready else controller.hold()
+    assert [tick for tick, _ in found] == [0, 11]

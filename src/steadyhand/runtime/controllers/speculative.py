@@ -10,7 +10,7 @@ from steadyhand.runtime.controllers.asking import Ahead
 from steadyhand.runtime.controllers.asynchronous import ahead
 from steadyhand.runtime.controllers.controller import Controller, Planned
 from steadyhand.runtime.predictor import Observation
-from steadyhand.spec import Feature, PolicySpec
+from steadyhand.spec import LAST_ACTION, Feature, PolicySpec
 from steadyhand.values import named, positive
 
 MOTIONLESS = 1e-9
@@ -21,11 +21,11 @@ MOTIONLESS = 1e-9
 class Speculative(Controller):
     """Asks while it acts, as `Asynchronous`, and at once where what is seen is not as expected.
 
-    When a chunk is asked for, each number of `watch` (observations, all that are no pictures unless
-    given) is expected to go on as in the last tick. As soon as one of the observations is farther
-    from there than `bound` times the way that it was expected to go, or that it has gone, if that
-    is longer, the chunk is abandoned: the next is asked for, and until it is there the old one goes
-    on. Watch what moves by itself: chunks that are made anew all the time differ more than they
+    When a chunk is asked for, each number of `watch` (observations, all but pictures and
+    `last_action` unless given) is expected to go on as in the last tick. As soon as one of the
+    observations is farther from there than `bound` times the way that it was expected to go, or
+    that it has gone, if that is longer, the chunk is abandoned: the next is asked for, and until it
+    is there the old one goes on. Watch what moves by itself: chunks that are made anew all the time differ more than they
     react. With `targets`, the observation that actions are targets of, it is expected where the
     robot was told to be instead.
     """
@@ -42,7 +42,9 @@ class Speculative(Controller):
         targets: str | None = None,
     ) -> None:
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay)
-        states = {f.name: f for f in spec.observations if f.kind == "state"}
+        numbers = [f for f in spec.observations if f.kind == "state"]
+        # What it is told itself says nothing of the world, and is not among what the robot shows.
+        states = {f.name: f for f in numbers if f.key != LAST_ACTION}
         for name in (*(watch or ()), *([] if targets is None else [targets])):
             if name not in states:
                 raise ConfigurationError(unknown("observation", name, states))
@@ -54,7 +56,7 @@ class Speculative(Controller):
         watched = [states[name] for name in (states if watch is None else watch)]
         if not watched:
             raise ConfigurationError(
-                "This policy sees pictures alone, of which nothing is expected. Use Asynchronous()."
+                "Nothing is expected of pictures and of last_action, and this policy sees nothing else. Use Asynchronous()."
             )
         surprise = Surprise(rule, watched, positive("bound", bound), targets)
         super().__init__(spec, plan, surprise, waited=rule.waited)
@@ -71,7 +73,7 @@ class Surprise:
         self._begin: dict[str, NDArray[np.float64]] = {}
         """Where each was when the chunk was asked for."""
         self._step: dict[str, NDArray[np.float64]] = {}
-        """How far each went in a tick then; in the first tick after, where nothing was seen yet."""
+        """How far each went in a tick then; where nothing was seen before, in the ticks since."""
         self._ticks = 0
         """So many have passed since."""
 
@@ -89,7 +91,7 @@ class Surprise:
     def _surprised(self, plan: Planned) -> bool:
         for name, here in self._now.items():
             begin = self._begin[name]
-            step = self._step.setdefault(name, here - begin)
+            step = self._step.setdefault(name, (here - begin) / self._ticks)
             expected = begin + self._ticks * step
             if name == self._targets and plan.told is not None:
                 expected = np.asarray(plan.told, np.float64)
