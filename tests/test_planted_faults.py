@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "more rows given clean than were trained, where what is seen is old",
+        "runtime/plan.py",
+        "min(ahead, self._most)",
+        "ahead",
+        "runtime/test_controllers.py -k trained_for",
+    ),
+    Fault(
         "a loop that asks anew a tick later than was evaluated",
         "runtime/asked.py",
         "self._tick += 1\n        self.take()",

@@ -449,3 +449,23 @@ def test_what_moves_while_the_first_chunk_is_awaited_is_expected_to_go_on() -> N
             controller.accept(np.zeros((16, 1), np.float32), found[0][1])
         controller.action() if controller.ready else controller.hold()
     assert [tick for tick, _ in found] == [0, 11]
+
+
+def test_no_more_rows_are_given_than_a_policy_was_trained_for_also_where_what_is_seen_is_old() -> (
+    None
+):
+    spec = spec_of(Chunking(obs_steps=1, horizon=16, execute=4, prefix=4))
+    for age, committed in ((2, 4), (6, 4), (0, 3)):
+        controller, way, most = RealTime(spec), [], 0
+        for tick in range(40):
+            for due, asked in list(way):
+                if due <= tick:
+                    way.remove((due, asked))
+                    controller.accept(np.zeros((16, 2), np.float32), asked)
+            seen = {"tick": np.array([tick]), "given": np.array([tick])}
+            request = controller.request(seen, age=age)
+            if request is not None:
+                way.append((tick + 3, request))
+                most = max(most, request.committed)
+            controller.action() if controller.ready else controller.hold()
+        assert most == committed

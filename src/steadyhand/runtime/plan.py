@@ -35,7 +35,8 @@ class Plan:
     after k actions were given since its observation, at row k from "now". `join` makes one of the
     rest of the old chunk and the new one; `overrun` lets the rows after those that are to be
     executed be given as well, while the next chunk is late; `every` answer is waited for, also
-    where a later one has come. What it is given and what it gives are copies.
+    where a later one has come. No request has more than `most` committed rows. What it is given and
+    what it gives are copies.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Plan:
         join: Join = switch,
         overrun: bool = False,
         every: bool = False,
+        most: int | None = None,
     ) -> None:
         if not isinstance(spec, PolicySpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
@@ -65,7 +67,7 @@ class Plan:
         self.late = 0
         """How many ticks passed between the last answer and its request."""
         self._shape, self._join = spec.chunk_shape, join
-        self._overrun, self._every = overrun, every
+        self._overrun, self._every, self._most = overrun, every, most
         self._rows: Actions = np.zeros((0, self._shape[1]))
         """What is planned from now on."""
         self._sources: list[int | None] = []
@@ -126,6 +128,7 @@ class Plan:
         since = [action for tick, action in self._log if age and tick >= self._tick - age]
         rest = np.concatenate([since, self._rows]) if since else self._rows.copy()
         ahead = len(since) + min(committed, self.lasting)
+        ahead = ahead if self._most is None else min(ahead, self._most)
         number, self.asked = self.asked, self.asked + 1
         self._waiting[number] = self._given - len(since), ahead, self._tick
         return ChunkRequest(

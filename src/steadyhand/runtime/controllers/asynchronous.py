@@ -17,7 +17,7 @@ def ahead(
     most: int | None = None,
 ) -> tuple[Plan, Ahead]:
     """The plan and the rule of every controller that asks while it acts."""
-    plan = Plan(spec, execute=execute, seed=seed, join=join, overrun=True)
+    plan = Plan(spec, execute=execute, seed=seed, join=join, overrun=True, most=most)
     chunking = plan.chunking
     return plan, Ahead(chunking, delay, chunking.max_execute if most is None else most)
 
