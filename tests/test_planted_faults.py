@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "a tick in which nothing was seen that is none",
+        "runtime/controllers/controller.py",
+        "        if not self._open:\n            self.plan.tick()",
+        "        if False:\n            self.plan.tick()",
+        "runtime/test_controllers.py -k nothing_was_seen",
+    ),
+    Fault(
         "more rows given clean than were trained, where what is seen is old",
         "runtime/plan.py",
         "min(ahead, self._most)",

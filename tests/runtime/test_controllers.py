@@ -469,3 +469,36 @@ def test_no_more_rows_are_given_than_a_policy_was_trained_for_also_where_what_is
                 most = max(most, request.committed)
             controller.action() if controller.ready else controller.hold()
         assert most == committed
+
+
+def test_a_tick_in_which_nothing_was_seen_is_a_tick() -> None:
+    """Of an observation that is 2 ticks old, 2 actions were given since, also where one of these
+    ticks had none of its own."""
+    spec = spec_of(Chunking(obs_steps=1, horizon=16, execute=4))
+    controller = RecedingHorizon(spec)
+    for tick in range(9):
+        if tick == 3:
+            controller.action()  # the camera gave nothing
+            continue
+        seen = {"tick": np.array([tick]), "given": np.array([tick])}
+        request = controller.request(seen, age=2 if tick else 0)
+        if request is not None:
+            assert request.committed == (2 if tick else 0)
+            controller.accept(np.zeros((16, 2), np.float32), request)
+        controller.action()
+
+
+def test_a_robot_that_begins_anew_begins_with_the_first_row() -> None:
+    spec = spec_of(Chunking(obs_steps=1, horizon=16, execute=4))
+    controller = RecedingHorizon(spec)
+    seen = {"tick": np.array([0]), "given": np.array([0])}
+    rows = np.arange(32, dtype=np.float32).reshape(16, 2)
+    for _ in range(2):
+        request = controller.request(seen, age=2)
+        assert request.previous is None
+        controller.accept(rows, request)
+        for tick in range(3):
+            assert controller.action()[0] == 2 * tick
+            if tick < 2:
+                controller.request(seen, age=2)
+        controller.replan()

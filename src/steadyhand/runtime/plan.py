@@ -102,7 +102,7 @@ class Plan:
 
     def told_before(self, age: int) -> Actions | None:
         """What was told last when the observation of `age` ticks ago was made; None before."""
-        if not age:
+        if not age or not self._log:
             return self.told
         earlier = [action for tick, action in self._log if tick < self._tick - age]
         return earlier[-1] if earlier else None
@@ -201,6 +201,7 @@ class Plan:
         """Forget the chunk and the requests: nobody knows how long ago they were meant for."""
         self._rows, self._sources = self._rows[:0], []
         self._waiting.clear()
+        self._log.clear()
 
     def _number(self, request: ChunkRequest | None) -> int:
         """The request that is answered. Raises `ConfigurationError` where it is not waited for."""

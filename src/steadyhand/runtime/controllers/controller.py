@@ -131,16 +131,22 @@ class Controller:
 
     def action(self) -> NDArray[np.floating]:
         """The action of this tick, (action_size,); each call moves on by one tick."""
-        action = self.plan.advance()
-        self._open = False
-        return action
+        if self.ready:
+            self._end()
+        return self.plan.advance()
 
     def hold(self) -> NDArray[np.floating] | None:
         """Nothing is planned for this tick: what was told last, None before the first action."""
-        self._open = False
+        self._end()
         told = self.plan.told
         return None if told is None else told.copy()
 
     def replan(self) -> None:
         """Forget what is planned and asked: for after a pause in which `request` was not called."""
         self.plan.drop()
+
+    def _end(self) -> None:
+        """A tick is over; it is one, too, where nothing was seen in it."""
+        if not self._open:
+            self.plan.tick()
+        self._open = False
