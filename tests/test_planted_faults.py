@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "slowing down late, where what is seen is old",
+        "runtime/driving.py",
+        "self._asked.ask(request, self._given[0])",
+        "self._asked.ask(request, self._given[-1])",
+        "runtime/test_loop.py -k overdue",
+    ),
+    Fault(
         "a tick in which nothing was seen that is none",
         "runtime/controllers/controller.py",
         "        if not self._open:\n            self.plan.tick()",

@@ -181,6 +181,16 @@ def test_it_slows_down_along_the_plan_where_a_chunk_is_late() -> None:
         driven(Bare(RecedingHorizon(spec)), late="slow")
 
 
+def test_what_is_overdue_does_not_depend_on_how_old_observations_are() -> None:
+    """Answers that take 3 ticks more than expected slow it down in each of them."""
+    controller = Asynchronous(clock_spec(CHUNKING), execute=4, delay=2)
+    timing = Timing(observations={"time": 0.1})
+    late = lambda request: 0.1 if request.number else 0.0  # noqa: E731
+    report, _ = driven(controller, latency=late, late="slow", timing=timing)
+    assert report.late_by[5] >= 5
+    assert (report.slowed >= 2 * report.late_by[5], report.repeated) == (True, 0)
+
+
 class Bare:
     """A controller that has what the protocol asks for and nothing else."""
 

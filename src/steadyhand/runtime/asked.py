@@ -51,7 +51,7 @@ class Asked:
         self.take()
 
     def ask(self, request: ChunkRequest, given: int) -> None:
-        """Ask for a chunk, after so many actions."""
+        """Ask for a chunk; so many actions were given before its observation."""
         now = self._clock.now()
         if self._since is None:
             self._since = now

@@ -1,5 +1,6 @@
 """One drive of a robot, tick by tick, from the first observation until it is at rest again."""
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -48,6 +49,8 @@ class Driving:
         self._aligned = Aligned(timing) if timing.observations else None
         self._together = Together(timing)
         self._age = round(timing.seconds * self._rate)
+        self._given = deque([0], maxlen=self._age + 1)
+        """How many actions were given, tick by tick, since the latest observation was true."""
         self._unusable = 0
         self._sent: float | None = None
 
@@ -115,9 +118,10 @@ class Driving:
         """One tick; whether the robot was told something."""
         begun = self._clock.now()
         self._asked.begin()
+        self._given.append(self._steps.given)
         request = self._request()
         if request is not None:
-            self._asked.ask(request, self._steps.given)
+            self._asked.ask(request, self._given[0])
         self._asked.take()
         step = self._steps.step(overdue=self._asked.overdue(self._steps.given))
         if step is None:
