@@ -25,9 +25,9 @@ class Speculative(Controller):
     `last_action` unless given) is expected to go on as in the last tick. As soon as one of the
     observations is farther from there than `bound` times the way that it was expected to go, or
     that it has gone, if that is longer, the chunk is abandoned: the next is asked for, and until it
-    is there the old one goes on. Watch what moves by itself: chunks that are made anew all the time differ more than they
-    react. With `targets`, the observation that actions are targets of, it is expected where the
-    robot was told to be instead.
+    is there the old one goes on. Watch what moves by itself: chunks that are made anew all the time
+    differ more than they react. With `targets`, the observation that actions are targets of, it is
+    expected where the robot was told to be instead.
     """
 
     def __init__(
@@ -56,7 +56,8 @@ class Speculative(Controller):
         watched = [states[name] for name in (states if watch is None else watch)]
         if not watched:
             raise ConfigurationError(
-                "Nothing is expected of pictures and of last_action, and this policy sees nothing else. Use Asynchronous()."
+                "Nothing is expected of pictures and of last_action, and this policy sees nothing "
+                "else. Use Asynchronous()."
             )
         surprise = Surprise(rule, watched, positive("bound", bound), targets)
         super().__init__(spec, plan, surprise, waited=rule.waited)
