@@ -58,14 +58,15 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         suffix = f", {each.controller}" if len(under) > 1 else ""
         label = f"{path}{suffix}"
         found[label] = evaluate_run(path, each, out=evaluations(path))[1]
-        short[label] = f"{path.name if names[path.name] == 1 else path}{suffix}"
+        name = f"{path.name if names[path.name] == 1 else path}"
+        short[label] = f"{name}{suffix}" if len(options.runs) > 1 else each.controller
     differences = compare(found)
     header = ("a - b", "score", "mean [95 % interval]", "p", "adjusted p")
     rows = (
         (f"{short[a]} - {short[b]}", score.replace("_", " "), str(d), _p(d.p), _p(d.adjusted_p))
         for (a, b, score), d in differences.items()
     )
-    title = f"{options.episodes} episodes each"
+    title = f"{options.episodes} episodes each{_late(options)}"
     seams = [evaluation.smoothness.shortly() for evaluation in found.values()]
     lost = [
         line
@@ -90,6 +91,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 def _under(options: Options) -> list[Options]:
     """The options under each controller. Raises for what does not fit, before any is tried."""
     several = dict.fromkeys(options.controllers)
+    if several and options.controller != "receding":
+        raise UsageError(
+            f"--controllers has all that are tried: add {options.controller} to it, and leave "
+            "--controller out."
+        )
     if len(set(options.runs)) * max(1, len(several)) < 2:
         raise UsageError(
             "Name at least two different runs: steadyhand compare RUN RUN … Or one, under several "
@@ -99,6 +105,14 @@ def _under(options: Options) -> list[Options]:
     for each in under:
         _ = each.acting
     return under
+
+
+def _late(options: Options) -> str:
+    """The latency in words, where there is any."""
+    late = options.acting.latency
+    jitter = f" ± {1000 * late.jitter:g}" if late.jitter else ""
+    words = f", chunks {1000 * late.seconds:g}{jitter} ms late" if late.seconds or jitter else ""
+    return words + (f", {100 * late.drop:g} % of them lost" if late.drop else "")
 
 
 def _p(p: float) -> str:

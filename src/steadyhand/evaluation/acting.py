@@ -73,8 +73,11 @@ class Acting:
 
 
 def seconds_of(text: str, flag: str) -> float:
-    """200ms, 0.2s or 0.2 as seconds. Raises `ConfigurationError` for what is no time."""
+    """200ms or 0.2s as seconds, 0 without a unit. Raises `ConfigurationError` for what is no time.
+
+    A number alone would be taken for milliseconds by one and for seconds by another.
+    """
     found = SECONDS.fullmatch(text.strip())
-    if found is None:
+    if found is None or (not found["unit"] and float(found["number"])):
         raise ConfigurationError(f"{flag} takes a time, as 200ms or 0.2s, not '{text}'.")
     return float(found["number"]) / (1000 if found["unit"] == "ms" else 1)
