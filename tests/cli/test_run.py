@@ -11,6 +11,7 @@ from steadyhand.data import open_episodes
 TINY = ["--precision=float32", "--device=cpu", "--denoiser.width=16", "--denoiser.blocks=1"]
 ROBOT = """
 import signal
+import time
 
 import numpy as np
 
@@ -31,6 +32,16 @@ class Arm:
 
     def stop(self):
         open("stopped", "a").write("x")
+        if self.fault == "brake":
+            raise OSError("no power")
+
+def nothing():
+    pass
+
+class Slow(Arm):
+    def observe(self):
+        time.sleep(0.03)
+        return super().observe()
 
 class Half:
     def observe(self):
@@ -87,11 +98,25 @@ def test_a_robot_of_ones_own_and_ctrl_c(trained, robot, capsys) -> None:
     assert found["ticks"] - found["missed"] == 13, "it ends after that tick"
     assert found["stopped_by"] == "interrupted"
     assert Path("stopped").read_text() == "xx"
-    assert main(["run", *map(str, words[:2]), f"{robot}:fault=bus"]) == 2
+    assert main(["run", *map(str, words[:2]), f"{robot}:fault=bus", "--record", "bus.npz"]) == 2
     said = capsys.readouterr()
+    assert "Recorded: bus.npz" in said.out
     assert "It ended with ValueError: no answer on the bus. The robot's stop() was" in said.err
     assert "Ended by: error: ValueError" in said.out
     assert Path("stopped").read_text() == "xxx"
+
+
+def test_what_is_told_of_a_robot_that_does_not_stop_or_is_slow(trained, robot, capsys) -> None:
+    words = ["run", str(trained), "--rate=100", "--ticks=5", "--robot"]
+    assert main([*words, f"{robot}:fault=brake"]) == 2
+    said = capsys.readouterr()
+    assert "OSError: no power. It came from the robot's stop()." in said.err
+    assert "stop() was called" not in said.err
+    assert main([*words, "arm.py:Slow", "--record=slow.npz"]) == 0
+    said = capsys.readouterr().out
+    assert "observe() and act() take longer than the 10 ms" in said
+    assert "--urgent" not in said
+    assert "Recorded: slow.npz" in said
 
 
 @pytest.mark.parametrize(
@@ -103,8 +128,11 @@ def test_a_robot_of_ones_own_and_ctrl_c(trained, robot, capsys) -> None:
         (["RUN", "--robot", "arm"], "write FILE.py:function"),
         (["RUN", "--robot", "arm.py:Leg"], "There is no function or class in"),
         (["RUN", "--robot", "arm.py:Half"], "not an object with act()"),
+        (["RUN", "--robot", "arm.py:nothing"], "arm.py:nothing gives nothing"),
+        (["RUN", "--controller", "blend", "--continuation", "guided"], "not of blend"),
+        (["RUN", "--controller", "real_time", "--continuation", "prefixed"], "no rows"),
         (["RUN", "--act-hz", "100"], "--act-hz is for a robot"),
-        (["RUN", "--delay", "2"], "does not"),
+        (["RUN", "--delay", "2"], "expects no delay"),
         (["RUN", "--controller", "realtime"], "Did you mean 'real_time'?"),
         (["RUN", "--ticks", "0"], "ticks is 0"),
         (["RUN", "--rate", "-1"], "rate"),

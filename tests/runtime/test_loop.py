@@ -21,6 +21,7 @@ from steadyhand.runtime.beside import InThread, Simulated
 from steadyhand.runtime.clock import SimulatedClock, SystemClock
 from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.controllers import CONTROLLERS, Asynchronous, Controller, Ensemble, RealTime
+from steadyhand.runtime.loop_report import LoopReport
 from steadyhand.runtime.patience import Patience
 from steadyhand.runtime.timing import Timing
 from steadyhand.spec import Chunking, PolicySpec
@@ -265,6 +266,9 @@ def test_it_is_stopped_exactly_once_however_it_ends(fault, tmp_path) -> None:
     assert arm.stops == 1
     said = {"ctrl-c": "interrupted", "stop()": "ticks"}.get(fault, "error: ")
     assert last[-1].stopped_by.startswith(said)
+    assert ("OSError: no power, of the robot's stop()" in last[-1].stopped_by) == (
+        fault == "stop()"
+    )
     assert json.loads(file.read_text())["stopped_by"] == last[-1].stopped_by
     if fault == "silent":
         assert last[-1].lost == 1, "given up after 5 s, and asked anew"
@@ -530,3 +534,11 @@ def test_going_on_is_tried_once_before_the_robot_moves() -> None:
     assert asked[:2] == [(0, None, 0), (0, Guided(), 1)]
     assert report.repeated == 0
     assert report.waited > 5
+
+
+def test_a_report_in_words_counts_as_people_do() -> None:
+    report = LoopReport(ticks=40, late=40, missed=1, waited=2, counts={"limited": 1, "answers": 3})
+    said = report.in_words()
+    assert "40 late (100 %)" in said
+    assert "1 tick passed without an action; 2 ticks passed before the first chunk" in said
+    assert "1 action limited; 3 answers refused." in said

@@ -15,7 +15,8 @@ from rich.text import Text
 from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
 from steadyhand.cli.screen import EVERY_SECONDS, console, results, show, waiting
 from steadyhand.errors import ConfigurationError, SteadyhandError, UsageError
-from steadyhand.runtime.controllers import CONTROLLERS, ControllerName
+from steadyhand.evaluation.acting import Acting, ContinuationName
+from steadyhand.runtime.controllers import ControllerName
 from steadyhand.runtime.folders import find_policy
 from steadyhand.runtime.late import Late
 from steadyhand.runtime.loop import run_loop
@@ -49,6 +50,8 @@ class Options(Sampled, OnDevice, Printed):
     delay: int | None = None
     """Ticks that an answer is expected to take, for a controller that asks ahead; counted while it
     runs by default."""
+    continuation: ContinuationName | None = None
+    """How real_time has chunks go on from the last: as the policy was trained by default."""
     execute: int | None = None
     """Another number of actions executed of each chunk."""
     ticks: int | None = None
@@ -106,16 +109,18 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         if not told:
             raise
         interrupted = True
-    except SteadyhandError:
-        _say(told, options)
-        raise
     except Exception as error:
-        if not told:  # nothing had begun
+        mine = isinstance(error, SteadyhandError)
+        if not told and not mine:  # nothing had begun
             raise
-        _say(told, options)
-        said = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise UsageError(f"It ended with {said}. The robot's stop() was called.") from error
-    _say(told, options)
+        _say(told, options, rate)
+        notes = getattr(error, "__notes__", [])  # whether it is at rest, above all
+        if mine and not notes:
+            raise
+        said = str(error) if mine else f"It ended with {type(error).__name__}: {error}"
+        notes = notes or ["The robot's stop() was called."]
+        raise UsageError(" ".join(f"{each.rstrip(' .:')}." for each in (said, *notes))) from error
+    _say(told, options, rate)
     scores = dict(robot.scores()) if isinstance(robot, WorldRobot) else {}
     if scores:
         words = (f"{name.replace('_', ' ')} {value}" for name, value in scores.items())
@@ -137,16 +142,8 @@ def _predictor(folder: Path, options: Options) -> TorchPredictor:
 
 
 def _controller(spec: PolicySpec, options: Options) -> ChunkController:
-    made: Any = CONTROLLERS[options.controller]
-    given: dict[str, Any] = {"execute": options.execute, "seed": options.seed or 0}
-    if options.delay is not None:
-        if options.controller in ("receding", "ensemble"):
-            raise UsageError(
-                f"--delay is for a controller that asks ahead; {options.controller} does not. "
-                "Take --controller asynchronous, or leave --delay out."
-            )
-        given["delay"] = options.delay
-    return made(spec, **given)
+    acting = Acting(controller=options.controller, delay=options.delay, by=options.continuation)
+    return acting.make(spec, execute=options.execute, seed=options.seed or 0)
 
 
 def _robot(folder: Path, options: Options) -> Robot:
@@ -159,6 +156,8 @@ def _robot(folder: Path, options: Options) -> Robot:
                 "gives an object with observe() and act(action)."
             )
         robot = run_file(name)()
+        if robot is None:
+            raise UsageError(f"{options.robot} gives nothing: let it return the robot.")
         require_robot(robot)
         return robot
     from steadyhand.runtime.card import read_provenance
@@ -212,9 +211,26 @@ def _line(report: LoopReport, rate: float | None) -> str:
     return f"{report.ticks} ticks{kept}, {report.late} late, {report.repeated} repeated, {took}"
 
 
-def _say(told: list[LoopReport], options: Options) -> None:
-    if told:
-        screen, report = results(as_json=options.json), told[-1]
-        show(screen, *report.in_words().splitlines())
-        if report.late > report.ticks / 1000 and not options.urgent:
+def _say(told: list[LoopReport], options: Options, rate: float) -> None:
+    """The report in words, and what to do about it; nothing of a loop that never began."""
+    if not told or not (told[-1].ticks or told[-1].waited):
+        return
+    screen, report, period = results(as_json=options.json), told[-1], 1000 / rate
+    show(screen, *report.in_words().splitlines())
+    if report.late > report.ticks / 1000:
+        if report.work_ms.percentile(50) > 0.9 * period:
+            show(
+                screen,
+                f"Ticks are late: observe() and act() take longer than the {period:.3g} ms of one. "
+                "Let observe() return the latest reading and wait for nothing, or lower --rate.",
+            )
+        elif not options.urgent:
             show(screen, "Ticks are late: --urgent lets the loop go before other work.")
+    if report.repeated and options.controller == "receding":
+        show(
+            screen,
+            "By receding the robot stands still until its next chunk is there; --controller "
+            "real_time, asynchronous or blend act meanwhile.",
+        )
+    if options.record is not None and options.record.exists():
+        show(screen, f"Recorded: {options.record}")

@@ -79,6 +79,12 @@ class Driving:
             raise
         try:
             self._rest(interruption)
+        except Exception as error:
+            self._tally.stopped_by += (
+                f"; then {type(error).__name__}: {error}, of the robot's stop()"
+            )
+            error.add_note("It came from the robot's stop().")
+            raise
         finally:
             told()
         interruption.pass_on()

@@ -18,14 +18,24 @@ MOST_LATE = 200
 
 
 COUNTED = {
-    "limited": "actions were limited",
-    "turned": "turns were limited",
-    "outside": "actions led out of the workspace",
-    "refused": "actions were refused",
-    "answers": "answers were refused",
-    "not recorded": "steps could not be recorded",
+    "limited": ("action", "limited"),
+    "turned": ("turn", "limited"),
+    "outside": ("action", "led out of the workspace"),
+    "refused": ("action", "refused"),
+    "answers": ("answer", "refused"),
+    "not recorded": ("step", "not recorded"),
 }
 """What wrappers count, in words."""
+HAPPENED = {
+    "missed": ("tick", "passed without an action"),
+    "slowed": ("tick", "slowed down, since a chunk was late"),
+    "waited": ("tick", "passed before the first chunk"),
+    "stale": ("observation", "too old"),
+    "refused": ("observation", "not finite"),
+    "failed": ("prediction", "failed"),
+    "lost": ("prediction", "given up or passed over"),
+}
+"""What the loop counts, in words."""
 CLIPPED = ("limited", "turned", "outside", "refused")
 """Of these, what the robot was not told as it was planned."""
 
@@ -90,25 +100,14 @@ class LoopReport:
 
     def _lines(self) -> Iterator[str]:
         share = 100 * self.late / max(1, self.ticks)
-        yield f"{self.ticks} ticks, {self.late} late ({share:.2g} %), {self.repeated} repeated."
+        yield f"{self.ticks} ticks, {self.late} late ({share:.3g} %), {self.repeated} repeated."
         if self.repeated:
             shown = ", ".join(map(str, self.repeated_at[:10]))
             more = " …" if self.repeated > 10 else ""
             yield f"Repeated, since no chunk had come: ticks {shown}{more}."
-        words = {
-            "missed": "ticks passed without an action",
-            "slowed": "ticks were slowed down, since a chunk was late",
-            "waited": "ticks passed before the first chunk",
-            "stale": "observations were too old",
-            "refused": "observations were not finite",
-            "failed": "predictions failed",
-            "lost": "predictions were given up or passed over",
-        }
-        said = [f"{getattr(self, name)} {word}" for name, word in words.items()]
-        said = [text for text in said if not text.startswith("0 ")]
-        said += [
-            f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items() if count
-        ]
+        found = [(getattr(self, name), *words) for name, words in HAPPENED.items()]
+        found += [(n, *COUNTED.get(name, ("time", name))) for name, n in self.counts.items()]
+        said = [f"{n} {noun}{'s'[: n != 1]} {rest}" for n, noun, rest in found if n]
         if said:
             yield "; ".join(said) + "."
         if self.latency_ms.n and self.work_ms.n:

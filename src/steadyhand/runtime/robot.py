@@ -24,7 +24,7 @@ class Robot(Protocol):
 
 def require_robot(robot: object) -> None:
     """Raise `ConfigurationError` for what cannot be wrapped as a robot."""
-    require({"robot": (robot, Robot)}, "A wrapper goes around an object that observes and acts.")
+    require({"robot": (robot, Robot)}, "A robot is an object that observes and acts.")
 
 
 def counted(robot: object) -> dict[str, int]:

@@ -35,10 +35,11 @@ class RealTime(Controller):
         if isinstance(how, Prefixed):
             most = trained
             if not trained or (delay or 0) > trained:
+                given = f"at most {trained} rows" if trained else "no rows"
                 raise ConfigurationError(
-                    f"This policy was trained to be given at most {trained} rows, not "
-                    f"{delay or 'any'}. Guide it (by=Guided()), or train it for more: "
-                    f"--chunking.prefix {delay or 4}."
+                    f"This policy was trained to be given {given} of the last chunk, not "
+                    f"{delay or 'any'}. Guide it (by=Guided(), --continuation guided), or train "
+                    f"it for more: --chunking.prefix {delay or 4}."
                 )
         plan, rule = ahead(spec, execute=execute, seed=seed, delay=delay, most=most)
         super().__init__(spec, plan, rule, continuation=how, waited=rule.waited)
