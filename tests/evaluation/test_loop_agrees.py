@@ -1,5 +1,7 @@
 """What is measured in simulation is what the robot's loop does: the same actions, bit for bit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from steadyhand.runtime import (
     Patience,
     RealTime,
     RecedingHorizon,
+    Speculative,
     chunk_noise,
     run_loop,
 )
@@ -28,6 +31,7 @@ SPEC = PolicySpec.select(
     rate_hz=TASK.rate_hz,
 )
 SEED = 5
+WATCHFUL = partial(Speculative, bound=0.3)
 
 
 class Wandering:
@@ -53,7 +57,7 @@ class Wandering:
         return (now + way + rest).astype(np.float32)[None]
 
 
-@pytest.mark.parametrize("controller", [RecedingHorizon, Asynchronous, Blend, RealTime])
+@pytest.mark.parametrize("controller", [RecedingHorizon, Asynchronous, Blend, RealTime, WATCHFUL])
 @pytest.mark.parametrize(
     "latency",
     [Latency(), Latency(seconds=0.2), Latency(seconds=0.25, jitter=0.2, drop=0.2)],

@@ -82,6 +82,9 @@ class Surprise:
         before, self._now = self._now, {f.name: _seen(f, observation) for f in self._watched}
         self._ticks += 1
         committed = self._rule(plan, observation)
+        if plan.told is None:  # nothing is expected of what is seen before it moves
+            self._ticks, self._begin, self._step = 0, self._now, {}
+            return committed
         if committed is None and not plan.waiting and self._surprised(plan):
             committed = self._rule.delay
         if committed is not None:
