@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from steadyhand.cli.main import main
 from steadyhand.data import open_episodes
+from steadyhand.tasks import make_task
 
 TINY = ["--precision=float32", "--device=cpu", "--denoiser.width=16", "--denoiser.blocks=1"]
 ROBOT = """
@@ -25,6 +27,8 @@ class Arm:
                 signal.raise_signal(signal.SIGINT)
             if self.fault == "bus":
                 raise ValueError("no answer on the bus")
+            if self.fault == "exit":
+                raise SystemExit(3)
         return {"state": np.zeros(2, np.float32)}
 
     def act(self, action):
@@ -82,6 +86,16 @@ def test_a_world_is_driven_and_recorded(trained, tmp_path, capsys) -> None:
     assert sum(open_episodes(out).lengths) == 5 - found["missed"]
 
 
+def test_the_noise_is_that_of_the_episode(trained, tmp_path, capsys) -> None:
+    """Without --seed, too, it does what `evaluate` does in the task's first episode."""
+    told = []
+    for name, seed in (("usual", []), ("named", ["--seed", make_task("fork").first_seed])):
+        out = tmp_path / f"{name}.npz"
+        answer(capsys, trained, "--ticks", 1, *seed, "--record", out)
+        told.append(open_episodes(out).read("action"))
+    np.testing.assert_array_equal(*told)
+
+
 def test_an_episode_that_is_over_ends_it(trained, capsys) -> None:
     assert main(["run", str(trained), "--rate", "1000", "--seed", "3"]) == 0
     said = capsys.readouterr().out
@@ -104,6 +118,8 @@ def test_a_robot_of_ones_own_and_ctrl_c(trained, robot, capsys) -> None:
     assert "It ended with ValueError: no answer on the bus. The robot's stop() was" in said.err
     assert "Ended by: error: ValueError" in said.out
     assert Path("stopped").read_text() == "xxx"
+    found = answer(capsys, *words[:2], f"{robot}:fault=exit", status=2)
+    assert "It ended with SystemExit: 3." in found["error"]["message"]
 
 
 def test_what_is_told_of_a_robot_that_does_not_stop_or_is_slow(trained, robot, capsys) -> None:

@@ -84,9 +84,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         raise UsageError("A robot and a task are driven one at a time: give --robot or --task.")
     folder = find_policy(options.policy)
     predictor = _predictor(folder, options)
-    controller = _controller(predictor.spec, options)
-    check_continuation(predictor, controller)
-    robot = _robot(folder, options)
+    check_continuation(predictor, _controller(predictor.spec, options))
+    robot, seed = _robot(folder, options)
+    controller = _controller(predictor.spec, options, seed)
     rate = predictor.spec.rate_hz if options.rate is None else options.rate
     told: list[LoopReport] = []
     interrupted = False
@@ -109,9 +109,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         if not told:
             raise
         interrupted = True
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         mine = isinstance(error, SteadyhandError)
-        if not told and not mine:  # nothing had begun
+        killed = isinstance(error, SystemExit) and told and told[-1].stopped_by == "interrupted"
+        if killed or (not told and not mine):  # or nothing had begun
             raise
         _say(told, options, rate)
         notes = getattr(error, "__notes__", [])  # whether it is at rest, above all
@@ -141,13 +142,16 @@ def _predictor(folder: Path, options: Options) -> TorchPredictor:
     return TorchPredictor(load_policy(folder, sampler=sampler, device=device))
 
 
-def _controller(spec: PolicySpec, options: Options) -> ChunkController:
+def _controller(spec: PolicySpec, options: Options, seed: int = 0) -> ChunkController:
     acting = Acting(controller=options.controller, delay=options.delay, by=options.continuation)
-    return acting.make(spec, execute=options.execute, seed=options.seed or 0)
+    return acting.make(spec, execute=options.execute, seed=seed)
 
 
-def _robot(folder: Path, options: Options) -> Robot:
-    """What is driven. Raises `UsageError`, `ConfigurationError` where it cannot be."""
+def _robot(folder: Path, options: Options) -> tuple[Robot, int]:
+    """What is driven, and the seed of its chunks: that of an episode is the episode's own.
+
+    Raises `UsageError`, `ConfigurationError` where it cannot be.
+    """
     if options.robot is not None:
         name = own_name(options.robot)
         if name is None:
@@ -159,7 +163,7 @@ def _robot(folder: Path, options: Options) -> Robot:
         if robot is None:
             raise UsageError(f"{options.robot} gives nothing: let it return the robot.")
         require_robot(robot)
-        return robot
+        return robot, options.seed or 0
     from steadyhand.runtime.card import read_provenance
 
     task = options.task or read_provenance(folder).task
@@ -171,7 +175,9 @@ def _robot(folder: Path, options: Options) -> Robot:
     if options.act_hz is not None:
         raise ConfigurationError("A task's world has one rate: --act-hz is for a robot.")
     name = task if options.task is None else register_task(task)
-    return WorldRobot(make_task(name), options.seed)
+    made = make_task(name)
+    seed = made.first_seed if options.seed is None else options.seed
+    return WorldRobot(made, seed), seed
 
 
 def _recorded(robot: Robot, out: Path | None, rate: float) -> AbstractContextManager[Robot]:
