@@ -29,6 +29,17 @@ torch.set_num_threads(1)
 DEMONSTRATIONS = Path(__file__).parents[2] / "shared" / "data"
 
 
+SPREAD = {"test_planted_faults.py": 25}
+"""Tests of these files share little: so many of them stay together, and the rest goes elsewhere."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs in one of several processes: a file, whose tests share what they make."""
+    for place, item in enumerate(items):
+        part = place // SPREAD.get(item.path.name, len(items))
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}-{part}"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(tmp_path_factory):
     """Frame stores of the tests go where they are removed again, not into the user's cache."""

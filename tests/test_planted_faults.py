@@ -567,14 +567,14 @@ FAULTS = [
         "studies/questions/latency.py",
         "mean=-found.mean, low=-found.high",
         "mean=found.mean, low=-found.high",
-        "studies/test_latency.py -k had_more",
+        "studies/test_latency_question.py -k had_more",
     ),
     Fault(
         "jitter drawn as if there were none",
         "studies/questions/latency.py",
         "[result for result in results if not late(result).jitter]",
         "list(results)",
-        "studies/test_latency.py -k jitter",
+        "studies/test_latency_question.py -k jitter",
     ),
     Fault(
         "a perturbed past that reaches to now",
