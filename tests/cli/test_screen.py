@@ -40,6 +40,18 @@ def test_lines_and_tables_and_progress(capsys) -> None:
     only_text(said.out + said.err)
 
 
+def test_what_a_row_is_of_is_kept_in_a_line(capsys) -> None:
+    rows = [("asynchronous", *["0.000 [0.000, 0.161]"] * 6), ("real_time", *["1"] * 6)]
+    narrow = screen.results(as_json=False)
+    narrow.width = 80
+    screen.show(narrow, screen.table("", ("run", *"abcdef"), rows))
+    said = capsys.readouterr().out
+    assert "asynchronous" in said
+    assert "real_time" in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert said.count("0.161]") == 6, "nothing is cut"
+
+
 def test_on_a_terminal(capsys, monkeypatch) -> None:
     """A bar and a spinner steer the terminal themselves; the names in them do not."""
     monkeypatch.setenv("FORCE_COLOR", "1")

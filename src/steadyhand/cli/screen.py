@@ -218,12 +218,18 @@ def _lines(screen: Console, title: str, total: int, start: int) -> Advance:
     return advance
 
 
+LONGEST = 13
+"""Letters of what stands first in a row that are kept in a line, as the names of controllers."""
+
+
 def table(
     title: str, header: Iterable[str], rows: Iterable[Iterable[str]], *, plain: bool = False
 ) -> Table:
     """Rows under a title; what is too long goes on in the next line, and nothing is cut. A `plain`
     one has no lines between columns, for many of them."""
+    rows = [tuple(row) for row in rows]
     columns = [Column(word, overflow="fold") for word in header]
+    columns[0].no_wrap = max((len(row[0]) for row in rows), default=0) <= LONGEST
     style: Any = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False} if plain else {}
     made = Table(*columns, title=title, title_justify="left", **style)
     for row in rows:
