@@ -66,6 +66,13 @@ FAULTS = [
         "runtime/test_loop.py -k was_dropped",
     ),
     Fault(
+        "limits counted at the rate of the policy, where the robot is told more often",
+        "runtime/loop.py",
+        "require_rate(robot, rates[1])",
+        "require_rate(robot, rates[0])",
+        "runtime/test_loop.py -k limits_are_counted",
+    ),
+    Fault(
         "two actions sent at once after a late one",
         "runtime/driving.py",
         "self._wait_until(self._sent + 0.5 * period)",

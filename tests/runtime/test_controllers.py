@@ -194,6 +194,8 @@ def test_a_real_time_chunk_is_asked_to_go_on_from_the_rest() -> None:
     assert requests[0].continuation is None, "there is nothing to go on from"
     assert {request.continuation for request in requests[1:]} == {Guided(beta=2.0)}
     assert {(len(r.previous), r.committed) for r in requests[2:]} == {(8, 3)}
+    with pytest.raises(ConfigurationError, match="by is 'guided'; it must be Guided"):
+        RealTime(spec, by="guided")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="trained to be given no rows"):
         RealTime(spec, by=Prefixed())
 

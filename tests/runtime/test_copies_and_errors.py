@@ -267,6 +267,7 @@ def test_all_that_the_parts_of_a_loop_lack_is_said_at_once() -> None:
     assert "The predictor is object, not an object with spec, predict()." in said
     assert "The controller is SimpleNamespace, not an object with continuation, ready, " in said
     assert "The clock is object, not an object with now(), wait()." in said
+    assert "by TorchPredictor(policy). A controller is made of the spec" in said
     run = SimpleNamespace(observe=lambda: seen(0), act=lambda action: None)
     run_loop(run, clock, RecedingHorizon(clock.spec), ticks=1, clock=FakeTime())
 

@@ -16,7 +16,7 @@ from steadyhand.errors import (
     PredictorError,
     StaleObservationError,
 )
-from steadyhand.runtime import RecedingHorizon, run_loop
+from steadyhand.runtime import Fresh, Limited, RecedingHorizon, run_loop
 from steadyhand.runtime.beside import InThread, Simulated
 from steadyhand.runtime.clock import SimulatedClock, SystemClock
 from steadyhand.runtime.continuation import Guided
@@ -542,3 +542,15 @@ def test_a_report_in_words_counts_as_people_do() -> None:
     assert "40 late (100 %)" in said
     assert "1 tick passed without an action; 2 ticks passed before the first chunk" in said
     assert "1 action limited; 3 answers refused." in said
+
+
+def test_limits_are_counted_at_the_rate_at_which_the_robot_is_told() -> None:
+    """At 250 Hz an arm whose limits are a fiftieth of a second's would go five times as fast."""
+    for rates, rate in (({}, 50.0), ({"act_hz": 250}, 250.0), ({"rate_hz": 10}, 10.0)):
+        driven(arm=Fresh(limited(rate), stamp=lambda seen: time.monotonic()), ticks=3, **rates)
+        with pytest.raises(ConfigurationError, match=f"told something {rate:g} times a second"):
+            driven(arm=Fresh(limited(20.0)), ticks=3, **rates)
+
+
+def limited(rate: float) -> Limited:
+    return Limited(Arm(SimulatedClock()), rate_hz=rate, velocity=1e6)

@@ -69,7 +69,7 @@ class Limited:
             raise ConfigurationError(f"dtype is {shown(dtype)}; it must be float32 or float64.")
         self._kind, self._start, self._columns = KINDS[dtype], start, columns
         self._largest = float(np.finfo(self._kind).max)
-        rate = positive("rate_hz", rate_hz)
+        rate = self.limits_hz = positive("rate_hz", rate_hz)
         given = [low, high, velocity, acceleration, jerk]
         self._limits = limit_table(given, rate, single=dtype == "float32")
         self._axes_of(self._limits.shape[1])  # refuses what cannot be

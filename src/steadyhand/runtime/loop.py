@@ -18,7 +18,7 @@ from steadyhand.runtime.loop_report import LoopReport, Tally
 from steadyhand.runtime.patience import Patience
 from steadyhand.runtime.predictor import ChunkController, Predictor, check_continuation, require
 from steadyhand.runtime.reporter import Reporter
-from steadyhand.runtime.robot import Robot
+from steadyhand.runtime.robot import Robot, require_rate
 from steadyhand.runtime.timing import Timing
 from steadyhand.runtime.undisturbed import interruptible, quick
 from steadyhand.sizes import Count
@@ -68,6 +68,7 @@ def run_loop(
     _require(robot, predictor, controller, clock)
     beside = _beside(predictor, clock, simulated, urgent, controller.continuation)
     rates = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
+    require_rate(robot, rates[1])
     timing, tally = timing or Timing(), Tally()
     timing.check(beside.spec)
     driving = Driving(
@@ -98,7 +99,11 @@ def _require(robot: object, predictor: object, controller: object, clock: object
         "controller": (controller, ChunkController),
         "clock": (clock, Clock),
     }
-    require(parts, "A policy becomes a predictor by TorchPredictor(policy).")
+    advice = {
+        "predictor": "A policy becomes a predictor by TorchPredictor(policy).",
+        "controller": "A controller is made of the spec: RecedingHorizon(predictor.spec).",
+    }
+    require(parts, advice)
     beside = hasattr(predictor, "ask")
     inner = getattr(predictor, "predictor", None) if beside else predictor
     if inner is not None:

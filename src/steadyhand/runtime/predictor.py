@@ -140,15 +140,22 @@ def check_continuation(predictor: Predictor, controller: ChunkController) -> Non
 
 
 def require(
-    parts: Mapping[str, tuple[object, type]], advice: str = "", *, but: Collection[str] = ()
+    parts: Mapping[str, tuple[object, type]],
+    advice: str | Mapping[str, str] = "",
+    *,
+    but: Collection[str] = (),
 ) -> None:
     """Each part, by name, is an object with all that its protocol has, `but` for some.
+
+    `advice` is said where anything is lacking, or by name, where that part lacks something.
 
     Raises `ConfigurationError` that names everything that is lacking in any of them.
     """
     said = [_lacking(name, part, protocol, but) for name, (part, protocol) in parts.items()]
     if any(said):
-        raise ConfigurationError(" ".join(filter(None, [*said, advice])))
+        lacking = [name for name, words in zip(parts, said, strict=True) if words]
+        each = [advice] if isinstance(advice, str) else [advice.get(name) for name in lacking]
+        raise ConfigurationError(" ".join(filter(None, [*said, *each])))
 
 
 def _lacking(name: str, part: object, protocol: type, but: Collection[str]) -> str:

@@ -8,7 +8,11 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation, require
+
+SAME_RATE = 0.01
+"""Rates that differ by no more than this share are one."""
 
 
 class Robot(Protocol):
@@ -40,6 +44,24 @@ def counted(robot: object) -> dict[str, int]:
                 total[name] = total.get(name, 0) + count
         inner = own.get("robot", own.get("predictor"))
     return total
+
+
+def require_rate(robot: object, told_hz: float) -> None:
+    """Raise `ConfigurationError` where a wrapper counts its limits at another rate than it is told.
+
+    At a faster one, an arm would go as much faster than its limits.
+    """
+    inner, seen = robot, set[int]()
+    while inner is not None and id(inner) not in seen:
+        seen.add(id(inner))
+        own: dict[str, Any] = getattr(inner, "__dict__", {})
+        limits_hz = own.get("limits_hz")
+        if isinstance(limits_hz, float) and abs(told_hz / limits_hz - 1) > SAME_RATE:
+            raise ConfigurationError(
+                f"{type(inner).__name__} counts its limits at {limits_hz:g} Hz, and is told "
+                f"something {told_hz:g} times a second: make it with rate_hz={told_hz:g}."
+            )
+        inner = own.get("robot")
 
 
 def stopped(robot: object) -> None:

@@ -64,7 +64,8 @@ class Turning:
                 f"No part of the action is a rotation, so none can turn too fast. Say which "
                 f"columns are: ActionPart(start=3, stop=7, kind=…), one of {kinds}."
             )
-        self._step = positive("speed", speed) / positive("rate_hz", rate_hz)
+        self.limits_hz = positive("rate_hz", rate_hz)
+        self._step = positive("speed", speed) / self.limits_hz
         self._start = start
         self.forget()
 

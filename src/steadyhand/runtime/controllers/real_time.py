@@ -5,7 +5,7 @@ from steadyhand.runtime.continuation import Continuation, Guided, Inpainted, Pre
 from steadyhand.runtime.controllers.asynchronous import ahead
 from steadyhand.runtime.controllers.controller import Controller
 from steadyhand.spec import PolicySpec
-from steadyhand.values import named
+from steadyhand.values import named, shown
 
 
 @named
@@ -31,6 +31,10 @@ class RealTime(Controller):
     ) -> None:
         trained = spec.chunking.prefix
         how: Continuation = by or (Prefixed() if trained else Guided())
+        if not isinstance(how, Guided | Inpainted | Prefixed):
+            raise ConfigurationError(
+                f"by is {shown(how)}; it must be Guided(), Inpainted() or Prefixed()."
+            )
         most = None
         if isinstance(how, Prefixed):
             most = trained
