@@ -280,6 +280,17 @@ def test_an_ensemble_is_the_weighted_mean_of_all_that_was_predicted_for_now() ->
         np.testing.assert_allclose(controller.action(), wanted, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("decay", "tick"), [(-50, 29), (-1e308, 29), (800, 14), (1e308, 14)])
+def test_a_steep_decay_leaves_the_newest_or_the_oldest(decay, tick) -> None:
+    spec = spec_of(Chunking(obs_steps=1, horizon=16, execute=2))
+    controller = Ensemble(spec, decay=decay)
+    for now in range(30):
+        request = controller.request({"tick": np.array([now]), "given": np.array([now])})
+        controller.accept(np.full((16, 2), now, np.float32), request)
+        told = controller.action()
+    np.testing.assert_array_equal(told, [tick, tick])
+
+
 def test_an_ensemble_averages_turns_as_turns_and_votes_on_a_gripper() -> None:
     told = two_chunks(Ensemble(turning_spec(), decay=0.0))
     weight = (np.arange(8) / (np.arange(8) + 1))[:, None]

@@ -10,6 +10,9 @@ from steadyhand.runtime.plan import Actions, Plan
 from steadyhand.spec import PolicySpec
 from steadyhand.values import named, taken
 
+ALONE = 1000.0
+"""A decay at which the oldest counts and no other, or, below 0, the newest."""
+
 
 @named
 class Ensemble(Controller):
@@ -28,7 +31,8 @@ class Ensemble(Controller):
         seed: int = 0,
         decay: float = 0.01,
     ) -> None:
-        join = Averaging(spec.transform, taken("decay", decay, float))
+        decay = min(max(taken("decay", decay, float), -ALONE), ALONE)
+        join = Averaging(spec.transform, decay)
         plan = Plan(spec, execute=execute, seed=seed, join=join, overrun=True, every=True)
         super().__init__(spec, plan, every_tick)
 
@@ -54,6 +58,8 @@ class Averaging:
             place[: len(rows)], known[: len(rows)] = rows, True
             place[len(rows) :] = rows[-1:]  # weighs nothing
         number = np.cumsum(there, 0) - 1  # 0 is the oldest that has an action for that tick
-        weights = np.where(there, np.exp(-self._decay * number), 0)
+        # Counted from the one that weighs most, so that no weight is infinite.
+        after = number if self._decay > 0 else number - number[-1]
+        weights = np.where(there, np.exp(-self._decay * np.where(there, after, 0)), 0)
         mean = averaged(self._transform, every, weights)
         return mean.astype(np.result_type(*self._live))
