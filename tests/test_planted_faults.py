@@ -31,10 +31,17 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "a missed tick that counts as one in which something was given",
+        "runtime/driving.py",
+        '{"age": len(self._since) - 1}',
+        '{"age": self._age}',
+        "runtime/test_loop.py -k missed_tick",
+    ),
+    Fault(
         "slowing down late, where what is seen is old",
         "runtime/driving.py",
-        "self._asked.ask(request, self._given[0])",
-        "self._asked.ask(request, self._given[-1])",
+        "self._asked.ask(request, self._since[0][1])",
+        "self._asked.ask(request, self._since[-1][1])",
         "runtime/test_loop.py -k overdue",
     ),
     Fault(

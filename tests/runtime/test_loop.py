@@ -182,6 +182,26 @@ def test_it_slows_down_along_the_plan_where_a_chunk_is_late() -> None:
         driven(Bare(RecedingHorizon(spec)), late="slow")
 
 
+def test_nothing_was_given_in_a_missed_tick() -> None:
+    """Of an observation that is 3 ticks old, 2 actions were given since, where a tick was missed."""
+    committed = []
+
+    class Slow(Arm):
+        def act(self, action) -> None:
+            super().act(action)
+            if len(self.told) == 7:
+                self.clock.wait(1.7 / RATE)
+
+    def late(request):
+        committed.append(request.committed)
+        return 0.0
+
+    arm, timing = Slow(SimulatedClock()), Timing(observations={"time": 0.06})
+    report, _ = driven(arm=arm, latency=late, timing=timing, ticks=30)
+    assert report.missed == 1
+    assert committed[:3] == [0, 2, 3]
+
+
 def test_what_is_overdue_does_not_depend_on_how_old_observations_are() -> None:
     """Answers that take 3 ticks more than expected slow it down in each of them."""
     controller = Asynchronous(clock_spec(CHUNKING), execute=4, delay=2)

@@ -49,8 +49,8 @@ class Driving:
         self._aligned = Aligned(timing) if timing.observations else None
         self._together = Together(timing)
         self._age = round(timing.seconds * self._rate)
-        self._given = deque([0], maxlen=self._age + 1)
-        """How many actions were given, tick by tick, since the latest observation was true."""
+        self._since = deque[tuple[int, int]]()
+        """Ticks since the latest observation was true, and how many actions were given before."""
         self._unusable = 0
         self._sent: float | None = None
 
@@ -124,10 +124,12 @@ class Driving:
         """One tick; whether the robot was told something."""
         begun = self._clock.now()
         self._asked.begin()
-        self._given.append(self._steps.given)
+        self._since.append((schedule.tick, self._steps.given))
+        while self._since[0][0] < schedule.tick - self._age:
+            self._since.popleft()
         request = self._request()
         if request is not None:
-            self._asked.ask(request, self._given[0])
+            self._asked.ask(request, self._since[0][1])
         self._asked.take()
         step = self._steps.step(overdue=self._asked.overdue(self._steps.given))
         if step is None:
@@ -147,7 +149,8 @@ class Driving:
             observation = self._robot.observe()
             if self._aligned is not None:
                 observation = self._aligned.see(observation, self._clock.now())
-            age = {"age": self._age} if self._age else {}
+            # In a tick that was missed nothing was given, and the controller knows of none.
+            age = {"age": len(self._since) - 1} if self._age else {}
             request = self._controller.request(observation, **age)
         except (StaleObservationError, NotFiniteError) as error:
             if isinstance(error, StaleObservationError):
