@@ -180,8 +180,8 @@ FAULTS = [
     Fault(
         "an ensemble in which the newest counts most",
         "runtime/controllers/ensemble.py",
-        "np.exp(-self._decay * number)",
-        "np.exp(self._decay * number)",
+        "np.exp(-self._decay * np.where(there, after, 0))",
+        "np.exp(self._decay * np.where(there, after, 0))",
         "runtime/test_controllers.py -k weighted_mean",
     ),
     Fault(

@@ -183,7 +183,7 @@ def test_it_slows_down_along_the_plan_where_a_chunk_is_late() -> None:
 
 
 def test_nothing_was_given_in_a_missed_tick() -> None:
-    """Of an observation that is 3 ticks old, 2 actions were given since, where a tick was missed."""
+    """Since an observation that is 3 ticks old 2 actions were given, where a tick was missed."""
     committed = []
 
     class Slow(Arm):
