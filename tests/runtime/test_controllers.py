@@ -342,6 +342,24 @@ def test_where_the_robot_was_told_to_be_is_where_it_is_expected() -> None:
     assert found == [0, 5, 13]
 
 
+def test_joints_that_are_old_are_expected_where_they_were_to_be_then() -> None:
+    recorded = {"joints": (1,), "action": (1,)}
+    spec = PolicySpec.select(
+        recorded, observations=["joints"], chunking=Chunking(obs_steps=1, horizon=16, execute=8)
+    )
+    controller = Speculative(spec, delay=0, bound=0.5, targets="joints")
+    places, found = [0.0], []
+    for tick in range(30):
+        age = min(tick, 3)
+        request = controller.request({"joints": np.array([places[tick - age]])}, age=age)
+        if request is not None:
+            found.append(tick)
+            rows = np.arange(tick - age + 1, tick - age + 17)[:, None] ** 2
+            controller.accept(rows.astype(np.float32), request)
+        places.append(float(controller.action()[0]))
+    assert found == [0, 8, 16, 24]
+
+
 def test_an_observation_that_is_old_is_continued_from_where_it_was_made() -> None:
     """Pictures of 3 ticks ago: what was done since is committed, and rows are counted from then."""
     spec, age = spec_of(Chunking(obs_steps=1, horizon=16, execute=4)), 3

@@ -64,6 +64,8 @@ class Plan:
         """The action that was given last."""
         self.source: int | None = None
         """The number of the request that it came from."""
+        self.age = 0
+        """How many ticks ago what is seen was made."""
         self.late = 0
         """How many ticks passed between the last answer and its request."""
         self._shape, self._join = spec.chunk_shape, join
@@ -107,9 +109,10 @@ class Plan:
         earlier = [action for tick, action in self._log if tick < self._tick - age]
         return earlier[-1] if earlier else None
 
-    def tick(self) -> None:
-        """A tick begins; who never says so has an action given in every one of them."""
-        self._tick += 1
+    def tick(self, age: int = 0) -> None:
+        """A tick begins, in which is seen what was `age` ticks ago; who never says so has an action
+        given in every one of them."""
+        self._tick, self.age = self._tick + 1, age
 
     def ask(
         self,

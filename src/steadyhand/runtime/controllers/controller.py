@@ -33,9 +33,11 @@ class Planned(Protocol):
     def waiting(self) -> bool: ...
     @property
     def late(self) -> int: ...
+    @property
+    def age(self) -> int: ...
 
     def told_before(self, age: int) -> NDArray[np.floating] | None: ...
-    def tick(self) -> None: ...
+    def tick(self, age: int = 0) -> None: ...
     def ask(
         self,
         stacked: Observation,
@@ -103,7 +105,7 @@ class Controller:
         if self._open:
             self.replan()
         self._open = True
-        self.plan.tick()
+        self.plan.tick(age)
         self.history.see(observation, told=self.plan.told_before(age))
         committed = self._rule(self.plan, observation)
         if committed is None:

@@ -97,8 +97,9 @@ class Surprise:
             begin = self._begin[name]
             step = self._step.setdefault(name, (here - begin) / self._ticks)
             expected = begin + self._ticks * step
-            if name == self._targets and plan.told is not None:
-                expected = np.asarray(plan.told, np.float64)
+            told = plan.told_before(plan.age)
+            if name == self._targets and told is not None:
+                expected = np.asarray(told, np.float64)
             way = max(_length(expected - begin), _length(here - begin), MOTIONLESS)
             if _length(here - expected) > self._bound * way:
                 return True
