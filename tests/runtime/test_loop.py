@@ -21,6 +21,7 @@ from steadyhand.runtime.beside import InThread, Simulated
 from steadyhand.runtime.clock import SimulatedClock, SystemClock
 from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.controllers import CONTROLLERS, Asynchronous, Controller, Ensemble, RealTime
+from steadyhand.runtime.driving import Driving
 from steadyhand.runtime.loop_report import LoopReport
 from steadyhand.runtime.patience import Patience
 from steadyhand.runtime.timing import Timing
@@ -348,6 +349,45 @@ def test_the_second_ctrl_c_does_not_wait_for_a_robot_that_hangs() -> None:
     with pytest.raises(KeyboardInterrupt):
         driven(arm=arm)
     assert arm.stops == 1
+
+
+def test_a_second_ctrl_c_comes_between_the_last_tick_and_rest(monkeypatch) -> None:
+    rest = Driving._rest
+
+    def interrupted(self, interruption):
+        signal.raise_signal(signal.SIGINT)
+        rest(self, interruption)
+
+    def stop():
+        if len(arm.told) == 3 and not twice:
+            twice.append(signal.raise_signal(signal.SIGINT))
+        return False
+
+    monkeypatch.setattr(Driving, "_rest", interrupted)
+    arm, twice = Arm(SimulatedClock()), []
+    with pytest.raises(KeyboardInterrupt):
+        driven(arm=arm, stop=stop)
+    assert arm.stops == 1
+
+
+def test_a_predictor_that_ends_itself_ends_no_thread() -> None:
+    class Exits(Clock):
+        def predict(self, requests):
+            raise SystemExit("licence expired")
+
+    predictor, arm = Exits(clock_spec(CHUNKING)), Arm(SystemClock())
+    patience = Patience(failures=1, first_s=2.0)
+    with pytest.raises(PredictorError, match="SystemExit: licence expired"):
+        run_loop(arm, predictor, RecedingHorizon(predictor.spec), ticks=9, patience=patience)
+    assert arm.stops == 1
+
+
+def test_a_thread_that_was_closed_is_begun_anew() -> None:
+    beside = InThread(Clock(clock_spec(CHUNKING)))
+    for _ in range(2):
+        controller, patience = RecedingHorizon(beside.spec), Patience(first_s=2.0)
+        report = run_loop(Arm(SystemClock()), beside, controller, ticks=3, patience=patience)
+        assert report.ticks == 3
 
 
 def test_what_fails_is_asked_for_anew() -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, PredictorError
 from steadyhand.runtime.clock import Clock, SystemClock
 from steadyhand.runtime.continuation import Continuation
 from steadyhand.runtime.predictor import ChunkRequest, Predictor, answers
@@ -89,7 +89,8 @@ class InThread:
         return self.predictor.spec
 
     def ask(self, request: ChunkRequest) -> None:
-        if self._thread is None:
+        self._over = False  # who was closed is begun anew
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="prediction", daemon=True)
             self._thread.start()
         self._waiting.append((request, self._clock.now()))
@@ -118,12 +119,20 @@ class InThread:
                     since = self._clock.now() - asked
                     self._come.append(Answer(older, None, None, since, passed_over=True))
                 request, asked = self._waiting.popleft()
-                chunk, error = _predicted(self.predictor, request)
+                chunk, error = self._tried(request)
                 if self._untried is not None and error is None:
                     error = self._warm_up(request, chunk)
                 self._come.append(Answer(request, chunk, error, self._clock.now() - asked))
             if self._over:
                 return
+
+    def _tried(self, request: ChunkRequest) -> tuple[Any, Exception | None]:
+        """The chunk, or what was raised: nothing ends this thread, for which the robot waits."""
+        try:
+            return _predicted(self.predictor, request)
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}".rstrip(": ")
+            return None, PredictorError(f"The predictor ended with {said}.")
 
     def _warm_up(self, request: ChunkRequest, chunk: Any) -> Exception | None:
         """Go on from the first chunk once, for nothing; what that raised."""
@@ -132,7 +141,7 @@ class InThread:
             return None  # the controller refuses it
         rest = chunk[self.spec.chunking.past_rows :]
         again = replace(request, previous=rest, committed=1, continuation=how)
-        return _predicted(self.predictor, again)[1]
+        return self._tried(again)[1]
 
 
 class Simulated:

@@ -67,6 +67,7 @@ class Driving:
         """
         try:
             self._tally.stopped_by = self._until(ticks, stop, interruption)
+            interruption.stopping = True  # from here on no Ctrl-C comes in between
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             said = f"error: {type(error).__name__}: {error}"
