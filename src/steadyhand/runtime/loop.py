@@ -48,17 +48,17 @@ def run_loop(
     """Drive `robot` for `ticks` ticks at `rate_hz` (the policy's own by default), None for ever.
 
     Prediction runs beside the loop: in a thread on the machine's own clock; with another `clock`,
-    at once and in this thread, or as a `Simulated` says, so that it repeats. Until the first chunk
-    is there the robot is told nothing, and no tick is counted. Ticks are on a schedule that what is
-    late does not move; two actions are never sent closer together than half a period.
+    at once and in this thread, or as a `Simulated` says. Until the first chunk is there the robot
+    is told nothing, and no tick is counted. Ticks are on a schedule that what is late does not
+    move; two actions are never closer together than half a period.
 
     `late` says what to do in a tick for which no chunk has come. With `act_hz`, what is told goes
-    from action to action at that rate. `timing` has the latencies of devices. The report is given
-    to `watch`, in a thread of its own, and written to the file `report`, every second. `urgent`
-    lets both threads go before all that the machine does besides, where the system allows it.
+    from action to action at that rate. `timing` has the latencies of devices. Every second the
+    report is given to `watch`, in a thread of its own, and written to the file `report`. `urgent`
+    threads go before all else that the machine does, where the system allows it.
 
-    `robot.stop()`, where it has one, is called once however this ends, after Ctrl-C or an error,
-    too; those are raised after that. A controller that was used before begins with a new chunk.
+    `robot.stop()`, where it has one, is called once however this ends; Ctrl-C and errors are raised
+    after that. A controller that was used before begins anew.
 
     Raises `ConfigurationError` for parts that lack a method or do not fit, before anything moves,
     `PredictorError` where answers fail to come, and what robot or predictor raise.
@@ -69,19 +69,10 @@ def run_loop(
     beside = _beside(predictor, clock, simulated, urgent, controller.continuation)
     rates = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
     require_rate(robot, rates[1])
-    timing, tally = timing or Timing(), Tally()
+    timing, patience, tally = timing or Timing(), patience or Patience(), Tally()
     timing.check(beside.spec)
-    driving = Driving(
-        robot,
-        beside,
-        controller,
-        clock,
-        tally,
-        rates=rates,
-        late=late,
-        timing=timing,
-        patience=patience or Patience(),
-    )
+    parts = robot, beside, controller, clock, tally
+    driving = Driving(*parts, rates=rates, late=late, timing=timing, patience=patience)
     reporter = Reporter(lambda: tally.report(robot, predictor), watch, report)
     controller.replan()
     with quick(urgent), interruptible() as interruption:

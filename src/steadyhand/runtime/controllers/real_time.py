@@ -31,7 +31,7 @@ class RealTime(Controller):
     ) -> None:
         trained = spec.chunking.prefix
         how: Continuation = by or (Prefixed() if trained else Guided())
-        if not isinstance(how, Guided | Inpainted | Prefixed):
+        if not isinstance(how, Guided | Inpainted | Prefixed):  # pyright: ignore
             raise ConfigurationError(
                 f"by is {shown(how)}; it must be Guided(), Inpainted() or Prefixed()."
             )
