@@ -224,7 +224,7 @@ def _say(told: list[LoopReport], options: Options, rate: float) -> None:
     screen, report, period = results(as_json=options.json), told[-1], 1000 / rate
     show(screen, *report.in_words().splitlines())
     if report.late > report.ticks / 1000:
-        if report.work_ms.percentile(50) > 0.9 * period:
+        if report.work_ms.percentile(95) > period:
             show(
                 screen,
                 f"Ticks are late: observe() and act() take longer than the {period:.3g} ms of one. "
