@@ -494,6 +494,7 @@ def test_a_faster_gripper_is_told_later() -> None:
         ({"observations": {"time": NAN}}, "finite"),
         ({"action": {"arm": (slice(0, 3), 0.1)}}, "the action has 1"),
         ({"action": -1.0}, "in seconds"),
+        ({"observations": {"time": 0.3}, "action": 0.02}, "16 ticks, and a chunk has 16 rows"),
     ],
 )
 def test_latencies_that_cannot_be(timing, said) -> None:

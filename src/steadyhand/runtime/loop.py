@@ -70,7 +70,7 @@ def run_loop(
     rates = _rates(beside.spec.rate_hz if rate_hz is None else rate_hz, act_hz)
     require_rate(robot, rates[1])
     timing, patience, tally = timing or Timing(), patience or Patience(), Tally()
-    timing.check(beside.spec)
+    timing.check(beside.spec, rates[0])
     parts = robot, beside, controller, clock, tally
     driving = Driving(*parts, rates=rates, late=late, timing=timing, patience=patience)
     reporter = Reporter(lambda: tally.report(robot, predictor), watch, report)

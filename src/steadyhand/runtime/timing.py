@@ -55,8 +55,18 @@ class Timing:
         seen = max(self.observations.values(), default=0.0)
         return seen + max(self.actions.values(), default=0.0)
 
-    def check(self, spec: PolicySpec) -> None:
-        """Raise `ConfigurationError` for keys that the policy does not see, or other columns."""
+    def check(self, spec: PolicySpec, rate_hz: float) -> None:
+        """Raise `ConfigurationError` for keys that the policy does not see, or other columns.
+
+        And where all rows of a chunk are for times before it can be felt.
+        """
+        rows, late = spec.chunking.max_execute, round(self.seconds * rate_hz)
+        if late >= rows:
+            raise ConfigurationError(
+                f"Latencies of {self.seconds:g} s are {late} ticks, and a chunk has {rows} rows "
+                "from now on: all of them are over before one is felt. They are in seconds; or "
+                "train with a longer --chunking.horizon."
+            )
         known = {feature.key for feature in spec.observations}
         for key in (*self.observations, *self.nearest):
             if key not in known:
