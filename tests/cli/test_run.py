@@ -103,6 +103,34 @@ def test_an_episode_that_is_over_ends_it(trained, capsys) -> None:
     assert "The episode: success" in said
 
 
+WORLD = """
+import numpy as np
+
+class World:
+    def reset(self, seed):
+        return {"state": np.zeros(2, np.float32)}
+
+    def step(self, action):
+        return self.reset(0), False
+
+    def scores(self):
+        return {"success": True}
+
+class Table:
+    name, rate_hz, max_steps, first_seed, initial_states = "table", 100.0, 4, 0, "one"
+
+    def make(self):
+        return World()
+"""
+
+
+def test_a_world_that_cannot_be_filmed_is_driven(trained, tmp_path, capsys) -> None:
+    (tmp_path / "table.py").write_text(WORLD)
+    found = answer(capsys, trained, "--task", f"{tmp_path}/table.py:Table", "--rate", 100)
+    assert found["ticks"] - found["missed"] == 4
+    assert found["scores"] == {"success": True}
+
+
 def test_a_robot_of_ones_own_and_ctrl_c(trained, robot, capsys) -> None:
     words = [trained, "--robot", robot, "--act-hz", "300", "--rate", "100"]
     found = answer(capsys, *words, "--ticks", "10")

@@ -17,7 +17,7 @@ class WorldRobot:
     """
 
     def __init__(self, task: Task, seed: int | None = None) -> None:
-        self._world = world_of(task)
+        self._world = world_of(task, but=("state", "render"))
         self._seen = self._world.reset(task.first_seed if seed is None else seed)
         self._left = task.max_steps
         self.over = False
