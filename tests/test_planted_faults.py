@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "waiting that counts as motion inside chunks",
+        "evaluation/smoothness.py",
+        "~at_boundary & ~held[1:]",
+        "~at_boundary",
+        "evaluation/test_smoothness.py -k standing_still",
+    ),
+    Fault(
         "a missed tick that counts as one in which something was given",
         "runtime/driving.py",
         '{"age": len(self._since) - 1}',

@@ -47,6 +47,15 @@ def test_jerk_and_steps() -> None:
     assert found.seam == pytest.approx(3.5)
 
 
+def test_standing_still_between_chunks_is_no_step_inside_of_one() -> None:
+    """A robot that waits two ticks for each chunk, and goes on as fast as before, has no seams."""
+    tick = np.arange(30)
+    held = (tick >= 10) & (tick % 10 < 2)
+    told = np.cumsum(~held)[:, None] * 1.0
+    found = smoothness([told], [[12, 22]], 10, [held])
+    assert (found.inner_step, found.boundary_jump, found.seam) == (1, 1, 1)
+
+
 @pytest.mark.parametrize("rate", [10.0, 50.0])
 def test_arc_length_is_the_published_one(rate) -> None:
     random = np.random.default_rng(0)

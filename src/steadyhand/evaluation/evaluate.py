@@ -171,6 +171,7 @@ def _judged(
             [episode.actions for episode in done],
             [episode.boundaries for episode in done],
             task.rate_hz,
+            [episode.seen < 0 for episode in done],
         ),
         chunk_ms={
             "median": float(np.median(milliseconds)),

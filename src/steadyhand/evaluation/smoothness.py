@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Actions = NDArray[np.floating]
+Held = NDArray[np.bool_]
 PADDING = 4
 """A spectrum is that of 2**PADDING times as many ticks: zeros follow, so that its arc is fine."""
 FAINT = 0.05
@@ -72,15 +73,20 @@ class Smoothness:
 
 
 def smoothness(
-    actions: Sequence[Actions], boundaries: Sequence[Sequence[int]], rate_hz: float
+    actions: Sequence[Actions],
+    boundaries: Sequence[Sequence[int]],
+    rate_hz: float,
+    held: Sequence[Held] | None = None,
 ) -> Smoothness:
-    """Over episodes: `actions` are (T, A) each, `boundaries` the ticks at which a chunk began.
+    """Over episodes: `actions` are (T, A) each, `boundaries` the ticks at which a chunk began, and
+    `held` (T,) those in which there was none.
 
     Steps are averaged over all episodes together, what an episode has one of over episodes; 0 where
     there are none, the arc length nan.
     """
-    alone = [motion(*episode, rate_hz) for episode in zip(actions, boundaries, strict=True)]
-    steps = [_steps(*episode) for episode in zip(actions, boundaries, strict=True)]
+    every = list(zip(actions, boundaries, held or [None] * len(actions), strict=True))
+    alone = [motion(told, began, rate_hz, none) for told, began, none in every]
+    steps = [_steps(*episode) for episode in every]
     jumps, inner = (np.concatenate(some) for some in zip(*steps, strict=True))
     jerk, *both = (_mean(some, 0.0) for some in ([one["jerk"] for one in alone], jumps, inner))
     return Smoothness(jerk, *both, arc_length=_mean([one["arc_length"] for one in alone]))
@@ -97,10 +103,12 @@ def summed_up(motions: Sequence[Mapping[str, Sequence[float]]]) -> Smoothness:
     return Smoothness(jerk, jump, inner, arc_length=arc)
 
 
-def motion(actions: Actions, boundaries: Sequence[int], rate_hz: float) -> dict[str, float]:
+def motion(
+    actions: Actions, boundaries: Sequence[int], rate_hz: float, held: Held | None = None
+) -> dict[str, float]:
     """Of one episode: `jerk`, `boundary_jump`, `inner_step` and `arc_length`, as `Smoothness` has
     them; nan where there is none."""
-    jumps, inner = _steps(actions, boundaries)
+    jumps, inner = _steps(actions, boundaries, held)
     third = np.diff(actions.astype(np.float64), n=3, axis=0) * rate_hz**3
     speed = _speed(actions)
     return {
@@ -133,12 +141,14 @@ def _speed(actions: Actions) -> NDArray[np.float64]:
 
 
 def _steps(
-    actions: Actions, boundaries: Sequence[int]
+    actions: Actions, boundaries: Sequence[int], held: Held | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The moves where a new chunk began, and those inside of chunks."""
+    """The moves where a new chunk began, and those inside of chunks: where the robot waits for the
+    next one, it stands still between them."""
     speed = _speed(actions)
     at_boundary = np.isin(np.arange(1, len(actions)), boundaries)
-    return speed[at_boundary], speed[~at_boundary]
+    inside = ~at_boundary if held is None or not len(held) else ~at_boundary & ~held[1:]
+    return speed[at_boundary], speed[inside]
 
 
 def _mean(values: Sequence[float] | NDArray[np.float64], otherwise: float = math.nan) -> float:

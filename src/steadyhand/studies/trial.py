@@ -80,7 +80,7 @@ def tried(
 
 def kept(found: Evaluation, rate_hz: float, *, paths: int = 0) -> dict[str, Any]:
     """The record of an evaluation."""
-    moved = [motion(e.actions, e.boundaries, rate_hz) for e in found.episodes]
+    moved = [motion(e.actions, e.boundaries, rate_hz, e.seen < 0) for e in found.episodes]
     ticks = [len(episode.actions) for episode in found.episodes]
     calls = [rate_hz * e.requests / len(e.actions) for e in found.episodes]
     motions = {name: [each[name] for each in moved] for name in moved[0]}
