@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         (f"{short[a]} - {short[b]}", score.replace("_", " "), str(d), _p(d.p), _p(d.adjusted_p))
         for (a, b, score), d in differences.items()
     )
-    title = f"{options.episodes} episodes each{_late(options)}"
+    title = f"{options.episodes} episodes each{_late(under[0])}"
     seams = [evaluation.smoothness.shortly() for evaluation in found.values()]
     lost = [
         line
