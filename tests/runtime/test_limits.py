@@ -278,6 +278,7 @@ def test_limits_that_cannot_be_are_refused(given, said) -> None:
     [
         ({"velocity": [1, 1, 1]}, "limits for 3 numbers, and the action has 2"),
         ({"velocity": 1, "columns": [5]}, "The action has 2 numbers and no column 5"),
+        ({"velocity": [1, 9], "columns": [1, -1]}, "A column is named twice in"),
         ({"velocity": 1, "start": [1.0]}, "start is .*; it must be 2 finite numbers"),
         ({"low": 0.5, "high": 1, "start": "joints"}, "starts at 0, and its limits are 0.5…1"),
     ],

@@ -122,6 +122,8 @@ class Limited:
         listed = list(range(size)[which] if isinstance(which, slice) else which)
         if listed and not -size <= min(listed) <= max(listed) < size:
             raise ConfigurationError(f"The action has {size} numbers and no column {max(listed)}.")
+        if len({column % size for column in listed}) < len(listed):
+            raise ConfigurationError(f"A column is named twice in {listed}: it has one limit.")
         if self._limits.shape[1] not in (1, len(listed)):
             raise ConfigurationError(
                 f"There are limits for {self._limits.shape[1]} numbers, and the action has {size}"
