@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "a quaternion that changes its sign where a chunk ends",
+        "runtime/plan.py",
+        "self._transform.aligned(action, self.told)",
+        "action",
+        "runtime/test_controllers.py -k other_sign",
+    ),
+    Fault(
         "waiting that counts as motion inside chunks",
         "evaluation/smoothness.py",
         "~at_boundary & ~held[1:]",

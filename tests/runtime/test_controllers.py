@@ -260,6 +260,12 @@ def test_old_and_new_fade_into_one_another_by_what_they_mean(fading) -> None:
     np.testing.assert_array_equal(short[5:, 0], [1, 1, 1])
 
 
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_a_rotation_that_comes_with_the_other_sign_is_no_jump(name) -> None:
+    turns = two_chunks(CONTROLLERS[name](turning_spec()))[:, 1:5]
+    assert (np.sum(turns[1:] * turns[:-1], axis=1) > 0.5).all()
+
+
 def test_an_ensemble_is_the_weighted_mean_of_all_that_was_predicted_for_now() -> None:
     spec, decay, ticks = spec_of(Chunking(obs_steps=1, horizon=5, execute=2)), 0.3, 12
     random = np.random.default_rng(0)

@@ -68,7 +68,7 @@ class Plan:
         """How many ticks ago what is seen was made."""
         self.late = 0
         """How many ticks passed between the last answer and its request."""
-        self._shape, self._join = spec.chunk_shape, join
+        self._shape, self._join, self._transform = spec.chunk_shape, join, spec.transform
         self._overrun, self._every, self._most = overrun, every, most
         self._rows: Actions = np.zeros((0, self._shape[1]))
         """What is planned from now on."""
@@ -188,7 +188,10 @@ class Plan:
                 "There is no action for this tick: call request(observation), answer it with "
                 "accept(chunk), then action(), once a tick."
             )
-        action = self.told = self._rows[0]
+        action = self._rows[0]
+        if self.told is not None:  # q and -q are one rotation; in numbers it is no jump, either
+            action = self._transform.aligned(action, self.told)
+        self.told = action
         self.source = self._sources[0]
         self._rows, self._sources = self._rows[1:], self._sources[1:]
         self._log.append((self._tick, action))
