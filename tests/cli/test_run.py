@@ -176,7 +176,7 @@ def test_what_is_told_of_a_robot_that_does_not_stop_or_is_slow(trained, robot, c
         (["RUN", "--controller", "blend", "--continuation", "guided"], "not of blend"),
         (["RUN", "--controller", "real_time", "--continuation", "prefixed"], "no rows"),
         (["RUN", "--act-hz", "100"], "--act-hz is for a robot"),
-        (["RUN", "--delay", "2"], "expects no delay"),
+        (["RUN", "--controller", "receding", "--delay", "2"], "expects no delay"),
         (["RUN", "--controller", "realtime"], "Did you mean 'real_time'?"),
         (["RUN", "--ticks", "0"], "ticks is 0"),
         (["RUN", "--rate", "-1"], "rate"),

@@ -615,3 +615,27 @@ def test_limits_are_counted_at_the_rate_at_which_the_robot_is_told() -> None:
 
 def limited(rate: float) -> Limited:
     return Limited(Arm(SimulatedClock()), rate_hz=rate, velocity=1e6)
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(0.005, False), (0.045, True)])
+def test_a_chunk_that_comes_within_half_a_tick_is_used_in_its_tick(seconds, held) -> None:
+    """As of old, when it was predicted in the tick; one that takes longer is waited for at rest."""
+    spec = clock_spec(Chunking(obs_steps=1, horizon=8, execute=4))
+
+    class Takes:
+        def __init__(self) -> None:
+            self.spec = spec
+
+        def predict(self, requests):
+            time.sleep(seconds)
+            return np.zeros((1, 8, 1), np.float32)
+
+    class Still:
+        def observe(self):
+            return {"time": np.zeros(1)}
+
+        def act(self, action) -> None: ...
+
+    report = run_loop(Still(), Takes(), RecedingHorizon(spec), ticks=16, rate_hz=20)
+    assert (report.repeated > 2) == held
+    assert report.late == 0

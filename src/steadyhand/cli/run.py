@@ -45,7 +45,7 @@ class Options(Sampled, OnDevice, Printed):
     task: str | None = None
     """A task whose world is driven instead, by default the one the policy was trained for; your own
     as FILE.py:function."""
-    controller: ControllerName = "receding"
+    controller: ControllerName = "asynchronous"
     """When chunks are asked for and how they are joined: receding waits for each."""
     delay: int | None = None
     """Ticks that an answer is expected to take, for a controller that asks ahead; counted while it

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from steadyhand.errors import NotFiniteError, StaleObservationError
 from steadyhand.runtime.asked import Asked
 from steadyhand.runtime.beside import Beside
-from steadyhand.runtime.clock import Clock
+from steadyhand.runtime.clock import Clock, SystemClock
 from steadyhand.runtime.interpolation import Waypoints
 from steadyhand.runtime.late import Late, LateError, Step, Steps
 from steadyhand.runtime.loop_report import Tally
@@ -21,6 +21,10 @@ from steadyhand.runtime.robot import Robot, stopped
 from steadyhand.runtime.schedule import Schedule
 from steadyhand.runtime.timing import Aligned, Timing, Together
 from steadyhand.runtime.undisturbed import Interruption
+
+WITHIN_TICK = 0.5
+"""So much of a tick its action may wait for a chunk that comes soon, instead of the whole of it."""
+POLL_SECONDS = 0.0005
 
 
 class Driving:
@@ -132,6 +136,8 @@ class Driving:
         if request is not None:
             self._asked.ask(request, self._since[0][1])
         self._asked.take()
+        if request is not None:
+            self._wait_within(schedule)
         step = self._steps.step(overdue=self._asked.overdue(self._steps.given))
         if step is None:
             return False
@@ -140,6 +146,22 @@ class Driving:
         if acted > schedule.next_due:
             self._tally.late += 1
         return True
+
+    def _wait_within(self, schedule: Schedule) -> None:
+        """Where nothing is planned but a chunk was asked for in this tick, give it a part of it.
+
+        Counted time knows whole ticks alone: a clock that is not the machine's own is not waited
+        on.
+        """
+        latest = schedule.due + WITHIN_TICK / self._rate
+        while (
+            self._steps.given
+            and not self._controller.ready
+            and isinstance(self._clock, SystemClock)
+            and self._clock.now() + POLL_SECONDS < latest
+        ):
+            self._clock.wait(POLL_SECONDS)
+            self._asked.take()
 
     def _request(self) -> ChunkRequest | None:
         """See what there is to see; what the controller asks for then, if anything.

@@ -248,7 +248,7 @@ def _figures(results: Sequence[Result], score: str) -> dict[str, Figure]:
         "score": drawn(
             lambda result: result.score(score),
             name,
-            f"{name} by how late chunks are, a line a controller. receding waits for them.",
+            f"{name.capitalize()} by how late chunks are, a line a controller. Receding waits.",
             **scored,
         ),
         "reaction": drawn(
