@@ -480,7 +480,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("run run --robot arm.py:Leg", _arm),
         Mistake("run run --robot arm.py:Arm", _arm, note="it has no act()"),
         Mistake("run run --act-hz 125"),
-        Mistake("run run --delay 3"),
+        Mistake("run run --controller receding --delay 3"),
         Mistake("run run --controller asynchronous --delay 99"),
         Mistake("run run --controller realtime"),
         Mistake("run run --late wait"),
