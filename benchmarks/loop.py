@@ -21,10 +21,10 @@ import steadyhand as sh
 from steadyhand.data import Episodes
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, run_loop
-from steadyhand.runtime.clock import SystemClock
 from steadyhand.runtime.controllers import Asynchronous
-from steadyhand.runtime.limits import Limited
-from steadyhand.runtime.loop_report import LoopReport
+from steadyhand.runtime.loop.clock import SystemClock
+from steadyhand.runtime.loop.report import LoopReport
+from steadyhand.runtime.safety.limits import Limited
 from steadyhand.spec import PolicySpec
 from steadyhand.training.train import build_policy
 

@@ -14,8 +14,8 @@ import steadyhand as sh
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, NotFiniteError, UsageError
 from steadyhand.runtime import RecedingHorizon, run_loop
-from steadyhand.runtime.clock import SimulatedClock
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.clock import SimulatedClock
+from steadyhand.runtime.loop.patience import Patience
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.train import train
 

@@ -19,8 +19,8 @@ from steadyhand.data import recording_disk
 from steadyhand.data.recording import Recorder
 from steadyhand.errors import ConfigurationError, DataError, UsageError
 from steadyhand.runtime import RecedingHorizon, counted, run_loop
-from steadyhand.runtime.clock import SimulatedClock
-from steadyhand.runtime.limits import Limited
+from steadyhand.runtime.loop.clock import SimulatedClock
+from steadyhand.runtime.safety.limits import Limited
 
 
 class Arm:

@@ -17,8 +17,8 @@ from steadyhand.runtime import (
     chunk_noise,
     run_loop,
 )
-from steadyhand.runtime.beside import Simulated
-from steadyhand.runtime.clock import SimulatedClock
+from steadyhand.runtime.loop.beside import Simulated
+from steadyhand.runtime.loop.clock import SimulatedClock
 from steadyhand.spec import Chunking, PolicySpec
 from steadyhand.tasks import make_task
 from steadyhand.tasks.world_robot import WorldRobot

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steadyhand.runtime.histogram import Histogram
+from steadyhand.runtime.loop.histogram import Histogram
 
 
 @pytest.mark.parametrize("scale", [1e-1, 1.0, 1e3])

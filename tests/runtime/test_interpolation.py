@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from steadyhand.actions import ActionPart
-from steadyhand.runtime.interpolation import Waypoints, between
-from steadyhand.runtime.schedule import Schedule
+from steadyhand.runtime.loop.interpolation import Waypoints, between
+from steadyhand.runtime.loop.schedule import Schedule
 
 NUMBERS = (ActionPart(start=0, stop=2, form="absolute"),)
 HAND = (

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime.axis import Axis
-from steadyhand.runtime.braking import brake, landing, peak, ramp, settled
-from steadyhand.runtime.limits import Limited
 from steadyhand.runtime.robot import counted
+from steadyhand.runtime.safety.axis import Axis
+from steadyhand.runtime.safety.braking import brake, landing, peak, ramp, settled
+from steadyhand.runtime.safety.limits import Limited
 
 RATE = 50.0
 ARM = {"low": -1.5, "high": 1.5, "velocity": 1.0, "acceleration": 5.0, "jerk": 50.0}

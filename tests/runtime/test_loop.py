@@ -17,14 +17,14 @@ from steadyhand.errors import (
     StaleObservationError,
 )
 from steadyhand.runtime import Fresh, Limited, RecedingHorizon, run_loop
-from steadyhand.runtime.beside import InThread, Simulated
-from steadyhand.runtime.clock import SimulatedClock, SystemClock
 from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.controllers import CONTROLLERS, Asynchronous, Controller, Ensemble, RealTime
-from steadyhand.runtime.driving import Driving
-from steadyhand.runtime.loop_report import LoopReport
-from steadyhand.runtime.patience import Patience
-from steadyhand.runtime.timing import Timing
+from steadyhand.runtime.loop.beside import InThread, Simulated
+from steadyhand.runtime.loop.clock import SimulatedClock, SystemClock
+from steadyhand.runtime.loop.driving import Driving
+from steadyhand.runtime.loop.patience import Patience
+from steadyhand.runtime.loop.report import LoopReport
+from steadyhand.runtime.loop.timing import Timing
 from steadyhand.spec import Chunking, PolicySpec
 
 NAN = float("nan")

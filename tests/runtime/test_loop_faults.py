@@ -7,11 +7,11 @@ import pytest
 
 from steadyhand.errors import StaleObservationError
 from steadyhand.runtime import run_loop
-from steadyhand.runtime.beside import Simulated
-from steadyhand.runtime.clock import SimulatedClock
 from steadyhand.runtime.controllers import Asynchronous, Blend
-from steadyhand.runtime.limits import Limited
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.beside import Simulated
+from steadyhand.runtime.loop.clock import SimulatedClock
+from steadyhand.runtime.loop.patience import Patience
+from steadyhand.runtime.safety.limits import Limited
 from steadyhand.spec import Chunking, PolicySpec
 
 RATE, SPEED, PUSH, REACH = 10.0, 1.0, 8.0, 1.5

@@ -20,10 +20,10 @@ from steadyhand.errors import (
     StaleObservationError,
 )
 from steadyhand.runtime import Checked, Fresh, Limited, Turning, Workspace, counted, run_loop
-from steadyhand.runtime.beside import Simulated
-from steadyhand.runtime.clock import SimulatedClock
 from steadyhand.runtime.controllers import CONTROLLERS
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.beside import Simulated
+from steadyhand.runtime.loop.clock import SimulatedClock
+from steadyhand.runtime.loop.patience import Patience
 from steadyhand.spec import Chunking, PolicySpec
 
 RATE, PREDICTIONS = 50.0, int(os.environ.get("STEADYHAND_PREDICTIONS", "21000"))

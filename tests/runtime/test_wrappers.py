@@ -13,8 +13,8 @@ from steadyhand.errors import (
     StaleObservationError,
 )
 from steadyhand.runtime.robot import counted
-from steadyhand.runtime.turning import Turning
-from steadyhand.runtime.wrappers import Checked, Fresh, Workspace
+from steadyhand.runtime.safety.turning import Turning
+from steadyhand.runtime.safety.wrappers import Checked, Fresh, Workspace
 from steadyhand.spec import Chunking, PolicySpec
 
 SPEC = PolicySpec.select(

@@ -18,9 +18,9 @@ from steadyhand.errors import ConfigurationError, SteadyhandError, UsageError
 from steadyhand.evaluation.acting import Acting, ContinuationName
 from steadyhand.runtime.controllers import ControllerName
 from steadyhand.runtime.folders import find_policy
-from steadyhand.runtime.late import Late
-from steadyhand.runtime.loop import run_loop
-from steadyhand.runtime.loop_report import LoopReport
+from steadyhand.runtime.loop.late import Late
+from steadyhand.runtime.loop.report import LoopReport
+from steadyhand.runtime.loop.run import run_loop
 from steadyhand.runtime.own_file import own_name, run_file
 from steadyhand.runtime.predictor import check_continuation
 from steadyhand.runtime.robot import Robot, require_robot

@@ -11,9 +11,9 @@ from steadyhand.runtime.controllers import (
     WarmStarted,
 )
 from steadyhand.runtime.engine import Engine, EnginePredictor
-from steadyhand.runtime.limits import Limited
-from steadyhand.runtime.loop import LoopReport, run_loop
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.patience import Patience
+from steadyhand.runtime.loop.run import LoopReport, run_loop
+from steadyhand.runtime.loop.timing import Timing
 from steadyhand.runtime.predictor import (
     ChunkController,
     ChunkRequest,
@@ -22,9 +22,9 @@ from steadyhand.runtime.predictor import (
     chunk_noise,
 )
 from steadyhand.runtime.robot import Robot, counted
-from steadyhand.runtime.timing import Timing
-from steadyhand.runtime.turning import Turning
-from steadyhand.runtime.wrappers import Checked, Fresh, Workspace
+from steadyhand.runtime.safety.limits import Limited
+from steadyhand.runtime.safety.turning import Turning
+from steadyhand.runtime.safety.wrappers import Checked, Fresh, Workspace
 
 __all__ = [
     "Asynchronous",

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from steadyhand.disk import require_room, write_json
-from steadyhand.runtime.loop_report import LoopReport
+from steadyhand.runtime.loop.report import LoopReport
 
 EVERY_SECONDS = 1.0
 

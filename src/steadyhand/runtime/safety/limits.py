@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime.axis import Axis
-from steadyhand.runtime.limit_table import Limit, limit_table
 from steadyhand.runtime.predictor import Observation
 from steadyhand.runtime.robot import Robot, require_robot, stopped
-from steadyhand.runtime.told import Start, numbers, starting
+from steadyhand.runtime.safety.axis import Axis
+from steadyhand.runtime.safety.limit_table import Limit, limit_table
+from steadyhand.runtime.safety.told import Start, numbers, starting
 from steadyhand.values import named, positive, shown
 
 KINDS = {"float32": np.float32, "float64": np.float64}

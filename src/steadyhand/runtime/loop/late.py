@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from steadyhand.actions import ActionPart
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.runtime.interpolation import between
-from steadyhand.runtime.loop_report import Tally
+from steadyhand.runtime.loop.interpolation import between
+from steadyhand.runtime.loop.report import Tally
 from steadyhand.runtime.predictor import ChunkController
 
 Late = Literal["hold", "slow", "stop"]

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import NotFiniteError, StaleObservationError
-from steadyhand.runtime.asked import Asked
-from steadyhand.runtime.beside import Beside
-from steadyhand.runtime.clock import Clock, SystemClock
-from steadyhand.runtime.interpolation import Waypoints
-from steadyhand.runtime.late import Late, LateError, Step, Steps
-from steadyhand.runtime.loop_report import Tally
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.asked import Asked
+from steadyhand.runtime.loop.beside import Beside
+from steadyhand.runtime.loop.clock import Clock, SystemClock
+from steadyhand.runtime.loop.interpolation import Waypoints
+from steadyhand.runtime.loop.late import Late, LateError, Step, Steps
+from steadyhand.runtime.loop.patience import Patience
+from steadyhand.runtime.loop.report import Tally
+from steadyhand.runtime.loop.schedule import Schedule
+from steadyhand.runtime.loop.timing import Aligned, Timing, Together
+from steadyhand.runtime.loop.undisturbed import Interruption
 from steadyhand.runtime.predictor import ChunkController, ChunkRequest
 from steadyhand.runtime.robot import Robot, stopped
-from steadyhand.runtime.schedule import Schedule
-from steadyhand.runtime.timing import Aligned, Timing, Together
-from steadyhand.runtime.undisturbed import Interruption
 
 WITHIN_TICK = 0.5
 """So much of a tick its action may wait for a chunk that comes soon, instead of the whole of it."""

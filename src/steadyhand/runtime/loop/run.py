@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import cast
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime.beside import Beside, InThread, Simulated
-from steadyhand.runtime.clock import Clock, SystemClock
 from steadyhand.runtime.continuation import Continuation
-from steadyhand.runtime.driving import Driving
-from steadyhand.runtime.late import Late
-from steadyhand.runtime.loop_report import LoopReport, Tally
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.beside import Beside, InThread, Simulated
+from steadyhand.runtime.loop.clock import Clock, SystemClock
+from steadyhand.runtime.loop.driving import Driving
+from steadyhand.runtime.loop.late import Late
+from steadyhand.runtime.loop.patience import Patience
+from steadyhand.runtime.loop.report import LoopReport, Tally
+from steadyhand.runtime.loop.reporter import Reporter
+from steadyhand.runtime.loop.timing import Timing
+from steadyhand.runtime.loop.undisturbed import interruptible, quick
 from steadyhand.runtime.predictor import ChunkController, Predictor, check_continuation, require
-from steadyhand.runtime.reporter import Reporter
 from steadyhand.runtime.robot import Robot, require_rate
-from steadyhand.runtime.timing import Timing
-from steadyhand.runtime.undisturbed import interruptible, quick
 from steadyhand.sizes import Count
 from steadyhand.values import checked, positive
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from steadyhand.runtime.histogram import Histogram
+from steadyhand.runtime.loop.histogram import Histogram
 from steadyhand.runtime.robot import counted
 
 MOST_TICKS = 100

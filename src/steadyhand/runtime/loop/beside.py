@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from steadyhand.errors import ConfigurationError, PredictorError
-from steadyhand.runtime.clock import Clock, SystemClock
 from steadyhand.runtime.continuation import Continuation
+from steadyhand.runtime.loop.clock import Clock, SystemClock
+from steadyhand.runtime.loop.timing import own_copy
+from steadyhand.runtime.loop.undisturbed import PREDICTION, before_others
 from steadyhand.runtime.predictor import ChunkRequest, Predictor, answers
-from steadyhand.runtime.timing import own_copy
-from steadyhand.runtime.undisturbed import PREDICTION, before_others
 from steadyhand.spec import PolicySpec
 
 CLOSING_SECONDS = 1.0

@@ -16,7 +16,7 @@ from steadyhand.actions.rotations import from_matrix, nearer_sign, slerp, to_mat
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
 from steadyhand.runtime.robot import Robot, require_robot, stopped
-from steadyhand.runtime.told import Start, numbers, starting
+from steadyhand.runtime.safety.told import Start, numbers, starting
 from steadyhand.values import named, positive
 
 Numbers = NDArray[np.float64]

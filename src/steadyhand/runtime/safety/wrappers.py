@@ -20,7 +20,7 @@ from steadyhand.errors import (
 )
 from steadyhand.runtime.predictor import ChunkRequest, Observation, Predictor, require
 from steadyhand.runtime.robot import Robot, require_robot, stopped
-from steadyhand.runtime.told import Start, numbers, starting
+from steadyhand.runtime.safety.told import Start, numbers, starting
 from steadyhand.spec import PolicySpec
 from steadyhand.values import named, positive, shown
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import inf, isinf, ulp
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime.braking import brake, change, landing, peak, settled
+from steadyhand.runtime.safety.braking import brake, change, landing, peak, settled
 
 SLACK = 5e-10
 """A command that is above a limit by this share is not: it was computed from the limit itself."""

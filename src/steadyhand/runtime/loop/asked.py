@@ -6,10 +6,10 @@ Who predicts is `beside.py`, when to ask is the controller's.
 from typing import NamedTuple
 
 from steadyhand.errors import ConfigurationError, NotFiniteError, PredictorError
-from steadyhand.runtime.beside import Answer, Beside
-from steadyhand.runtime.clock import Clock
-from steadyhand.runtime.loop_report import Tally
-from steadyhand.runtime.patience import Patience
+from steadyhand.runtime.loop.beside import Answer, Beside
+from steadyhand.runtime.loop.clock import Clock
+from steadyhand.runtime.loop.patience import Patience
+from steadyhand.runtime.loop.report import Tally
 from steadyhand.runtime.predictor import ChunkController, ChunkRequest
 
 
