@@ -220,13 +220,6 @@ FAULTS = [
         "runtime/test_controllers.py -k latency_is_drawn",
     ),
     Fault(
-        "a first chunk that begins where its latency ended",
-        "evaluation/episode.py",
-        "if each[0] <= tick or not begun]",
-        "if each[0] <= tick]",
-        "runtime/test_controllers.py -k stands_still_and",
-    ),
-    Fault(
         "answers in the order in which they were computed",
         "runtime/engine.py",
         "np.concatenate(parts)[np.argsort(places)]",
