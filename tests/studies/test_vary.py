@@ -96,7 +96,8 @@ def test_method_network_task_and_recipe_go_together() -> None:
         {"execute": 3},
         {"repeats": 4},
         {"perturb_history": 0.5},
-        {"controller": "receding"},
+        {"controller": "blend"},
+        {"delay": 2, "controller": "blend"},
         {"solver": "dpmpp_2m"},
         {"temperature": 0.5},
         {"eta": 1.0},
@@ -110,8 +111,11 @@ def test_method_network_task_and_recipe_go_together() -> None:
 def test_what_only_evaluation_differs_by_is_trained_once(factors) -> None:
     config, trial = configured(ASKED, factors)
     assert config == USUAL
-    assert trial != TRIAL or factors == {"controller": "receding"}
+    assert trial != TRIAL
     for name, value in factors.items():
+        if name in ("controller", "delay"):
+            assert getattr(trial.acting, name) == value
+            continue
         there = trial if hasattr(trial, name) and "sampler" not in name else trial.sampler
         assert getattr(there, name.rpartition(".")[2]) == value
 
@@ -192,3 +196,11 @@ def test_a_task_in_a_file_of_ones_own_is_varied(tmp_path) -> None:
     asked = Asked(recipe="state")
     tasks = [configured(asked, {"task": name})[0].task for name in varied.values]
     assert tasks == ["fork", f"{example}:Reach"]
+
+
+def test_latency_is_varied_as_it_is_written() -> None:
+    factors = {"controller": "blend", "latency": "200ms", "latency_jitter": "0.05s", "drop": 0.1}
+    late = configured(ASKED, factors)[1].acting.latency
+    assert (late.seconds, late.jitter, late.drop) == (0.2, 0.05, 0.1)
+    with pytest.raises(ConfigurationError, match="takes a time"):
+        configured(ASKED, {"latency": "late"})

@@ -8,6 +8,7 @@ from typing import Any
 
 from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.errors import CheckpointError, ConfigurationError, UsageError, unknown
+from steadyhand.evaluation.acting import Acting, seconds_of
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.studies.asked import Asked
 from steadyhand.studies.plan import Trial
@@ -15,8 +16,11 @@ from steadyhand.tasks import register_task
 from steadyhand.training.config import TrainConfig
 from steadyhand.values import at_least, taken, whole
 
-TRIED = ("execute", "repeats", "perturb_history", "controller")
+TRIED = ("execute", "repeats", "perturb_history")
 """Fields of the evaluation: no training differs by them."""
+ACTED = ("controller", "delay", "latency", "latency_jitter", "drop")
+"""What acts on chunks and how late they are; neither does a training differ by these."""
+LATENCY = {"latency": "seconds", "latency_jitter": "jitter"}
 SAMPLED = ("solver", "temperature", "eta")
 """Fields of the sampler that need no prefix; neither does a training differ by these."""
 NAMED = ("task", "recipe", "method", "network")
@@ -89,21 +93,37 @@ def configured(asked: Asked, factors: Mapping[str, Any]) -> tuple[TrainConfig, T
         asked = replace(asked, task=register_task(asked.task or ""))
     task = asked.task or ""
     config, trial = asked.config(task), asked.trial(task)
-    sampled, trained = dict[str, Any](), dict[str, Any]()
+    sampled, trained, acted = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for name, value in factors.items():
         short = name.removeprefix("policy.")
         if short in SAMPLED or short.startswith("sampler."):
             sampled[short.removeprefix("sampler.")] = value
         elif name in TRIED:
             trial = _set(Trial, trial, {name: value})
+        elif name in ACTED:
+            acted[name] = value
         elif name not in NAMED:
             trained[_path(name, config)] = value
     config = _replaced(config, trained)
+    trial = replace(trial, acting=_acting(trial.acting, acted))
     if sampled:
         sampler = _set(SamplerConfig, config.policy.sampler, sampled)
         trial = replace(trial, sampler=sampler.settled(config.policy.process))
     _check(config, trial)
     return config, trial
+
+
+def _acting(acting: Acting, values: Mapping[str, Any]) -> Acting:
+    """The same with another controller, delay or latency; times are written as 200ms."""
+    latency, own = dict[str, Any](), dict[str, Any]()
+    for name, value in values.items():
+        if name in ("controller", "delay"):
+            own[name] = value
+        elif name == "drop":
+            latency[name] = value
+        else:
+            latency[LATENCY[name]] = seconds_of(str(value), name)
+    return replace(acting, **own, latency=replace(acting.latency, **latency))
 
 
 def _check(config: TrainConfig, trial: Trial) -> None:
@@ -125,7 +145,7 @@ def _path(name: str, config: TrainConfig) -> str:
     found = [path for path in paths(config) if path.split(".")[0] not in (*TAKEN, "task")]
     short = {path.removeprefix("policy."): path for path in found}
     if name not in short and name not in found:
-        others = (*NAMED, *TRIED, *SAMPLED)
+        others = (*NAMED, *TRIED, *ACTED, *SAMPLED)
         raise ConfigurationError(unknown("field to vary:", name, [*short, *others]))
     return short.get(name, name)
 
