@@ -33,6 +33,7 @@ SPREAD = {"test_planted_faults.py": 25}
 """Tests of these files share little: so many of them stay together, and the rest goes elsewhere."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs in one of several processes: a file, whose tests share what they make."""
     for place, item in enumerate(items):

@@ -144,11 +144,11 @@ def test_stopped_at_any_moment_it_goes_on_and_ends_the_same(demo, tmp_path) -> N
     out = tmp_path / "demo"
     words = command("demo", "--quick", "--out", out, "--json")
     stopped = 0
-    for sitting in range(16):  # the last one may take as long as it needs
+    for sitting in range(7):  # the last one may take as long as it needs
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
         )
-        patience = random.uniform(1, 9) if sitting < 15 else 300
+        patience = random.uniform(2, 8) if sitting < 6 else 300
         try:
             said, complaint = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
