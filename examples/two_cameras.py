@@ -75,5 +75,5 @@ def drive(run, path, seconds=10.0, seed=100):
 
 
 if __name__ == "__main__":
-    data, *run = sys.argv[1:]
+    data, *run = sys.argv[1:] or sys.exit(__doc__)
     print(drive(run[0], data).in_words() if run else demonstrate(data))
