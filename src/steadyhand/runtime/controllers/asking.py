@@ -3,7 +3,7 @@
 from collections import deque
 
 from steadyhand.errors import ConfigurationError
-from steadyhand.runtime.controllers.controller import Planned
+from steadyhand.runtime.plan import Plan
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import Chunking
 from steadyhand.values import whole
@@ -12,12 +12,12 @@ REMEMBERED = 8
 """The longest of so many waits is expected; one that was longer than usual is forgotten again."""
 
 
-def when_over(plan: Planned, observation: Observation) -> int | None:
+def when_over(plan: Plan, observation: Observation) -> int | None:
     """When all has been executed that is to be."""
     return None if plan.left or plan.waiting else 0
 
 
-def every_tick(plan: Planned, observation: Observation) -> int | None:
+def every_tick(plan: Plan, observation: Observation) -> int | None:
     """In every tick."""
     return 0
 
@@ -50,7 +50,7 @@ class Ahead:
         """How many ticks an answer is expected to take."""
         return min(max(self._waits), self._most)
 
-    def __call__(self, plan: Planned, observation: Observation) -> int | None:
+    def __call__(self, plan: Plan, observation: Observation) -> int | None:
         if plan.waiting or plan.left > self.delay:
             return None
         return self.delay

@@ -5,55 +5,17 @@ the last one; everything that a tick consists of is here.
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.runtime.continuation import Continuation
 from steadyhand.runtime.history import History
+from steadyhand.runtime.plan import Plan
 from steadyhand.runtime.predictor import ChunkRequest, Observation
 from steadyhand.spec import PolicySpec
 
-
-class Planned(Protocol):
-    """What a controller needs of a plan: `Plan`, or what averages several chunks."""
-
-    @property
-    def told(self) -> NDArray[np.floating] | None: ...
-    @property
-    def source(self) -> int | None: ...
-    @property
-    def left(self) -> int: ...
-    @property
-    def lasting(self) -> int: ...
-    @property
-    def coming(self) -> NDArray[np.floating]: ...
-    @property
-    def waiting(self) -> bool: ...
-    @property
-    def late(self) -> int: ...
-    @property
-    def age(self) -> int: ...
-
-    def told_before(self, age: int) -> NDArray[np.floating] | None: ...
-    def tick(self, age: int = 0) -> None: ...
-    def ask(
-        self,
-        stacked: Observation,
-        *,
-        committed: int = 0,
-        continuation: Continuation | None = None,
-        age: int = 0,
-    ) -> ChunkRequest: ...
-    def accept(self, chunk: NDArray[np.floating], request: ChunkRequest | None = None) -> None: ...
-    def awaits(self, request: ChunkRequest) -> bool: ...
-    def advance(self) -> NDArray[np.floating]: ...
-    def lost(self, request: ChunkRequest) -> None: ...
-    def drop(self) -> None: ...
-
-
-Rule = Callable[[Planned, Observation], int | None]
+Rule = Callable[[Plan, Observation], int | None]
 """`(plan, what is seen now) → committed`: to ask in this tick, so many actions before the answer
 may take over; None not to ask."""
 
@@ -69,7 +31,7 @@ class Controller:
     def __init__(
         self,
         spec: PolicySpec,
-        plan: Planned,
+        plan: Plan,
         rule: Rule,
         *,
         continuation: Continuation | None = None,

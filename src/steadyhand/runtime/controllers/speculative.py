@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.controllers.asking import Ahead
 from steadyhand.runtime.controllers.asynchronous import ahead
-from steadyhand.runtime.controllers.controller import Controller, Planned
+from steadyhand.runtime.controllers.controller import Controller
+from steadyhand.runtime.plan import Plan
 from steadyhand.runtime.predictor import Observation
 from steadyhand.spec import LAST_ACTION, Feature, PolicySpec
 from steadyhand.values import named, positive
@@ -78,7 +79,7 @@ class Surprise:
         self._ticks = 0
         """So many have passed since."""
 
-    def __call__(self, plan: Planned, observation: Observation) -> int | None:
+    def __call__(self, plan: Plan, observation: Observation) -> int | None:
         before, self._now = self._now, {f.name: _seen(f, observation) for f in self._watched}
         self._ticks += 1
         committed = self._rule(plan, observation)
@@ -92,7 +93,7 @@ class Surprise:
             self._step = {name: self._now[name] - before[name] for name in before}
         return committed
 
-    def _surprised(self, plan: Planned) -> bool:
+    def _surprised(self, plan: Plan) -> bool:
         for name, here in self._now.items():
             begin = self._begin[name]
             step = self._step.setdefault(name, (here - begin) / self._ticks)
