@@ -7,6 +7,7 @@ import pytest
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.acting import Acting, seconds_of
+from steadyhand.evaluation.attempt import say_what_is_late
 from steadyhand.evaluation.evaluate import evaluate
 from steadyhand.evaluation.latency import Latency
 from steadyhand.runtime import RecedingHorizon
@@ -137,3 +138,22 @@ def test_a_file_is_named_by_all_that_acted() -> None:
     controller = acting.make(Onward.spec, execute=4, seed=1)
     assert controller.plan.chunking.execute == 4
     assert controller.continuation is not None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "settings", "told"),
+    [
+        (4, {}, True),
+        (4, {"by": "prefixed"}, True),
+        (4, {"by": "guided"}, False),
+        (0, {}, False),
+        (5, {}, False),
+        (4, {"controller": "blend"}, False),
+    ],
+)
+def test_answers_that_take_longer_than_was_trained_for_are_told(prefix, settings, told) -> None:
+    late, said = Latency(seconds=0.25), []
+    acting = Acting(**{"controller": "real_time", "latency": late, **settings})
+    say_what_is_late(prefix, acting, 20.0, said.append)
+    assert bool(said) == told
+    assert not told or "--chunking.prefix 5" in said[0]

@@ -3,6 +3,7 @@
 What its episodes' file is called says all of that, so that no evaluation takes another's place.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.acting import Acting
 from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
+from steadyhand.evaluation.latency import ROUNDING
 from steadyhand.evaluation.rollout import WORLD_TIMEOUT, Episode, Lost
 from steadyhand.policy.card import sampler_of
 from steadyhand.policy.device import choose_device
@@ -64,6 +66,7 @@ def attempt(
     sampler = sampler_of(folder, solver, steps, temperature)
     policy = load_policy(folder, sampler=sampler, device=choose_device(device))
     _say_what_is_meant(policy, instruction, text_model, tell)
+    say_what_is_late(policy.spec.chunking.prefix, acting, world.rate_hz, tell)
     seeds, acted = seeds_of(world, episodes, seed_start), execute or policy.spec.chunking.execute
     label = f"execute{acted}{acting.said}-seed{seeds[0]}-{episodes}{_told(instruction)}"
     label = f"{file_word(world.name)}-step{origin.step}-{_said(sampler)}-{label}"
@@ -142,6 +145,18 @@ def _say_what_is_meant(
     known = bool((table.array == vector).all(1).any())
     if known and instruction not in table.texts:
         tell(f"'{instruction}' is taken for '{table.text(vector)}'.")
+
+
+def say_what_is_late(prefix: int, acting: Acting, rate_hz: float, tell: Tell) -> None:
+    """Tell where answers take longer than the rows that a policy was trained to be given."""
+    ticks = math.ceil(acting.latency.seconds * rate_hz - ROUNDING)
+    given = acting.controller == "real_time" and acting.by in (None, "prefixed")
+    if given and 0 < prefix < ticks:
+        tell(
+            f"Answers take {ticks} ticks, and this policy was trained to be given {prefix} rows: "
+            "what comes after them does not go on from the last chunk. Train it with "
+            f"--chunking.prefix {ticks}, or try --continuation guided."
+        )
 
 
 def _said(sampler: SamplerConfig) -> str:
