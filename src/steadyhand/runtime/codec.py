@@ -46,6 +46,8 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
         kinds = inner[:1] * len(items) if inner[-1] is Ellipsis else inner
         if len(kinds) == len(items):
             return tuple(decode(k, item, where) for k, item in zip(kinds, items, strict=True))
+    if origin is Mapping and (content := _as(dict[str, Any], value)) is not None:
+        return {str(key): decode(inner[1], item, f"{where}.{key}") for key, item in content.items()}
     leaf = origin is typing.Literal or kind in (int, float, bool, str, Path)
     if leaf and (found := as_kind(value, kind)) is not REFUSED:
         return found
