@@ -1,11 +1,15 @@
-"""A whole policy as one graph: normalise, encode, every denoising step, un-normalise."""
+"""A whole policy as one graph: resize, normalise, encode, every denoising step, un-normalise."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from steadyhand.diffusion.shapes import Overlap
+from steadyhand.export.pictures import Resizing
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.spec import Feature
 from steadyhand.values import checked
+
+Observed = dict[str, Tensor]
 
 
 @checked
@@ -17,16 +21,66 @@ def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.E
     is (B, *spec.noise_shape); step noise, for stochastic solvers, (B, steps, *spec.noise_shape).
     """
     require_policy("An export", policy)
-    policy = policy.eval()
     example = example_inputs(policy, batch or 2)
     first = {0: torch.export.Dim("batch", min=1)} if batch is None else {}
     shapes = (dict.fromkeys(example[0], first), *(first for _ in example[1:]))
     # Not inference_mode, whose tensors cannot be traced.
     with torch.no_grad():
-        return torch.export.export(policy, example, dynamic_shapes=shapes)
+        return torch.export.export(_portable(policy), example, dynamic_shapes=shapes)
 
 
-def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tuple[Tensor, ...]]:
+class Flat(nn.Module):
+    """A policy whose inputs are tensors one after another, called as `names` says.
+
+    Those of a policy that `continues` the last chunk end with `rows` and `weights`.
+    """
+
+    def __init__(self, policy: Policy, *, continues: bool = False) -> None:
+        super().__init__()
+        self.policy, self.continues = _portable(policy), continues
+        self.keys = list(dict.fromkeys(f.key for f in policy.spec.observations))
+
+    @property
+    def names(self) -> list[str]:
+        """What the inputs are called in an exported file."""
+        more = ["step_noise"] if self.policy.noise_rows > 1 else []
+        more += ["rows", "weights"] if self.continues else []
+        return [*(f"seen_{number}" for number in range(len(self.keys))), "noise", *more]
+
+    def forward(self, *given: Tensor) -> Tensor:
+        named = dict(zip(self.names, given, strict=True))
+        seen = dict(zip(self.keys, given, strict=False))
+        previous = Overlap(named["rows"], named["weights"]) if self.continues else None
+        return self.policy(seen, named["noise"], named.get("step_noise"), previous)
+
+    def example(self, batch: int) -> tuple[Tensor, ...]:
+        """Inputs of the right shapes and kinds: random ones, half of the rows committed."""
+        seen, *noises = example_inputs(self.policy, batch)
+        if not self.continues:
+            return (*(seen[key] for key in self.keys), *noises)
+        rows = torch.zeros(batch, *self.policy.spec.chunk_shape, device=self.policy.device)
+        weights = torch.zeros_like(rows[..., 0])
+        weights[:, : weights.shape[1] // 2] = 1
+        kind = torch.float64 if wide_chunks(self.policy) else torch.float32
+        return (*(seen[key] for key in self.keys), *noises, rows.to(kind), weights)
+
+
+def flat_program(flat: Flat, *, batch: int | None = None) -> torch.export.ExportedProgram:
+    """`torch.export` of a flat policy, for any batch unless one is given."""
+    example = flat.example(batch or 2)
+    first = {0: torch.export.Dim("batch", min=1)} if batch is None else {}
+    with torch.no_grad():
+        return torch.export.export(flat, example, dynamic_shapes=((first,) * len(example),))
+
+
+def wide_chunks(policy: Policy) -> bool:
+    """Whether the chunks of a policy are float64."""
+    spec = policy.spec
+    referred = [policy.exact(feature) for _, feature in spec.references]
+    return any([policy.normaliser.far(spec.network_action.name), *referred])
+
+
+def example_inputs(policy: Policy, batch: int) -> tuple[Observed, *tuple[Tensor, ...]]:
     """Inputs of the right shapes, on the policy's device: random observations and noise."""
     spec, generator = policy.spec, torch.Generator().manual_seed(0)
 
@@ -46,7 +100,14 @@ def example_inputs(policy: Policy, batch: int) -> tuple[dict[str, Tensor], *tupl
         kinds[f.key] = torch.promote_types(kind, kinds.get(f.key, kind))
     observation = {f.key: seen(f) for f in spec.observations}
     noise = random(*spec.noise_shape)
-    if not getattr(policy.sampler, "stochastic", False):
+    if policy.noise_rows == 1:
         return observation, noise
-    calls: int = policy.sampler.steps  # type: ignore[assignment]
-    return observation, noise, random(calls, *spec.noise_shape)
+    return observation, noise, random(policy.noise_rows - 1, *spec.noise_shape)
+
+
+def _portable(policy: Policy) -> Policy:
+    """`policy`, sharing all its parts, that makes pictures smaller in a way that a graph can."""
+    pairs = [(f.recorded_shape[:2], f.shape[:2]) for f in policy.spec.images if f.camera]
+    parts = policy.encoder, policy.sampler, policy.normaliser
+    made = Policy(policy.spec, *parts, config=policy.config, resize=Resizing(pairs))
+    return made.to(policy.device).eval()

@@ -4,7 +4,7 @@ It is the unit that is saved, exported and run. It holds no state of an episode,
 numbers, and everything in it can be a user's own object.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -25,6 +25,20 @@ Told = Float[Tensor, "batch rows told"]
 """Actions in robot units."""
 
 
+def resized(
+    pictures: UInt8[Tensor, "batch steps height width channels"], size: tuple[int, ...]
+) -> Float[Tensor, "batch steps rows columns channels"]:
+    """The pictures of one camera at the size that the policy sees, in whole numbers.
+
+    Antialiased, as the frame store does it: `data.resize` says how closely they agree.
+    """
+    seen = pictures.flatten(0, 1).movedim(-1, 1)
+    # Only a CPU resizes whole numbers as such: ten times as fast, and rounded as by Pillow.
+    seen = seen if seen.device.type == "cpu" else seen.float()
+    smaller = interpolate(seen, list(size), mode="bilinear", antialias=True).float()
+    return smaller.movedim(1, -1).unflatten(0, pictures.shape[:2]).round().clamp(0, 255)
+
+
 @named
 class Policy(nn.Module):
     """Resize and normalise, encode, sample, un-normalise.
@@ -32,7 +46,8 @@ class Policy(nn.Module):
     `encoder` takes a dict of normalised tensors (B, T_o, …) and gives a condition (B, N, D), or a
     pair of it and a mask (B, N). `sampler` is `(noise, condition, step_noise, previous) → actions`
     and has a `loss` (`diffusion.loss.SamplerModule`). `config` is what all of it was built from, a
-    `PolicyConfig` for the file; None for a policy of a user's own parts.
+    `PolicyConfig` for the file; None for a policy of a user's own parts. `resize` makes pictures as
+    small as the policy sees them.
     """
 
     def __init__(
@@ -43,6 +58,7 @@ class Policy(nn.Module):
         normaliser: Normaliser,
         *,
         config: Any = None,
+        resize: Callable[[Tensor, tuple[int, ...]], Tensor] = resized,
     ) -> None:
         super().__init__()
         if not hasattr(sampler, "loss"):
@@ -55,6 +71,7 @@ class Policy(nn.Module):
         self.encoder = encoder
         self.sampler = sampler
         self.normaliser = normaliser
+        self.resize = resize
         table = np.zeros((0, 0), np.float32) if spec.tasks is None else spec.tasks.array
         self.register_buffer("_tasks", torch.from_numpy(table), persistent=False)
 
@@ -134,7 +151,7 @@ class Policy(nn.Module):
         picked = {f.name: _pick(observation, f) for f in self.spec.observations}
         for feature in self.spec.images:
             if feature.camera is not None:
-                picked[feature.name] = resized(picked[feature.name], feature.shape[:2])
+                picked[feature.name] = self.resize(picked[feature.name], feature.shape[:2])
         task = self.task(observation)
         return {name: self.normaliser(name, values, task) for name, values in picked.items()}
 
@@ -150,20 +167,6 @@ def require_policy(who: str, given: object) -> None:
         raise ConfigurationError(
             f"{who} needs a policy, not a {type(given).__name__}: load_policy('RUN')."
         )
-
-
-def resized(
-    pictures: UInt8[Tensor, "batch steps height width channels"], size: tuple[int, ...]
-) -> Float[Tensor, "batch steps rows columns channels"]:
-    """The pictures of one camera at the size that the policy sees, in whole numbers.
-
-    Antialiased, as the frame store does it: `data.resize` says how closely they agree.
-    """
-    seen = pictures.flatten(0, 1).movedim(-1, 1)
-    # Only a CPU resizes whole numbers as such: ten times as fast, and rounded as by Pillow.
-    seen = seen if seen.device.type == "cpu" else seen.float()
-    smaller = interpolate(seen, list(size), mode="bilinear", antialias=True).float()
-    return smaller.movedim(1, -1).unflatten(0, pictures.shape[:2]).round().clamp(0, 255)
 
 
 def _pick(observation: Mapping[str, Tensor], feature: Feature) -> Tensor:
