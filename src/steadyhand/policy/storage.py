@@ -96,22 +96,28 @@ def save_policy(
     write_folder(Path(folder), write)
 
 
-def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+def write_folder(
+    folder: Path,
+    write: Callable[[Path], None],
+    *,
+    card: str = CARD,
+    known: Callable[[str], object] = KNOWN_FILES.__contains__,
+    what: str = "a policy",
+) -> None:
     """Let `write` fill a new folder, sync it and rename it into place.
 
-    A policy that was there is replaced, anything else refused. Whenever it is killed, `whole` finds
-    the old one or the new one. Raises `CheckpointError` where the disk is full or may not be
-    written; nothing is left behind.
+    One that was there is replaced where it has a `card` and besides only files that are `known`,
+    anything else refused. Whenever it is killed, `whole` finds the old one or the new one. Raises
+    `CheckpointError` where the disk is full or may not be written; nothing is left behind.
     """
     place, old = Path(os.path.realpath(folder)), aside(folder)
     partial = place.with_name(f".{place.name}.partial")
-    if place.exists() and not _replaceable(place):
+    if place.exists() and not _replaceable(place, card, known):
         raise CheckpointError(
-            f"{folder} holds something that is not a policy, and is left as it is. "
-            "Name a new folder."
+            f"{folder} holds something that is not {what}, and is left as it is. Name a new folder."
         )
     try:
-        put_back(place)
+        put_back(place, card)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         write(partial)
@@ -125,7 +131,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         _sync(place.parent)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
-        put_back(place)
+        put_back(place, card)
         if not isinstance(error, OSError | SafetensorError):
             raise
         raise CheckpointError(
@@ -134,19 +140,19 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         ) from error
 
 
-def put_back(folder: Path) -> None:
+def put_back(folder: Path, card: str = CARD) -> None:
     """Where a writer was killed between taking the old policy away and putting the new one there,
     the old one comes back."""
-    if (found := whole(folder)) != folder:
+    if (found := whole(folder, card)) != folder:
         found.rename(folder)
 
 
-def _replaceable(folder: Path) -> bool:
-    """Whether a folder is empty or a policy and nothing else."""
+def _replaceable(folder: Path, card: str, known: Callable[[str], object]) -> bool:
+    """Whether a folder is empty or holds what a card describes and nothing else."""
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.glob("[!.]*")}
-    return not names or ("policy.json" in names and names <= KNOWN_FILES)
+    return not names or (card in names and all(known(name) for name in names))
 
 
 @checked

@@ -18,9 +18,9 @@ def aside(folder: Path) -> Path:
     return place.with_name(f".{place.name}.old.partial")
 
 
-def whole(folder: Path) -> Path:
+def whole(folder: Path, card: str = CARD) -> Path:
     """Where the policy of `folder` is, if it is anywhere: beside it after a kill amid a change."""
-    return aside(folder) if not folder.exists() and (aside(folder) / CARD).exists() else folder
+    return aside(folder) if not folder.exists() and (aside(folder) / card).exists() else folder
 
 
 def policy_folder(path: Path) -> Path | None:

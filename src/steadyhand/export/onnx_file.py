@@ -1,0 +1,142 @@
+"""An exported program as an ONNX file of standard operators, its weights in a file beside it.
+
+Inputs and outputs are named as the engines ask for them. The graphs of a folder share one file of
+weights, in which the same numbers are kept once.
+"""
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steadyhand.errors import ConfigurationError, library
+
+OPSET = 20
+"""Of the operators, and the version of the format: ONNX Runtime reads both since 1.17."""
+IR_VERSION = 10
+WEIGHTS = "weights.bin"
+SMALL = 1024
+"""Bytes of a constant up to which it is kept in the graph itself."""
+PAGE = 4096
+"""What stands in the file begins at a multiple of so many bytes, so that it can be mapped."""
+
+
+def to_onnx(program: torch.export.ExportedProgram, names: Sequence[str], batch: int | None) -> Any:
+    """The ONNX model (`onnx_ir.Model`) of a program that takes those inputs and answers `actions`.
+
+    Raises `ConfigurationError` where it has an operation that ONNX knows nothing of.
+    """
+    library("onnxscript")
+    import onnx_ir
+    from torch.onnx.errors import OnnxExporterError
+
+    with _quiet():
+        try:
+            made = torch.onnx.export(
+                program, dynamo=True, opset_version=OPSET, optimize=True, verbose=False
+            )
+        except OnnxExporterError as error:
+            raise ConfigurationError(
+                f"This policy has an operation that ONNX does not know: {_reason(error)}. Write "
+                "it with others where it is your own, or export it with --to aoti."
+            ) from error
+    assert made is not None
+    model: Any = made.model
+    _check_standard(model)
+    _forget(model)
+    graph = model.graph
+    told = (*graph.inputs, *graph.outputs)
+    for value in (value for node in graph.all_nodes() for value in node.outputs):
+        if value not in told and value.shape is not None and not value.shape.is_static():
+            value.shape = None  # in torch's own names
+    for value, name in zip(told, (*names, "actions"), strict=True):
+        value.name = name
+        value.shape = onnx_ir.Shape([batch or "batch", *value.shape[1:]])
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    return model
+
+
+def write_models(folder: Path, models: dict[str, Any]) -> None:
+    """Write models, each by its file's name, and the one file of their weights."""
+    import onnx_ir
+
+    with (folder / WEIGHTS).open("wb") as file:
+        places: dict[bytes, tuple[int, int]] = {}
+        for name, model in models.items():
+            for value in model.graph.initializers.values():
+                if value.const_value.nbytes > SMALL:
+                    value.const_value = _moved(value.const_value, file, places)
+            onnx_ir.save(model, folder / name)
+
+
+def _moved(tensor: Any, file: Any, places: dict[bytes, tuple[int, int]]) -> Any:
+    """The same numbers in the file of weights, written there unless they are already."""
+    import onnx_ir
+
+    content = tensor.tobytes()
+    mark = hashlib.sha256(content).digest()
+    if mark not in places:
+        file.write(bytes(-file.tell() % PAGE))
+        places[mark] = (file.tell(), len(content))
+        file.write(content)
+    offset, length = places[mark]
+    return onnx_ir.ExternalTensor(
+        WEIGHTS,
+        offset,
+        length,
+        tensor.dtype,
+        shape=tensor.shape,
+        name=tensor.name,
+        base_dir=str(Path(file.name).parent),
+    )
+
+
+def _forget(model: Any) -> None:
+    """Nothing is left of where it was made: torch notes lines of source at every node."""
+    graph = model.graph
+    for noted in (model, graph, *graph.all_nodes()):
+        noted.metadata_props.clear()
+        noted.doc_string = None
+    outputs = (value for node in graph.all_nodes() for value in node.outputs)
+    for value in (*graph.inputs, *graph.initializers.values(), *outputs):
+        value.metadata_props.clear()
+        value.doc_string = None
+
+
+def _check_standard(model: Any) -> None:
+    """Raise `ConfigurationError` for operators that not every engine has."""
+    strange = sorted({n.domain for n in model.graph.all_nodes()} | {*model.opset_imports} - {""})
+    strange = [domain for domain in strange if domain]
+    newer = model.opset_imports[""] > OPSET
+    if strange or newer or model.functions:
+        what = f"of opset {model.opset_imports['']}" if newer else f"of {', '.join(strange)}"
+        raise ConfigurationError(
+            f"This torch ({torch.__version__}) makes a graph of operators {what}, which not every "
+            "engine has. Use another version of torch or onnxscript."
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """What torch says of an operation, in a line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What torch notes for its own makers reaches nobody."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(before)
