@@ -128,21 +128,35 @@ class Guided(Continuing):
             )
 
         def predict(step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
-            # Gradients are on before the network is asked: asked earlier, it would be a constant,
-            # and what is left of the gradient of x0 the identity.
-            with torch.enable_grad():
-                x = x.detach().requires_grad_()
-                x0, eps = self.sampler.denoised(step, x, context)
-                before = self.sampler.bounded(x0.detach())
-                wanted = previous.weights[:, :, None] * (previous.rows - before)
-                (pull,) = torch.autograd.grad(x0, x, wanted)
-            alpha, sigma = self.sampler.levels[step]
-            after = self.sampler.bounded(x0.detach() + sigma * self.strengths[step] * pull)
-            # What was cut off must not go into eps: near alpha = 0 an 'epsilon' network's x0, and
-            # with it the pull, are thousands of times its errors.
-            return after, None if eps is None else eps.detach() - alpha / sigma * (after - before)
+            return self.led(step, *self.pulled(step, x, context, previous))
 
         return self.sampler.path(noise, condition, step_noise, mask, predict=predict)[-1]
+
+    def pulled(
+        self, step: int, x: Tensor, context: Context, previous: Overlap
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """(x0, eps, pull): as the network sees them in `x`, and where `previous` pulls x0."""
+        # Gradients are on before the network is asked: asked earlier, it would be a constant, and
+        # what is left of the gradient of x0 the identity.
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            x0, eps = self.sampler.denoised(step, x, context)
+            wanted = previous.weights[:, :, None] * (
+                previous.rows - self.sampler.bounded(x0.detach())
+            )
+            (pull,) = torch.autograd.grad(x0, x, wanted)
+        return x0.detach(), None if eps is None else eps.detach(), pull
+
+    def led(
+        self, step: int, x0: Tensor, eps: Tensor | None, pull: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """(x0, eps) after the pull."""
+        alpha, sigma = self.sampler.levels[step]
+        before = self.sampler.bounded(x0)
+        after = self.sampler.bounded(x0 + sigma * self.strengths[step] * pull)
+        # What was cut off must not go into eps: near alpha = 0 an 'epsilon' network's x0, and with
+        # it the pull, are thousands of times its errors.
+        return after, None if eps is None else eps - alpha / sigma * (after - before)
 
 
 class Inpainted(Continuing):
