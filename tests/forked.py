@@ -3,6 +3,7 @@
 A line of JSON in, {"source", "arguments", "output"}; the exit status of pytest, a line, out.
 """
 
+import gc
 import json
 import os
 import sys
@@ -35,6 +36,7 @@ if __name__ == "__main__":
     for name in SLOW:
         import_module(name)
     assert "steadyhand" not in sys.modules
+    gc.freeze()  # what all forks share is not searched for rubbish in each of them
     for line in sys.stdin:
         sys.stdout.write(f"{run(**json.loads(line))}\n")
         sys.stdout.flush()

@@ -1587,10 +1587,12 @@ FAULTS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run_tests() -> Iterator[Callable[[Path, str], tuple[int, str]]]:
     """(exit status, what was printed) of the tests of a guard on the package in a folder."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    # No test needs another's plugins, one of which loads half of the libraries that read data.
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environment.pop("PYTHONPATH", None)
     forks = subprocess.Popen(
         [sys.executable, "-P", str(TESTS / "forked.py")],
@@ -1606,8 +1608,8 @@ def run_tests() -> Iterator[Callable[[Path, str], tuple[int, str]]]:
 
     def run(source: Path, guard: str) -> tuple[int, str]:
         file, *options = guard.split(maxsplit=2)
-        words = ["-x", "-q", "-p", "no:cacheprovider", "-n", "0", str(TESTS / file), *options]
-        output = source / "output.txt"
+        output, apart = source / "output.txt", f"--basetemp={source / 'made'}"
+        words = ["-x", "-q", "-p", "no:cacheprovider", apart, str(TESTS / file), *options]
         order = {"source": str(source), "arguments": words, "output": str(output)}
         orders.write(json.dumps(order) + "\n")
         orders.flush()

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from steadyhand.export.graph import export_policy as export_policy
     from steadyhand.methods.regression import Regression as Regression
     from steadyhand.nets.choices import MLPConfig as MLPConfig
-    from steadyhand.nets.choices import UNetConfig as UNetConfig
     from steadyhand.policy.config import PolicyConfig as PolicyConfig
     from steadyhand.policy.policy import Policy as Policy
     from steadyhand.policy.predictor import TorchPredictor as TorchPredictor
     from steadyhand.policy.storage import load_policy as load_policy
     from steadyhand.policy.storage import save_policy as save_policy
     from steadyhand.recipes import recipe as recipe
+    from steadyhand.runtime.engines import load_exported as load_exported
     from steadyhand.spec import Chunking as Chunking
     from steadyhand.spec import PolicySpec as PolicySpec
     from steadyhand.tasks import record_episodes as record_episodes
@@ -48,11 +48,11 @@ _WHERE = {
     "SteadyhandError": "errors",
     "TorchPredictor": "policy.predictor",
     "TrainConfig": "training.config",
-    "UNetConfig": "nets.choices",
     "build_policy": "training.train",
     "compare": "evaluation.compare",
     "evaluate": "evaluation.evaluate",
     "export_policy": "export.graph",
+    "load_exported": "runtime.engines",
     "load_policy": "policy.storage",
     "open_episodes": "data.formats",
     "recipe": "recipes",

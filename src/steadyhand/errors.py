@@ -71,6 +71,12 @@ class PredictorError(SteadyhandError):
     kind: ClassVar[str] = "predictor"
 
 
+class MessageError(SteadyhandError):
+    """What came over the network, and is not what may come."""
+
+    kind: ClassVar[str] = "message"
+
+
 class CheckpointError(SteadyhandError):
     """A run, policy or checkpoint on disk that cannot be read or written."""
 

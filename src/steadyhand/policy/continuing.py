@@ -1,8 +1,5 @@
 """A policy that goes on from the last chunk: the same parts, and another way to sample."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from steadyhand.diffusion import guidance
 from steadyhand.diffusion.guidance import Continuing
 from steadyhand.errors import ConfigurationError
@@ -25,17 +22,6 @@ def continuing(policy: Policy, how: Continuation) -> Policy:
     return Policy(
         spec, policy.encoder, _sampler(policy, how), policy.normaliser, config=policy.config
     ).eval()
-
-
-def check_committed(policy: Policy, how: Continuation, weights: NDArray[np.float32]) -> None:
-    """Raise `ConfigurationError` where more rows are given clean than training ever did."""
-    committed, most = int((weights >= 1).sum(1).max()), policy.spec.chunking.prefix
-    if isinstance(how, Prefixed) and committed > most:
-        raise ConfigurationError(
-            f"{committed} actions are committed when this chunk is asked for, and the policy was "
-            f"trained to be given at most {most}. Ask in less advance, or train it with "
-            f"--chunking.prefix {committed}."
-        )
 
 
 def _sampler(policy: Policy, how: Continuation) -> Continuing:

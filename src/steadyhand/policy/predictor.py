@@ -18,10 +18,10 @@ from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.nets.text import MINILM
 from steadyhand.nets.vlm_choices import VLMEncoderConfig
-from steadyhand.policy.continuing import check_committed, continuing
+from steadyhand.policy.continuing import continuing
 from steadyhand.policy.device import compiling
 from steadyhand.policy.policy import Policy, require_policy
-from steadyhand.runtime.continuation import Continuation, Continued, Guided
+from steadyhand.runtime.continuation import Continuation, Continued, Guided, check_committed
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.spec import PolicySpec
 from steadyhand.task_table import Embed
@@ -79,7 +79,7 @@ class TorchEngine:
         answer, guided = self._answer, False
         if continued is not None:
             answer, guided = self._way(continued.how), isinstance(continued.how, Guided)
-            check_committed(self.policy, continued.how, continued.weights)
+            check_committed(self.spec.chunking.prefix, continued.how, continued.weights)
         with torch.no_grad() if guided else torch.inference_mode():
             seen = {key: sent(values, self._device) for key, values in observation.items()}
             given: list[Any] = [

@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.errors import ConfigurationError
 from steadyhand.sizes import LARGEST_NUMBER, within
 from steadyhand.values import Bound, checked
 
@@ -80,3 +81,14 @@ def aligned(previous: NDArray[np.floating], horizon: int, first: int) -> NDArray
     and behind them, the first and the last one again."""
     places = np.clip(np.arange(horizon) - first, 0, len(previous) - 1)
     return previous[places]
+
+
+def check_committed(most: int, how: Continuation, weights: NDArray[np.float32]) -> None:
+    """Raise `ConfigurationError` where more rows are given clean than the `most` of training."""
+    committed = int((weights >= 1).sum(1).max())
+    if isinstance(how, Prefixed) and committed > most:
+        raise ConfigurationError(
+            f"{committed} actions are committed when this chunk is asked for, and the policy was "
+            f"trained to be given at most {most}. Ask in less advance, or train it with "
+            f"--chunking.prefix {committed}."
+        )

@@ -3,12 +3,24 @@
 Each engine is imported when it is used.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.engine import EnginePredictor
-from steadyhand.runtime.exported import EngineName, check_files, read_export
-from steadyhand.values import checked
+from steadyhand.runtime.engines.exported_engine import Compile, ExportedEngine
+from steadyhand.runtime.exported import EngineName, Export, check_files, read_export
+from steadyhand.values import checked, whole
+
+THREADS = 1
+"""Of a chunk, unless named: an answer then has the same bits on every core, and the loop that
+commands the robot keeps one to itself."""
+ENGINES = {
+    "onnx": ("onnx_runtime", "onnx_runtime"),
+    "openvino": ("openvino", "openvino"),
+    "aoti": ("aoti", "aot_inductor"),
+}
+"""The module of each engine here, and what in it makes graphs ready."""
 
 
 @checked
@@ -26,13 +38,38 @@ def load_exported(
     `batch` is how many chunks are computed together, 1 on a robot. `engine` is the one it was
     exported for unless named: "onnx" (ONNX Runtime), "openvino" or "aoti" (AOTInductor, which needs
     torch). `provider` is where it computes, in the engine's own words, as "CUDAExecutionProvider"
-    or "GPU"; `threads` are how many it may use. An AOTInductor export is machine code and can do
-    whatever its reader can: it is loaded with `trust_code` alone.
+    or "GPU"; `threads` are how many it may use, 1 unless named. An AOTInductor export is machine
+    code and can do whatever its reader can: it is loaded with `trust_code` alone.
 
-    Raises `CheckpointError` for a folder that is no export, or one that is damaged, and
-    `MissingExtraError` where its engine is not installed.
+    Raises `CheckpointError` for a folder that is no export, or one that is damaged,
+    `ConfigurationError` for an engine or a provider that cannot run it, and `MissingExtraError`
+    where its engine is not installed.
     """
     folder = Path(folder)
     export = read_export(folder)
+    name = _engine(folder, export, engine, trust_code)
     check_files(folder, export)
-    raise ConfigurationError(f"No engine runs {export.engine} yet.")
+    module, making = ENGINES[name]
+    make = getattr(import_module(f"{__name__}.{module}"), making)
+    compile: Compile = make(folder, export, provider, whole("threads", threads or THREADS, 1, 1024))
+    made = ExportedEngine(export, compile)
+    predictor = EnginePredictor(made, batch=batch)
+    made.warm_up(predictor.batch)
+    return predictor
+
+
+def _engine(folder: Path, export: Export, asked: EngineName | None, trusted: bool) -> EngineName:
+    """What runs the export. Raises `ConfigurationError` for what cannot, or may not."""
+    name = asked or export.engine
+    if "aoti" in (name, export.engine) and name != export.engine:
+        raise ConfigurationError(
+            f"{folder} was exported to {export.engine}, which {name} does not run. Export the run "
+            f"again: steadyhand export RUN --to {name}"
+        )
+    if name == "aoti" and not trusted:
+        raise ConfigurationError(
+            f"{folder} is machine code, which can do whatever you can. Where you made it yourself "
+            "or trust who did, say so: --trust-code (in Python, trust_code=True). Exports to onnx "
+            "and openvino need no trust."
+        )
+    return name

@@ -1,0 +1,48 @@
+"""AOTInductor: a policy compiled by torch to machine code, the fastest where torch may be there.
+
+Such a package can do whatever its reader can: it is loaded for those who say that they trust it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from steadyhand.errors import CheckpointError, ConfigurationError, library
+from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
+from steadyhand.runtime.exported import Export, Graph
+
+
+def aot_inductor(folder: Path, export: Export, provider: str | None, threads: int) -> Compile:
+    """What loads the packages of `export`, for the device that they were compiled for.
+
+    Raises `ConfigurationError` where another one is named.
+    """
+    torch = library("torch")
+    if provider is not None:
+        raise ConfigurationError(
+            f"An AOTInductor export computes where it was compiled to; leave --provider {provider} "
+            "out, or export the run to onnx or openvino."
+        )
+
+    def compile(graph: Graph, batch: int) -> Compiled:
+        torch.set_num_threads(threads)
+        try:
+            package = library("torch._inductor").aoti_load_package(str(folder / graph.file))
+        except Exception as error:  # of kinds of its own
+            raise CheckpointError(
+                f"{folder / graph.file} cannot be loaded by torch {torch.__version__}: "
+                f"{str(error).strip()[:300]}. It runs on the kind of computer, and with the torch, "
+                "that it was exported with: export the policy again."
+            ) from error
+        return _running(torch, package)
+
+    return compile
+
+
+def _running(torch: Any, package: Any) -> Callable[[Sequence[Array]], Array]:
+    def run(given: Sequence[Array]) -> Array:
+        with torch.inference_mode():
+            found: Any = package(*(torch.from_numpy(array) for array in given))
+        return (found if hasattr(found, "cpu") else found[0]).cpu().numpy()
+
+    return run

@@ -1,0 +1,81 @@
+"""ONNX Runtime: numpy and one library, on every computer and with the most providers."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from steadyhand.errors import CheckpointError, ConfigurationError, library, unknown
+from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
+from steadyhand.runtime.engines.graph_inputs import ANSWER, GraphInput, inputs_of
+from steadyhand.runtime.exported import Export, Graph
+
+SUFFIX = "ExecutionProvider"
+ELSEWHERE = "AzureExecutionProvider"
+"""It sends what the robot sees to a service."""
+
+
+def onnx_runtime(folder: Path, export: Export, provider: str | None, threads: int) -> Compile:
+    """What compiles the graphs of `export` for a provider, as "CPUExecutionProvider" or "cpu".
+
+    Raises `ConfigurationError` for a provider that is not there, and for a precision that it has
+    not.
+    """
+    runtime = library("onnxruntime")
+    if export.precision == "bfloat16":
+        raise ConfigurationError(
+            "ONNX Runtime has no bfloat16 on a processor. Run this export by OpenVINO "
+            "(--engine openvino), or export the run in float32 or float16."
+        )
+    chosen = _provider(runtime, provider or "CPU")
+
+    def compile(graph: Graph, batch: int) -> Compiled:
+        options = _options(runtime, threads, batch)
+        try:
+            session = runtime.InferenceSession(
+                str(folder / graph.file), options, providers=[chosen]
+            )
+        except Exception as error:  # of kinds of its own
+            raise CheckpointError(
+                f"{folder / graph.file} cannot be run by ONNX Runtime {runtime.__version__}: "
+                f"{str(error).strip()[:300]}. Export the policy again, or run it by another engine."
+            ) from error
+        if chosen not in session.get_providers():
+            raise ConfigurationError(
+                f"ONNX Runtime has {chosen}, and could not start it: see what it wrote above. "
+                "Leave --provider out to compute on the processor."
+            )
+        return _running(session, inputs_of(export, graph))
+
+    return compile
+
+
+def _provider(runtime: Any, name: str) -> str:
+    have = [one for one in runtime.get_available_providers() if one != ELSEWHERE]
+    for one in have:
+        if name.lower() in (one.lower(), one.removesuffix(SUFFIX).lower()):
+            return one
+    raise ConfigurationError(
+        f"{unknown('provider', name, have)} Others come with other packages of ONNX Runtime, as "
+        "CUDA with onnxruntime-gpu."
+    )
+
+
+def _options(runtime: Any, threads: int, batch: int) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    options.add_free_dimension_override_by_name("batch", batch)
+    # Threads that wait for the next chunk by turning in circles take a core from the loop.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _running(session: Any, inputs: Sequence[GraphInput]) -> Callable[[Sequence[Array]], Array]:
+    names = [one.name for one in inputs]
+
+    def run(given: Sequence[Array]) -> Array:
+        return session.run([ANSWER], dict(zip(names, given, strict=True)))[0]
+
+    return run

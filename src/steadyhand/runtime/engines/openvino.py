@@ -1,0 +1,74 @@
+"""OpenVINO: the fastest on Intel's and AMD's processors, and the one that has bfloat16 there."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steadyhand.errors import CheckpointError, ConfigurationError, library, unknown
+from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
+from steadyhand.runtime.engines.graph_inputs import GraphInput, inputs_of
+from steadyhand.runtime.exported import Export, Graph
+
+
+def openvino(folder: Path, export: Export, provider: str | None, threads: int) -> Compile:
+    """What compiles the graphs of `export` for a device, as "CPU" or "GPU".
+
+    Raises `ConfigurationError` for a device that is not there, and for float64.
+    """
+    found = library("openvino")
+    if export.exact or export.told == "float64":
+        what = f"'{export.exact[0]}' lies" if export.exact else "its actions lie"
+        raise ConfigurationError(
+            f"OpenVINO computes in no float64, and {what} so far from zero that float32 would lose "
+            "what changes. Run this export by ONNX Runtime: --engine onnx"
+        )
+    core = found.Core()
+    device = _device(core, provider or "CPU")
+    options = {
+        "INFERENCE_PRECISION_HINT": "bf16" if export.precision == "bfloat16" else "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    if device == "CPU":  # whose cores others use, too: the loop, and evaluations beside this one
+        options |= {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+        }
+
+    def compile(graph: Graph, batch: int) -> Compiled:
+        inputs = inputs_of(export, graph)
+        try:
+            model = core.read_model(folder / graph.file)
+            model.reshape({one.name: [batch, *one.shape] for one in inputs})
+            request = core.compile_model(model, device, options).create_infer_request()
+        except Exception as error:  # of kinds of its own
+            raise CheckpointError(
+                f"{folder / graph.file} cannot be run by OpenVINO {found.__version__}: "
+                f"{str(error).strip()[:300]}. Export the policy again, or run it by another engine."
+            ) from error
+        return _running(found, request, inputs)
+
+    return compile
+
+
+def _device(core: Any, name: str) -> str:
+    have: list[str] = core.available_devices
+    if name.upper() in have:
+        return name.upper()
+    raise ConfigurationError(unknown("device of OpenVINO", name, have))
+
+
+def _running(
+    found: Any, request: Any, inputs: Sequence[GraphInput]
+) -> Callable[[Sequence[Array]], Array]:
+    names = [one.name for one in inputs]
+
+    def run(given: Sequence[Array]) -> Array:
+        for name, array in zip(names, given, strict=True):
+            request.set_tensor(name, found.Tensor(array, shared_memory=True))
+        request.infer()
+        return np.array(request.get_output_tensor(0).data)  # the next answer goes to the same place
+
+    return run
