@@ -8,19 +8,20 @@ from pathlib import Path
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.engine import EnginePredictor
-from steadyhand.runtime.engines.exported_engine import Compile, ExportedEngine
-from steadyhand.runtime.exported import EngineName, Export, check_files, read_export
+from steadyhand.runtime.engines.checked_model import check_model
+from steadyhand.runtime.engines.exported_engine import Compile, Compiled, ExportedEngine
+from steadyhand.runtime.exported import EngineName, Export, Graph, check_files, read_export
 from steadyhand.values import checked, whole
 
 THREADS = 1
 """Of a chunk, unless named: an answer then has the same bits on every core, and the loop that
 commands the robot keeps one to itself."""
 ENGINES = {
-    "onnx": ("onnx_runtime", "onnx_runtime"),
-    "openvino": ("openvino", "openvino"),
-    "aoti": ("aoti", "aot_inductor"),
+    "onnx": ("onnx_runtime", "onnx_runtime", "ONNX Runtime"),
+    "openvino": ("openvino", "openvino", "OpenVINO"),
+    "aoti": ("aoti", "aot_inductor", "AOTInductor"),
 }
-"""The module of each engine here, and what in it makes graphs ready."""
+"""The module of each engine here, what in it makes graphs ready, and what people call it."""
 
 
 @checked
@@ -49,13 +50,25 @@ def load_exported(
     export = read_export(folder)
     name = _engine(folder, export, engine, trust_code)
     check_files(folder, export)
-    module, making = ENGINES[name]
+    module, making, called = ENGINES[name]
     make = getattr(import_module(f"{__name__}.{module}"), making)
     compile: Compile = make(folder, export, provider, whole("threads", threads or THREADS, 1, 1024))
-    made = ExportedEngine(export, compile)
+    if name != "aoti":
+        compile = _checked(folder, export, compile)
+    made = ExportedEngine(export, compile, called=called)
     predictor = EnginePredictor(made, batch=batch)
     made.warm_up(predictor.batch)
     return predictor
+
+
+def _checked(folder: Path, export: Export, compile: Compile) -> Compile:
+    """The same, of graphs that were looked at before."""
+
+    def looked_at(graph: Graph, batch: int) -> Compiled:
+        check_model(folder, export, graph, batch)
+        return compile(graph, batch)
+
+    return looked_at
 
 
 def _engine(folder: Path, export: Export, asked: EngineName | None, trusted: bool) -> EngineName:

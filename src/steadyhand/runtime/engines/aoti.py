@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steadyhand.errors import CheckpointError, ConfigurationError, library
+from steadyhand.errors import ConfigurationError, library
 from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
 from steadyhand.runtime.exported import Export, Graph
 
@@ -26,14 +26,7 @@ def aot_inductor(folder: Path, export: Export, provider: str | None, threads: in
 
     def compile(graph: Graph, batch: int) -> Compiled:
         torch.set_num_threads(threads)
-        try:
-            package = library("torch._inductor").aoti_load_package(str(folder / graph.file))
-        except Exception as error:  # of kinds of its own
-            raise CheckpointError(
-                f"{folder / graph.file} cannot be loaded by torch {torch.__version__}: "
-                f"{str(error).strip()[:300]}. It runs on the kind of computer, and with the torch, "
-                "that it was exported with: export the policy again."
-            ) from error
+        package = library("torch._inductor").aoti_load_package(str(folder / graph.file))
         return _running(torch, package)
 
     return compile

@@ -1,6 +1,6 @@
 """An export as an engine: which graph is asked, with which inputs, and so many chunks at a time.
 
-What runs a graph is a `Runner`; there is one for each inference engine.
+What makes a graph ready is a `Compile`; there is one for each inference engine.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import CheckpointError, ConfigurationError, SteadyhandError
 from steadyhand.runtime.continuation import Continuation, Continued, check_committed
 from steadyhand.runtime.engines.graph_inputs import GraphInput, inputs_of
 from steadyhand.runtime.exported import Export, Graph
@@ -33,10 +33,10 @@ class ExportedEngine:
     """Arrays to arrays by the graphs of an export, each compiled for a size of batch when first
     asked, and run once then: the first chunk takes no longer than others."""
 
-    def __init__(self, export: Export, compile: Compile) -> None:
+    def __init__(self, export: Export, compile: Compile, *, called: str = "An engine") -> None:
         self.export, self.spec = export, export.spec
         self.noise_rows, self.exact = export.noise_rows, frozenset(export.exact)
-        self._compile = compile
+        self._compile, self._called = compile, called
         self._graphs = {graph.how: graph for graph in export.graphs}
         self._inputs = {how: inputs_of(export, graph) for how, graph in self._graphs.items()}
         self._ready: dict[tuple[Continuation | None, int], Compiled] = {}
@@ -89,12 +89,26 @@ class ExportedEngine:
         graph = self._graphs[how]
         size = graph.batch or batch
         if (how, size) not in self._ready:
-            compiled = self._compile(graph, size)
-            compiled([_example(one, size) for one in self._inputs[how]])
+            compiled = self._begun(graph, size)
             if len([known for known, _ in self._ready if known == how]) == MOST_SIZES:
                 del self._ready[next(key for key in self._ready if key[0] == how)]
             self._ready[how, size] = compiled
         return self._ready[how, size]
+
+    def _begun(self, graph: Graph, size: int) -> Compiled:
+        """The graph, compiled and run once. Raises `CheckpointError` where its engine cannot."""
+        try:
+            compiled = self._compile(graph, size)
+            compiled([_example(one, size) for one in self._inputs[graph.how]])
+        except SteadyhandError:
+            raise
+        except Exception as error:  # engines have kinds of their own
+            said = " ".join(str(error).split())[:300]
+            raise CheckpointError(
+                f"{self._called} cannot run {graph.file} of this export: {said}. Export the policy "
+                "again, or run it by another engine."
+            ) from error
+        return compiled
 
 
 def _parts(arrays: Sequence[Array], size: int) -> Iterator[list[Array]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steadyhand.errors import CheckpointError, ConfigurationError, library, unknown
+from steadyhand.errors import ConfigurationError, library, unknown
 from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
 from steadyhand.runtime.engines.graph_inputs import ANSWER, GraphInput, inputs_of
 from steadyhand.runtime.exported import Export, Graph
@@ -30,15 +30,8 @@ def onnx_runtime(folder: Path, export: Export, provider: str | None, threads: in
 
     def compile(graph: Graph, batch: int) -> Compiled:
         options = _options(runtime, threads, batch)
-        try:
-            session = runtime.InferenceSession(
-                str(folder / graph.file), options, providers=[chosen]
-            )
-        except Exception as error:  # of kinds of its own
-            raise CheckpointError(
-                f"{folder / graph.file} cannot be run by ONNX Runtime {runtime.__version__}: "
-                f"{str(error).strip()[:300]}. Export the policy again, or run it by another engine."
-            ) from error
+        path = str(folder / graph.file)
+        session = runtime.InferenceSession(path, options, providers=[chosen])
         if chosen not in session.get_providers():
             raise ConfigurationError(
                 f"ONNX Runtime has {chosen}, and could not start it: see what it wrote above. "

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.errors import CheckpointError, ConfigurationError, library, unknown
+from steadyhand.errors import ConfigurationError, library, unknown
 from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
 from steadyhand.runtime.engines.graph_inputs import GraphInput, inputs_of
 from steadyhand.runtime.exported import Export, Graph
@@ -39,15 +39,9 @@ def openvino(folder: Path, export: Export, provider: str | None, threads: int) -
 
     def compile(graph: Graph, batch: int) -> Compiled:
         inputs = inputs_of(export, graph)
-        try:
-            model = core.read_model(folder / graph.file)
-            model.reshape({one.name: [batch, *one.shape] for one in inputs})
-            request = core.compile_model(model, device, options).create_infer_request()
-        except Exception as error:  # of kinds of its own
-            raise CheckpointError(
-                f"{folder / graph.file} cannot be run by OpenVINO {found.__version__}: "
-                f"{str(error).strip()[:300]}. Export the policy again, or run it by another engine."
-            ) from error
+        model = core.read_model(folder / graph.file)
+        model.reshape({one.name: [batch, *one.shape] for one in inputs})
+        request = core.compile_model(model, device, options).create_infer_request()
         return _running(found, request, inputs)
 
     return compile

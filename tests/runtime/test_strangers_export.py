@@ -1,0 +1,279 @@
+"""An export made by a stranger: nothing that is not on the list reaches an engine."""
+
+import itertools
+import os
+from pathlib import Path
+
+import handmade
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
+
+from steadyhand.errors import CheckpointError
+from steadyhand.runtime.engines import load_exported
+from steadyhand.runtime.engines.checked_model import check_model
+from steadyhand.runtime.engines.graph_sizes import follow
+from steadyhand.runtime.engines.sized import Sized
+from steadyhand.runtime.engines.tensors import sized
+from steadyhand.runtime.engines.wire_format import parse
+from steadyhand.runtime.exported import read_export
+
+TERA = 1 << 40
+
+
+def refused(tmp_path: Path, said: str, model=None, **changed) -> None:
+    """Such a graph is refused with these words, and no engine sees it."""
+    models = None if model is None else {"chunk.onnx": model}
+    folder = handmade.write(tmp_path / "theirs", models, **changed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(onnxruntime, "InferenceSession", None)
+        with pytest.raises(CheckpointError, match=said) as caught:
+            load_exported(folder)
+    assert "cannot run" not in str(caught.value)
+
+
+def constant(name: str, *values: int, kind: type = np.int64):
+    return numpy_helper.from_array(np.array(values, kind), name)
+
+
+def growing(*nodes, weights=(), start: str = "noise"):
+    """A graph whose last step is what is given, before a sum that has the right shape again."""
+    last = [
+        helper.make_node("ReduceMax", ["large"], ["one"], keepdims=0),
+        helper.make_node("Add", ["noise", "one"], ["actions"]),
+    ]
+    return handmade.model(nodes=[*nodes, *last], initializer=list(weights))
+
+
+def tripled() -> list:
+    """Steps of which each makes one number a thousand; seven of them in a row."""
+    names = ["noise", *(f"grown_{n}" for n in range(6)), "large"]
+    return [
+        helper.make_node("Tile", [before, "thousand"], [after])
+        for before, after in itertools.pairwise(names)
+    ]
+
+
+GIANTS = {
+    "a constant of a shape": growing(
+        helper.make_node("ConstantOfShape", ["shape"], ["large"]), weights=[constant("shape", TERA)]
+    ),
+    "an expanded number": growing(
+        helper.make_node("Expand", ["noise", "shape"], ["large"]),
+        weights=[constant("shape", TERA, 1, 1, 1)],
+    ),
+    "a repeated array": growing(*tripled(), weights=[constant("thousand", 1, 1, 1000)]),
+    "a range": growing(
+        helper.make_node("Range", ["zero", "end", "one_more"], ["large"]),
+        weights=[
+            numpy_helper.from_array(np.array(n, np.int64), name)
+            for name, n in (("zero", 0), ("end", TERA), ("one_more", 1))
+        ],
+    ),
+    "padding": growing(
+        helper.make_node("Pad", ["noise", "pads"], ["large"]),
+        weights=[constant("pads", 0, 0, 0, 0, 0, TERA)],
+    ),
+    "a product of a column and a row": growing(
+        helper.make_node("ConstantOfShape", ["column"], ["left"]),
+        helper.make_node("ConstantOfShape", ["row"], ["right"]),
+        helper.make_node("MatMul", ["left", "right"], ["large"]),
+        weights=[constant("column", 1 << 20, 1), constant("row", 1, 1 << 20)],
+    ),
+    "a sum of a column and a row": growing(
+        helper.make_node("ConstantOfShape", ["column"], ["left"]),
+        helper.make_node("ConstantOfShape", ["row"], ["right"]),
+        helper.make_node("Add", ["left", "right"], ["large"]),
+        weights=[constant("column", 1 << 20, 1), constant("row", 1, 1 << 20)],
+    ),
+    "much at a time": growing(
+        *(helper.make_node("ConstantOfShape", ["shape"], [f"part_{n}"]) for n in range(5)),
+        helper.make_node("Sum", [f"part_{n}" for n in range(5)], ["large"]),
+        weights=[constant("shape", 1 << 28)],
+    ),
+    "a window that sees much": growing(
+        helper.make_node("ConstantOfShape", ["seen"], ["here"]),
+        helper.make_node("ConstantOfShape", ["kernel"], ["there"]),
+        helper.make_node("Conv", ["here", "there"], ["large"]),
+        weights=[constant("seen", 1, 1, 1 << 20), constant("kernel", 1, 1, 1 << 19)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GIANTS)
+def test_what_would_take_more_memory_than_any_policy_is_refused(tmp_path, name) -> None:
+    refused(tmp_path, "at a time|larger than any policy has", GIANTS[name])
+
+
+def test_sizes_that_depend_on_what_is_seen_are_refused(tmp_path) -> None:
+    cast = helper.make_node("Cast", ["noise"], ["number"], to=TensorProto.INT64)
+    flat = helper.make_node("Reshape", ["number", "all"], ["shape"])
+    fill = helper.make_node("ConstantOfShape", ["shape"], ["large"])
+    refused(
+        tmp_path, "depend on what is seen", growing(cast, flat, fill, weights=[constant("all", -1)])
+    )
+
+
+def placed(key: str, value: str):
+    weights = handmade.constants()
+    (entry,) = [pair for pair in weights[-1].external_data if pair.key == key]
+    entry.value = value
+    return handmade.model(initializer=weights)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("location", place) for place in ("/etc/passwd", "../weights.bin", "chunk.onnx", "")),
+        *(("offset", place) for place in ("1", "-16", "0x0", "٣", "9" * 30, "")),
+        *(("length", size) for size in ("15", "17", "1" * 19)),
+    ],
+)
+def test_weights_are_in_the_one_file_and_nowhere_else(tmp_path, key, value) -> None:
+    refused(tmp_path, "weights", placed(key, value))
+
+
+def changed(change, *, graph: bool = True):
+    model = handmade.model()
+    change(model.graph if graph else model)
+    return model
+
+
+def nested(graph) -> None:
+    inner = helper.make_graph([], "inner", [], [])
+    graph.node[0].attribute.append(AttributeProto(name="body", type=AttributeProto.GRAPH, g=inner))
+
+
+STRANGE = {
+    "operator": (changed(lambda g: setattr(g.node[0], "op_type", "Loop")), "none of the operators"),
+    "random": (
+        changed(lambda g: setattr(g.node[0], "op_type", "RandomNormalLike")),
+        "none of the operators",
+    ),
+    "domain": (changed(lambda g: setattr(g.node[0], "domain", "evil")), "none of the operators"),
+    "graph in a graph": (changed(nested), "a graph within the graph"),
+    "sparse": (changed(lambda g: g.sparse_initializer.add()), "sparse weights"),
+    "functions": (changed(lambda m: m.functions.add(), graph=False), "functions of its own"),
+    "training": (changed(lambda m: m.training_info.add(), graph=False), "for training"),
+    "settings": (
+        changed(
+            lambda m: m.metadata_props.add(key="ort_config", value='{"session_options": {}}'),
+            graph=False,
+        ),
+        "settings of an engine",
+    ),
+    "opsets": (
+        changed(lambda m: m.opset_import.add(domain="com.microsoft", version=1), graph=False),
+        "not the standard ones",
+    ),
+    "unordered": (changed(lambda g: g.node.insert(0, g.node[-1])), "made by none before it"),
+    "made twice": (
+        changed(lambda g: g.node[1].output.__setitem__(0, "doubled")),
+        "two arrays are called 'doubled'",
+    ),
+    "texts": (
+        changed(lambda g: g.initializer[0].CopyFrom(helper.make_tensor("zero", 8, [1], [b"x"]))),
+        "texts for numbers",
+    ),
+    "too few numbers": (
+        changed(lambda g: setattr(g.initializer[0], "raw_data", b"1234")),
+        "another number of numbers",
+    ),
+    "inputs in another order": (
+        handmade.model(inputs=[handmade.inputs()[n] for n in (1, 0, 2, 3)]),
+        r"given .seen_1., float32 .batch×2×2., where its card says seen_0, float32 .batch×2×3",
+    ),
+    "another kind": (
+        handmade.model(inputs=handmade.inputs(far=True)),
+        "'seen_1', float64 .*, where its card says seen_1, float32",
+    ),
+    "one input more": (
+        handmade.model(inputs=[*handmade.inputs(), handmade.value("more", "f", "batch")]),
+        "given 5 arrays; its card says seen_0, seen_1, seen_2, noise",
+    ),
+    "another answer": (
+        handmade.model(outputs=[handmade.value("actions", "f", "batch", 5, 2)]),
+        r"where its card says actions, float32 .batch×4×2",
+    ),
+    "an answer of another size": (
+        handmade.model(nodes=[helper.make_node("Transpose", ["noise"], ["actions"])]),
+        "does not compute actions of shape",
+    ),
+    "nothing": (b"", "standard"),
+    "no protobuf": (b"\x07" * 100, "unknown field"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_no_export_has_is_refused_before_an_engine_sees_it(tmp_path, name) -> None:
+    model, said = STRANGE[name]
+    refused(tmp_path, said, model)
+
+
+def test_files_are_regular_ones_inside_the_folder(tmp_path) -> None:
+    outside = tmp_path / "outside.bin"
+    outside.write_bytes(handmade.TWICE.tobytes())
+    for name, change, said in (
+        ("link", lambda path: path.symlink_to(outside), "leads out of"),
+        ("pipe", lambda path: os.mkfifo(path), "no regular file"),
+        ("none", lambda path: None, "cannot be read"),
+        ("longer", lambda path: path.write_bytes(bytes(17)), "size or checksum differs"),
+    ):
+        folder = handmade.write(tmp_path / name)
+        (folder / "weights.bin").unlink()
+        change(folder / "weights.bin")
+        with pytest.raises(CheckpointError, match=said):
+            load_exported(folder)
+    for name in ("../outside.bin", "/etc/passwd", "run.py", "weights.bin\x00"):
+        folder = handmade.write(tmp_path / "named")
+        handmade.edited(folder, files=[{"name": name, "bytes": 1, "sha256": "0"}])
+        with pytest.raises(CheckpointError, match="no file of an export"):
+            load_exported(folder)
+
+
+def test_damaged_graphs_are_refused_or_run(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    whole = handmade.model().SerializeToString()
+    folder = handmade.write(tmp_path / "theirs")
+    export = read_export(folder)
+    passed = 0
+    for number in range(1000):
+        content = bytearray(whole)
+        if number % 5 == 0:
+            del content[random.integers(1, len(content)) :]
+        content[random.integers(len(content))] = random.integers(256)
+        (folder / "chunk.onnx").write_bytes(content)
+        try:
+            check_model(folder, export, export.graphs[0], 2)
+        except CheckpointError:
+            continue
+        passed += 1
+        if passed <= 10:
+            handmade.write(folder, {"chunk.onnx": bytes(content)})
+            try:
+                load_exported(folder)
+            except CheckpointError:
+                continue
+    assert 10 < passed < 100  # names, numbers and what nobody reads may change
+    for size in range(300):
+        content = random.bytes(size)
+        (folder / "chunk.onnx").write_bytes(content)
+        with pytest.raises(CheckpointError):
+            check_model(folder, export, export.graphs[0], 2)
+
+
+def test_sizes_are_those_that_onnx_itself_finds() -> None:
+    model = handmade.model(continues=True, batch=3)
+    read = parse(memoryview(model.SerializeToString()))["graph"]
+    known = {tensor["name"]: sized(tensor, 1 << 20) for tensor in read["initializers"]}
+    for value in model.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        known[value.name] = Sized(tuple(dim.dim_value for dim in dims))
+    found = follow(read["nodes"], known)
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
+    assert len(inferred) > 10
+    for value in inferred:
+        dims = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        assert found[value.name].shape == dims, value.name
