@@ -26,6 +26,7 @@ VERBS = {
     "record": "write an expert's demonstrations of a task",
     "train": "train a policy from demonstrations",
     "evaluate": "try a policy in its task, with intervals and video",
+    "export": "write a policy as a folder that runs without torch",
     "run": "drive a robot with a policy, at a fixed rate",
     "distill": "teach a policy to do in one network call what another does in many",
     "study": "answer a question with trainings, figures and a report: steps, chunk, modes, …",

@@ -22,6 +22,8 @@ IR_VERSION = 10
 WEIGHTS = "weights.bin"
 SMALL = 1024
 """Bytes of a constant up to which it is kept in the graph itself."""
+LARGEST = 1 << 28
+"""Numbers of the largest constant that is worked out ahead."""
 PAGE = 4096
 """What stands in the file begins at a multiple of so many bytes, so that it can be mapped."""
 
@@ -32,13 +34,12 @@ def to_onnx(program: torch.export.ExportedProgram, names: Sequence[str], batch: 
     Raises `ConfigurationError` where it has an operation that ONNX knows nothing of.
     """
     library("onnxscript")
-    import onnx_ir
     from torch.onnx.errors import OnnxExporterError
 
     with _quiet():
         try:
             made = torch.onnx.export(
-                program, dynamo=True, opset_version=OPSET, optimize=True, verbose=False
+                program, dynamo=True, opset_version=OPSET, optimize=False, verbose=False
             )
         except OnnxExporterError as error:
             raise ConfigurationError(
@@ -47,6 +48,7 @@ def to_onnx(program: torch.export.ExportedProgram, names: Sequence[str], batch: 
             ) from error
     assert made is not None
     model: Any = made.model
+    _tidy(model)
     _check_standard(model)
     _forget(model)
     graph = model.graph
@@ -56,9 +58,17 @@ def to_onnx(program: torch.export.ExportedProgram, names: Sequence[str], batch: 
             value.shape = None  # in torch's own names
     for value, name in zip(told, (*names, "actions"), strict=True):
         value.name = name
-        value.shape = onnx_ir.Shape([batch or "batch", *value.shape[1:]])
+    fix_batch(model, batch or "batch")
     model.ir_version = min(model.ir_version, IR_VERSION)
     return model
+
+
+def fix_batch(model: Any, batch: int | str) -> None:
+    """Let the model take so many chunks at once, any number where that is a name."""
+    import onnx_ir
+
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        value.shape = onnx_ir.Shape([batch, *value.shape[1:]])
 
 
 def write_models(folder: Path, models: dict[str, Any]) -> None:
@@ -94,6 +104,39 @@ def _moved(tensor: Any, file: Any, places: dict[bytes, tuple[int, int]]) -> Any:
         name=tensor.name,
         base_dir=str(Path(file.name).parent),
     )
+
+
+def _tidy(model: Any) -> None:
+    """What does not depend on what comes in is worked out: embeddings of times, parts of weights.
+
+    torch's own tidying takes as long as all the rest, and leaves that undone.
+    """
+    import onnxscript.optimizer
+    from onnx_ir.passes.common import CommonSubexpressionEliminationPass
+
+    _unfold_mish(model.graph)
+    with _quiet():
+        onnxscript.optimizer.fold_constants(
+            model, onnx_shape_inference=True, input_size_limit=2**40, output_size_limit=LARGEST
+        )
+    CommonSubexpressionEliminationPass()(model)
+    onnxscript.optimizer.remove_unused_nodes(model)
+
+
+def _unfold_mish(graph: Any) -> None:
+    """Mish as what it is made of: ONNX Runtime has no other way, and cannot work it out ahead."""
+    import onnx_ir
+
+    for node in [node for node in graph.all_nodes() if node.op_type == "Mish"]:
+        x, out = node.inputs[0], node.outputs[0]
+        soft = onnx_ir.node("Softplus", [x])
+        bent = onnx_ir.node("Tanh", soft.outputs)
+        made = onnx_ir.node("Mul", [x, bent.outputs[0]])
+        for value in (soft.outputs[0], bent.outputs[0], made.outputs[0]):
+            value.shape, value.type = out.shape, out.type
+        out.replace_all_uses_with(made.outputs[0])
+        graph.insert_before(node, [soft, bent, made])
+        graph.remove(node, safe=True)
 
 
 def _forget(model: Any) -> None:
