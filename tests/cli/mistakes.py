@@ -471,6 +471,17 @@ MISTAKES: dict[str, list[Mistake]] = {
             note="not what the policy sees",
         ),
     ],
+    "Serving": [
+        Mistake("serve"),
+        Mistake("serve nowhere"),
+        Mistake("serve run run"),
+        Mistake("serve ws://arm:8000"),
+        Mistake("serve run --port 99999"),
+        Mistake("serve run --batch-wait 3"),
+        Mistake("serve run --token a --token-file b"),
+        Mistake("serve run --tls-cert gone.pem"),
+        Mistake("serve run --largest-batch 1000"),
+    ],
     "Driving": [
         Mistake("run ws://arm:8000"),
         Mistake("run nowhere"),

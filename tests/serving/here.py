@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.runtime.conversation import Greeting
 from steadyhand.serving.desk import Desk
 from steadyhand.serving.limits import Limits, largest_message
@@ -119,7 +119,7 @@ def serving(
     **settings: Any,
 ) -> Iterator[Running]:
     """A server of `first`, and of `others` by name, while this lasts."""
-    there, started = list[Running](), threading.Event()
+    there, started = list[Any](), threading.Event()
     limits = Limits(outstanding=8) if limits is None else limits
 
     async def run() -> None:
@@ -130,7 +130,12 @@ def serving(
             desks[name] = desk(metrics, {1: other}, name)
         largest = max(largest_message(each.spec) for each in desks.values())
         server = PolicyServer(limits=limits, metrics=metrics, largest_message=largest, **settings)
-        found = await server.listen("127.0.0.1", port, tls)
+        try:
+            found = await server.listen("127.0.0.1", port, tls)
+        except UsageError as error:
+            there.append(error)
+            started.set()
+            return
         server.open(desks)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -142,6 +147,8 @@ def serving(
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     assert started.wait(10)
+    if isinstance(there[0], UsageError):
+        raise there[0]
     try:
         yield there[0]
     finally:

@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": "try a policy in its task, with intervals and video",
     "export": "write a policy as a folder that runs without torch",
     "run": "drive a robot with a policy, at a fixed rate",
+    "serve": "answer robots over the network with policies",
     "distill": "teach a policy to do in one network call what another does in many",
     "study": "answer a question with trainings, figures and a report: steps, chunk, modes, …",
     "benchmark": "train and compare many methods on one task, as one table",

@@ -3,6 +3,7 @@
 Torch is loaded for a run and a checkpoint alone.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.card import Provenance, read_provenance, read_spec
+from steadyhand.runtime.client import RemotePredictor
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.runtime.engines import load_exported
 from steadyhand.runtime.exported import EngineName, is_export, read_export
@@ -18,6 +20,8 @@ from steadyhand.runtime.folders import find_policy
 from steadyhand.spec import PolicySpec
 
 ADDRESS = re.compile(r"wss?://.+")
+TOKEN = "STEADYHAND_TOKEN"
+"""The variable of the environment with the token of servers: a word of a command is seen by all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +41,15 @@ class Opening:
     batch: int = 1
     """Chunks that are computed together."""
 
-    def predictor(self, name: str | Path) -> EnginePredictor:
+    def predictor(self, name: str | Path) -> EnginePredictor | RemotePredictor:
         """What answers requests as `name` does.
 
-        Raises `CheckpointError` where nothing is there, and `ConfigurationError` for settings that
-        it would have to ignore.
+        Raises `CheckpointError` where nothing is there, `PredictorError` where no server is, and
+        `ConfigurationError` for settings that it would have to ignore.
         """
+        if is_address(name):
+            self.refuse_for_server(str(name))
+            return remote(str(name))
         if is_export(name):
             self.refuse_for_export(name)
             return load_exported(
@@ -63,6 +70,23 @@ class Opening:
         policy = load_policy(folder, sampler=sampler, device=choose_device(self.device))
         return TorchPredictor(policy, batch=self.batch)
 
+    def refuse_for_server(self, name: str) -> None:
+        """Raise `ConfigurationError` for what is decided where a policy is served."""
+        given = {
+            "--solver": self.solver,
+            "--steps": self.steps,
+            "--temperature": self.temperature,
+            "--engine": self.engine,
+            "--provider": self.provider,
+            "--threads": self.threads,
+        }
+        for flag, value in given.items():
+            if value is not None:
+                raise ConfigurationError(
+                    f"How {name} computes is decided where it is served: steadyhand serve … {flag} "
+                    f"{value}"
+                )
+
     def refuse_for_export(self, name: str | Path) -> None:
         """Raise `ConfigurationError` for what is part of an export's graph."""
         given: dict[str, Any] = {
@@ -78,11 +102,27 @@ class Opening:
                 )
 
 
+def is_address(name: str | Path) -> bool:
+    """Whether that is a server's address."""
+    return ADDRESS.fullmatch(str(name)) is not None
+
+
+def remote(address: str) -> RemotePredictor:
+    """The policy at an address, with the environment's token."""
+    return RemotePredictor(address, token=os.environ.get(TOKEN))
+
+
 def described(name: str | Path) -> tuple[PolicySpec, Provenance]:
     """What goes into the policy that is named and comes out, and where it is from.
 
-    Nothing is built. Raises `CheckpointError` where nothing is there.
+    Nothing is built. Raises `CheckpointError` where nothing is there, `PredictorError` where no
+    server is.
     """
+    if is_address(name):
+        server = remote(str(name))
+        server.close()
+        said = server.greeting
+        return said.spec, Provenance(task=said.task, seed=said.seed, step=said.step)
     if is_export(name):
         export = read_export(name)
         return export.spec, export.provenance

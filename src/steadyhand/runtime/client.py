@@ -51,6 +51,8 @@ class RemotePredictor:
         timeout: float = 5.0,
         certificate: Path | None = None,
     ) -> None:
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise ConfigurationError("A token has plain letters, digits and signs alone.")
         self.url, self._token = url, token
         self._timeout = positive("timeout", timeout)
         self._trusted = _trusted(url, certificate)

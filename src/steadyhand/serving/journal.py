@@ -35,6 +35,8 @@ def to_stderr(*, as_json: bool) -> logging.Handler:
     LOG.setLevel(logging.INFO)
     LOG.propagate = False  # whatever an import does to the root's handlers
     LOG.addHandler(handler)
+    # It warns of every word to a client that has gone, and some clients go in the middle of many.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     return handler
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from steadyhand.errors import CheckpointError, ConfigurationError, UsageError
-from steadyhand.policy.named import ADDRESS, Opening, described
+from steadyhand.policy.named import Opening, described, is_address
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.runtime.exported import CARD as EXPORT_CARD
 from steadyhand.runtime.exported import is_export
@@ -41,6 +41,8 @@ class Source:
         Sizes that the engine does not take are left out. Raises what `Opening.predictor` does.
         """
         opened = self.opening.predictor(self.path)
+        if not isinstance(opened, EnginePredictor):
+            raise UsageError(f"{self.path} is served elsewhere; a run or an export is served here.")
         return warmed(opened, self.sizes)
 
     def stamp(self) -> tuple[object, ...]:
@@ -61,7 +63,7 @@ def sources(named: Sequence[str], opening: Opening, sizes: tuple[int, ...]) -> l
         name, equals, path = given.partition("=")
         if not equals or Path(given).exists():
             name, path = Path(given).resolve().name, given
-        if ADDRESS.fullmatch(path):
+        if is_address(path):
             raise UsageError(f"{path} is a server's address; a run or an export is served.")
         if not NAME.fullmatch(name) or name in RESERVED:
             raise UsageError(

@@ -111,7 +111,7 @@ class PolicyServer:
                 open_timeout=self._limits.alive_s,
                 ping_interval=self._limits.alive_s,
                 ping_timeout=self._limits.alive_s,
-                close_timeout=2,
+                close_timeout=min(2.0, self._limits.send_s),
                 max_queue=LARGEST_QUESTION,
                 server_header=None,
                 logger=quiet,
