@@ -134,11 +134,13 @@ def _verified(
     with stage("comparing it with the run", 0):
         predictor = load_exported(place, trust_code=True)  # made here, just now
         requests, words = made_up_moments(policy, MOMENTS), "random observations"
-        if (found := _demonstrations(policy, origin, options)) is not None:
-            episodes, words = found
+        if (known := _demonstrations(policy, origin, options)) is not None:
+            episodes, words = known
             requests = recorded_moments(policy.spec, episodes, MOMENTS)
         bound = options.bound or BOUNDS[export.precision]
-        return replace(export, verification=verify(policy, predictor, requests, words, bound))
+        ways = [graph.how for graph in export.graphs if graph.how is not None]
+        found = verify(policy, predictor, requests, words, bound, ways)
+        return replace(export, verification=found)
 
 
 def _demonstrations(

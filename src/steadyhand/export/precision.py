@@ -82,7 +82,7 @@ def _half(graph: Any, value: Any) -> None:
     numbers = value.const_value.numpy()
     if np.abs(numbers).max() > np.finfo(np.float16).max:
         return
-    stored = _stored(graph, f"{value.name}_16", numbers.astype(np.float16))
+    stored = _stored(graph, f"{value.name}.float16", numbers.astype(np.float16))
     wide = onnx_ir.node("Cast", [stored], {"to": onnx_ir.DataType.FLOAT})
     _in_place_of(graph, value, wide)
 
@@ -92,7 +92,10 @@ def _bytes(graph: Any, value: Any, axis: int) -> None:
     import onnx_ir
 
     small, scale = _eight_bits(value.const_value.numpy(), axis)
-    parts = [_stored(graph, f"{value.name}_8", small), _stored(graph, f"{value.name}_s", scale)]
+    parts = [
+        _stored(graph, f"{value.name}.int8", small),
+        _stored(graph, f"{value.name}.scale", scale),
+    ]
     wide = onnx_ir.node("Cast", parts[:1], {"to": onnx_ir.DataType.FLOAT})
     _in_place_of(graph, value, onnx_ir.node("Mul", [wide.outputs[0], parts[1]]), wide)
 
@@ -107,9 +110,9 @@ def _products(graph: Any, value: Any, axis: int, nodes: list[Any]) -> None:
 
     small, scale = _eight_bits(value.const_value.numpy(), axis)
     turned = small.T if axis == 0 else small
-    stored = _stored(graph, f"{value.name}_8", (turned.astype(np.int16) + 128).astype(np.uint8))
-    scales = _stored(graph, f"{value.name}_s", scale.reshape(-1))
-    middle = _stored(graph, f"{value.name}_m", np.array(128, np.uint8))
+    stored = _stored(graph, f"{value.name}.int8", (turned.astype(np.int16) + 128).astype(np.uint8))
+    scales = _stored(graph, f"{value.name}.scale", scale.reshape(-1))
+    middle = _stored(graph, f"{value.name}.middle", np.array(128, np.uint8))
     for node in nodes:
         x, out = node.inputs[0], node.outputs[0]
         seen = next((u.node for u in x.uses() if u.node.op_type == "DynamicQuantizeLinear"), None)
@@ -157,7 +160,7 @@ def _stored(graph: Any, name: str, numbers: NDArray[Any]) -> Any:
 def _in_place_of(graph: Any, value: Any, node: Any, *before: Any) -> None:
     """What used `value` uses what `node` makes."""
     made = node.outputs[0]
-    made.name, made.shape, made.type = f"{value.name}_wide", value.shape, value.type
+    made.name, made.shape, made.type = f"{value.name}.wide", value.shape, value.type
     value.replace_all_uses_with(made)
     graph.initializers.pop(value.name)
     graph.insert_before(graph[0], [*before, node])

@@ -6,6 +6,7 @@ Nothing is decided by it but whether they lie too far apart.
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,13 @@ from steadyhand.errors import ConfigurationError
 from steadyhand.policy.device import on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import TorchPredictor
+from steadyhand.runtime.continuation import Continuation, Prefixed
 from steadyhand.runtime.exported import ExportPrecision, Verification
 from steadyhand.runtime.predictor import ChunkRequest, Predictor
 
 BOUNDS: dict[ExportPrecision, float] = {
     "float32": 1e-4,
-    "float16": 0.02,
+    "float16": 0.01,
     "bfloat16": 0.1,
     "int8": 0.1,
 }
@@ -28,6 +30,8 @@ SMALLEST = 1e-6
 """A dimension is taken for so large at least, as a share of the largest."""
 MOMENTS = 32
 """How many observations are looked at."""
+CONTINUED = 8
+"""In how many of them chunks go on from a last one."""
 TIMED_SECONDS = 4.0
 MOST_TIMED = 50
 """Chunks of each are timed for so long, and no more than so many."""
@@ -39,17 +43,23 @@ def verify(
     requests: Sequence[ChunkRequest],
     observations: str,
     bound: float,
+    ways: Sequence[Continuation] = (),
 ) -> Verification:
     """How `exported` compares with `policy`, both asked one request at a time.
 
-    `observations` says in words what the requests show. Raises `ConfigurationError` where the
-    largest difference is above `bound`.
+    `observations` says in words what the requests show; `ways` are those in which chunks go on
+    from the last, tried too. Raises `ConfigurationError` where the largest difference is above
+    `bound`.
     """
     original = TorchPredictor(policy)
     with on_threads(1):
-        wanted = np.concatenate([original.predict([request]) for request in requests])
-        found = np.concatenate([exported.predict([request]) for request in requests])
-        largest, typical = differences(wanted, found)
+        wanted = _answers(original, requests)
+        pairs = [differences(wanted, _answers(exported, requests))]
+        for how in ways:
+            if not (going := _going_on(policy, requests[:CONTINUED], wanted, how)):
+                continue
+            pairs.append(differences(_answers(original, going), _answers(exported, going)))
+        largest, typical = (max(column) for column in zip(*pairs, strict=True))
         if not largest <= bound:
             raise ConfigurationError(
                 f"The export answers otherwise than the policy: by {largest:.2g} of the largest "
@@ -67,6 +77,27 @@ def verify(
         original_ms=times[0],
         exported_ms=times[1],
     )
+
+
+def _answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
+    return np.concatenate([predictor.predict([request]) for request in requests])
+
+
+def _going_on(
+    policy: Policy,
+    requests: Sequence[ChunkRequest],
+    chunks: NDArray[np.floating],
+    how: Continuation,
+) -> list[ChunkRequest]:
+    """The same moments once more, in the middle of the chunks that were answered there."""
+    chunking = policy.spec.chunking
+    rest = chunks[:, chunking.past_rows + chunking.execute :]
+    many = min(chunking.prefix if isinstance(how, Prefixed) else 2, rest.shape[1])
+    return [
+        replace(request, previous=left, committed=many, continuation=how)
+        for request, left in zip(requests, rest, strict=False)
+        if len(left)
+    ]
 
 
 def differences(wanted: NDArray[np.floating], found: NDArray[np.floating]) -> tuple[float, float]:
