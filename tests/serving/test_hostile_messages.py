@@ -21,7 +21,7 @@ from steadyhand.runtime.conversation import SUBPROTOCOL
 from steadyhand.runtime.wire import pack
 from steadyhand.serving.limits import Limits
 
-MANY = int(os.environ.get("STEADYHAND_MESSAGES", "1000"))
+MANY = int(os.environ.get("STEADYHAND_MESSAGES", "600"))
 INSIDE = (b"Traceback", b"steadyhand/", b".py", b"site-packages", b"0x7f", b"/tmp", b"secret")
 KEY = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
 HELLO = b"GET /first HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + KEY
