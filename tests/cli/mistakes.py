@@ -483,7 +483,6 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("serve run --largest-batch 1000"),
     ],
     "Driving": [
-        Mistake("run ws://arm:8000"),
         Mistake("run nowhere"),
         Mistake("run run --robot arm.py:Arm", note="no such file"),
         Mistake("run run --robot arm", note="no function in a file"),

@@ -166,7 +166,6 @@ def test_what_is_told_of_a_robot_that_does_not_stop_or_is_slow(trained, robot, c
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["ws://arm:8000"], "is the address of a server"),
         (["nowhere"], "There is no run or checkpoint at nowhere"),
         (["RUN", "--robot", "arm.py:Arm", "--task", "fork"], "one at a time"),
         (["RUN", "--robot", "arm"], "write FILE.py:function"),

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from steadyhand.cli.evaluate import EpisodeOptions, evaluate_run, lost_lines
+from steadyhand.cli.evaluate import (
+    EpisodeOptions,
+    evaluate_run,
+    found_at,
+    lost_lines,
+    place_of,
+)
 from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import results, scores_table, show, table
 from steadyhand.errors import UsageError
-from steadyhand.runtime.card import read_provenance
+from steadyhand.policy.named import described
 from steadyhand.runtime.controllers import ControllerName
-from steadyhand.runtime.folders import evaluations, find_policy
 
 if TYPE_CHECKING:
     from steadyhand.evaluation.evaluate import Evaluation
@@ -27,8 +32,8 @@ if TYPE_CHECKING:
 class Options(EpisodeOptions, Printed):
     """Compare policies on the same initial states, pair by pair."""
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Two or more runs or checkpoints; one is enough under several --controllers."""
+    runs: tyro.conf.Positional[tuple[str, ...]]
+    """Two or more runs, checkpoints or exports; one is enough under several --controllers."""
     controllers: tuple[ControllerName, ...] = ()
     """Try each run under each of these, on the same initial states: receding real_time."""
 
@@ -37,28 +42,27 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "compare", arguments).with_task
     under = _under(options)
     from steadyhand.evaluation.compare import as_json, compare
+    from steadyhand.evaluation.opened import check_opened
     from steadyhand.evaluation.smoothness import SEAMS
-    from steadyhand.policy.card import sampler_of
-    from steadyhand.policy.storage import load_policy
 
-    folders = [find_policy(path).resolve() for path in options.runs]
-    if len(set(folders)) < len(folders):
+    origins = {name: described(name)[1] for name in options.runs}
+    if len({found_at(name) for name in origins}) < len(options.runs):
         raise UsageError("The same checkpoint is named twice; name different runs.")
-    tasks = {read_provenance(folder).task or "none": folder for folder in folders}
+    tasks = {origin.task or "none": name for name, origin in origins.items()}
     if len(tasks) > 1 and options.task is None:
-        said = ", ".join(f"{folder} in {task}" for task, folder in tasks.items())
+        said = ", ".join(f"{name} in {task}" for task, name in tasks.items())
         raise UsageError(f"These policies act in different tasks: {said}. Name one with --task.")
-    for folder in folders:
-        sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
-        load_policy(folder, sampler=sampler)
-    names = Counter(path.name for path in options.runs)
+    for name in options.runs:
+        check_opened(name, options.opening)
+    names = Counter(Path(name).name for name in options.runs)
     found: dict[str, Evaluation] = {}
     short: dict[str, str] = {}
     for path, each in product(options.runs, under):
         suffix = f", {each.controller}" if len(under) > 1 else ""
         label = f"{path}{suffix}"
-        found[label] = evaluate_run(path, each, out=evaluations(path))[1]
-        name = f"{path.name if names[path.name] == 1 else path}"
+        found[label] = evaluate_run(path, each, out=place_of(path))[1]
+        name = Path(path).name
+        name = name if names[name] == 1 else path
         short[label] = f"{name}{suffix}" if len(options.runs) > 1 else each.controller
     differences = compare(found)
     header = ("a - b", "score", "mean [95 % interval]", "p", "adjusted p")

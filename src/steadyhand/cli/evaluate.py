@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import tyro
 
 from steadyhand.cli.acting import Acted
-from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
+from steadyhand.cli.options import Opened, Printed, flags, parse
 from steadyhand.cli.screen import console, progress, results, scores_table, show, stage, waiting
 from steadyhand.errors import UsageError, library
+from steadyhand.policy.named import is_address
+from steadyhand.runtime.exported import is_export
 from steadyhand.runtime.folders import evaluations, find_policy
 from steadyhand.tasks import make_task, register_task
 
@@ -25,7 +27,7 @@ MOST_LOST = 8
 
 
 @flags
-class EpisodeOptions(Sampled, OnDevice, Acted):
+class EpisodeOptions(Opened, Acted):
     """What `evaluate` and `compare` share, and hand on as it is."""
 
     episodes: int = 50
@@ -60,8 +62,9 @@ class Options(EpisodeOptions, Printed):
     """Try a policy in the task it was trained for, with 95 % intervals. With --offline, against
     demonstrations that it was not trained on: evaluate --offline --help."""
 
-    run: tyro.conf.Positional[Path]
-    """A run (its last averaged weights) or one of its checkpoints."""
+    run: tyro.conf.Positional[str]
+    """A run (its last averaged weights), one of its checkpoints, an export, or the address of a
+    server, ws://HOST:PORT/POLICY."""
     video: int = 0
     """Film so many of the first episodes."""
     out: Path | None = None
@@ -76,10 +79,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "evaluate", arguments).with_task
     if options.video < 0:
         raise UsageError(f"--video is {options.video}; it is a number of episodes.")
-    find_policy(options.run)
+    found_at(options.run)
+    options.opening.refuse_unused(options.run)
     if options.video:
         library("av")
-    out = options.out or evaluations(options.run)
+    out = options.out or place_of(options.run)
     file, found = evaluate_run(options.run, options, video=options.video, out=out)
     filmed = {f"{file.stem}-{e.seed}.mp4": e.frames for e in found.episodes if e.frames}
     films = [str(out / name) for name in filmed]
@@ -146,15 +150,34 @@ def lost_lines(found: Evaluation, of: str = "") -> list[str]:
     return [f"Episodes lost{of} with their worlds, and not counted: {count}.", *shown, *more]
 
 
+def found_at(name: str) -> str | Path:
+    """Where the policy that is named is, the same however it is named.
+
+    Raises `CheckpointError` where none is.
+    """
+    if is_address(name):
+        return name
+    return Path(name).resolve() if is_export(name) else find_policy(name).resolve()
+
+
+def place_of(name: str) -> Path:
+    """Where what is found out about a policy goes unless it is said; of a server's, into here."""
+    return Path("evaluations") if is_address(name) else evaluations(Path(name))
+
+
 def evaluate_run(
-    path: Path, options: EpisodeOptions, *, out: Path, video: int = 0
+    path: str | Path, options: EpisodeOptions, *, out: Path, video: int = 0
 ) -> tuple[Path, Evaluation]:
-    """(the episodes' file in `out`, the outcome) for a run or checkpoint under these options."""
+    """(the episodes' file in `out`, the outcome) for what is named under these options."""
     with waiting("loading torch"):
         from steadyhand.evaluation.attempt import attempt
 
     acting = options.acting
-    names = {field.name for field in fields(EpisodeOptions)} - {f.name for f in fields(Acted)}
+    shared = {field.name for kind in (Acted, Opened) for field in fields(kind)}
+    names = {field.name for field in fields(EpisodeOptions)} - shared
     asked = {name: getattr(options, name) for name in names}
     tell = partial(show, console())
-    return attempt(path, out, films=video, acting=acting, stage=stage, tell=tell, **asked)
+    how = options.opening
+    return attempt(
+        path, out, opening=how, films=video, acting=acting, stage=stage, tell=tell, **asked
+    )

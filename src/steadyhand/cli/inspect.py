@@ -1,4 +1,4 @@
-"""`steadyhand inspect PATH`: what a data set or a policy holds, and what is wrong with it."""
+"""`steadyhand inspect PATH`: what a data set, a policy or an export holds, and what is wrong."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 import tyro
 
+from steadyhand.cli.exported import described_export
 from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.disk import write_text
+from steadyhand.runtime.exported import is_export
 from steadyhand.sizes import kind_of
 from steadyhand.values import whole
 
 
 @flags
 class Options(Printed):
-    """Say what a data set or a policy holds, and what is wrong with it."""
+    """Say what a data set, a policy or an export holds, and what is wrong with it."""
 
     path: tyro.conf.Positional[Path]
-    """Demonstrations, a run or a policy."""
+    """Demonstrations, a run, a policy or an export."""
     report: Path | None = None
     """Write a page about the data: problems, trajectories, frames."""
     horizon: int = 16
@@ -32,6 +34,8 @@ class Options(Printed):
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "inspect", arguments)
     whole("--horizon", options.horizon, 1, 10_000)
+    if is_export(options.path):
+        return described_export(options.path, as_json=options.json)
     known = ("policy.json", "config.json")
     policy = any((options.path / name).exists() for name in known)
     return _policy(options) if policy else _data(options)

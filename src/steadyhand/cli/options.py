@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
@@ -19,6 +19,8 @@ import tyro
 
 from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import SteadyhandError, UsageError, unknown
+from steadyhand.policy.named import Opening
+from steadyhand.runtime.exported import EngineName
 from steadyhand.values import whole
 
 if TYPE_CHECKING:
@@ -53,6 +55,23 @@ class Sampled:
 class OnDevice:
     device: str = "auto"
     """cpu, cuda, mps, or auto."""
+
+
+@flags
+class Opened(Sampled, OnDevice):
+    engine: EngineName | None = None
+    """What runs an export: the engine that it was exported for by default."""
+    provider: str | None = None
+    """Where an engine computes, in its own words, as CUDAExecutionProvider or GPU."""
+    threads: int | None = None
+    """Threads of an engine; 1 by default, which leaves the other cores to the loop."""
+    trust_code: bool = False
+    """Load an export that is machine code (aoti), which can do whatever you can."""
+
+    @property
+    def opening(self) -> Opening:
+        """How a policy that is named is opened."""
+        return Opening(**{field.name: getattr(self, field.name) for field in fields(Opened)})
 
 
 @flags

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import tyro
 from rich.text import Text
 
-from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
+from steadyhand.cli.options import Opened, Printed, flags, parse
 from steadyhand.cli.screen import EVERY_SECONDS, console, results, show, waiting
 from steadyhand.errors import ConfigurationError, SteadyhandError, UsageError
 from steadyhand.evaluation.acting import Acting, ContinuationName
+from steadyhand.policy.named import described
 from steadyhand.runtime.controllers import ControllerName
-from steadyhand.runtime.folders import find_policy
 from steadyhand.runtime.loop.late import Late
 from steadyhand.runtime.loop.report import LoopReport
 from steadyhand.runtime.loop.run import run_loop
@@ -28,17 +27,17 @@ from steadyhand.tasks import make_task, register_task
 from steadyhand.tasks.world_robot import WorldRobot
 
 if TYPE_CHECKING:
-    from steadyhand.policy.predictor import TorchPredictor
     from steadyhand.runtime.predictor import ChunkController
     from steadyhand.spec import PolicySpec
 
 
 @flags
-class Options(Sampled, OnDevice, Printed):
+class Options(Opened, Printed):
     """Drive a robot, or a task's world in real time, with a policy: Ctrl-C brings it to rest."""
 
     policy: tyro.conf.Positional[str]
-    """A run (its last averaged weights) or one of its checkpoints."""
+    """A run (its last averaged weights), one of its checkpoints, an export, or the address of a
+    server, ws://HOST:PORT/POLICY."""
     robot: str | None = None
     """What is driven: FILE.py:function gives an object with observe() and act(action); its stop(),
     where it has one, is called once in the end, whatever happens."""
@@ -75,17 +74,14 @@ class Options(Sampled, OnDevice, Printed):
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "run", arguments)
-    if re.match(r"\w+://", options.policy):
-        raise UsageError(
-            f"{options.policy} is the address of a server; a run or a checkpoint on this computer "
-            "is taken here."
-        )
     if options.robot is not None and options.task is not None:
         raise UsageError("A robot and a task are driven one at a time: give --robot or --task.")
-    folder = find_policy(options.policy)
-    predictor = _predictor(folder, options)
+    options.opening.refuse_unused(options.policy)
+    task = described(options.policy)[1].task if options.robot is None else None
+    with waiting("loading the policy"):
+        predictor = options.opening.predictor(options.policy)
     check_continuation(predictor, _controller(predictor.spec, options))
-    robot, seed = _robot(folder, options)
+    robot, seed = _robot(task, options)
     controller = _controller(predictor.spec, options, seed)
     rate = predictor.spec.rate_hz if options.rate is None else options.rate
     told: list[LoopReport] = []
@@ -130,24 +126,12 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {**found, "interrupted": True} if interrupted else found
 
 
-def _predictor(folder: Path, options: Options) -> TorchPredictor:
-    with waiting("loading torch"):
-        from steadyhand.policy.card import sampler_of
-        from steadyhand.policy.device import choose_device
-        from steadyhand.policy.predictor import TorchPredictor
-        from steadyhand.policy.storage import load_policy
-
-    sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
-    device = choose_device(options.device)
-    return TorchPredictor(load_policy(folder, sampler=sampler, device=device))
-
-
 def _controller(spec: PolicySpec, options: Options, seed: int = 0) -> ChunkController:
     acting = Acting(controller=options.controller, delay=options.delay, by=options.continuation)
     return acting.make(spec, execute=options.execute, seed=seed)
 
 
-def _robot(folder: Path, options: Options) -> tuple[Robot, int]:
+def _robot(trained: str | None, options: Options) -> tuple[Robot, int]:
     """What is driven, and the seed of its chunks: that of an episode is the episode's own.
 
     Raises `UsageError`, `ConfigurationError` where it cannot be.
@@ -164,9 +148,7 @@ def _robot(folder: Path, options: Options) -> tuple[Robot, int]:
             raise UsageError(f"{options.robot} gives nothing: let it return the robot.")
         require_robot(robot)
         return robot, options.seed or 0
-    from steadyhand.runtime.card import read_provenance
-
-    task = options.task or read_provenance(folder).task
+    task = options.task or trained
     if task is None:
         raise UsageError(
             f"Nothing says what {options.policy} is to drive: give --robot FILE.py:function or "

@@ -1,4 +1,4 @@
-"""A run's policy is tried: how it is sampled, in which task, on which seeds.
+"""A policy is tried, of a run or an export: how it is sampled, in which task, on which seeds.
 
 What its episodes' file is called says all of that, so that no evaluation takes another's place.
 """
@@ -12,39 +12,36 @@ from pathlib import Path
 import numpy as np
 
 from steadyhand.data.stages import Stage, Tell, unseen, untold
-from steadyhand.diffusion.sampling import SamplerConfig, SolverName
 from steadyhand.errors import ConfigurationError
 from steadyhand.evaluation.acting import Acting
 from steadyhand.evaluation.episodes_file import EpisodesFile
 from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
 from steadyhand.evaluation.latency import ROUNDING
+from steadyhand.evaluation.opened import opened
 from steadyhand.evaluation.rollout import WORLD_TIMEOUT, Episode, Lost
-from steadyhand.policy.card import sampler_of
-from steadyhand.policy.device import choose_device
+from steadyhand.policy.named import Opening, described
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import embed_of
-from steadyhand.policy.storage import load_policy
-from steadyhand.runtime.card import read_provenance
-from steadyhand.runtime.folders import find_policy, run_of
+from steadyhand.runtime.folders import run_of
+from steadyhand.runtime.predictor import Predictor
+from steadyhand.spec import PolicySpec
+from steadyhand.task_table import Embed
 from steadyhand.tasks import Task, make_task
 from steadyhand.tasks.own import file_word
 from steadyhand.tasks.worded import Worded
 
 
 def attempt(
-    path: Path,
+    path: str | Path,
     out: Path,
     *,
     episodes: int = 50,
     seed_start: int | None = None,
-    solver: SolverName | None = None,
-    steps: int | None = None,
-    temperature: float | None = None,
+    opening: Opening | None = None,
     execute: int | None = None,
     task: str | None = None,
     instruction: str | None = None,
     text_model: str | None = None,
-    device: str = "auto",
     parallel: int = 50,
     processes: int | None = None,
     world_timeout: float = WORLD_TIMEOUT,
@@ -53,25 +50,26 @@ def attempt(
     stage: Stage = unseen,
     tell: Tell = untold,
 ) -> tuple[Path, Evaluation]:
-    """(the episodes' file in `out`, the outcome) of the run or checkpoint at `path`.
+    """(the episodes' file in `out`, the outcome) of the run, checkpoint, export or server `path`.
 
-    What is not named is as the policy was trained; so many of the first episodes are filmed.
+    What `opening` does not say is as the policy was trained; so many of the first episodes are
+    filmed.
     `instruction` is told instead of the task's own words, and `text_model` makes vectors of words;
     `acting` is what acts on chunks, and how late they are. Raises `ConfigurationError` where no
     task is known. Where it is stopped, the episodes that ended are kept, and told.
     """
-    folder, acting = find_policy(path), acting or Acting()
-    origin = read_provenance(folder)
+    acting = acting or Acting()
+    spec, origin = described(path)
     world = _task(path, task or origin.task, instruction)
-    sampler = sampler_of(folder, solver, steps, temperature)
-    policy = load_policy(folder, sampler=sampler, device=choose_device(device))
-    _say_what_is_meant(policy, instruction, text_model, tell)
-    say_what_is_late(policy.spec.chunking.prefix, acting, world.rate_hz, tell)
-    seeds, acted = seeds_of(world, episodes, seed_start), execute or policy.spec.chunking.execute
+    policy, said = opened(path, opening or Opening())
+    embed = _embed(path, policy, text_model)
+    _say_what_is_meant(spec, instruction, embed, tell)
+    say_what_is_late(spec.chunking.prefix, acting, world.rate_hz, tell)
+    seeds, acted = seeds_of(world, episodes, seed_start), execute or spec.chunking.execute
     label = f"execute{acted}{acting.said}-seed{seeds[0]}-{episodes}{_told(instruction)}"
-    label = f"{file_word(world.name)}-step{origin.step}-{_said(sampler)}-{label}"
+    label = f"{file_word(world.name)}-step{origin.step}-{said}-{label}"
     file = _file(path, out, label)
-    with _keeping(file, tell), file, stage(f"evaluating {path.name}", len(seeds)) as advance:
+    with _keeping(file, tell), file, stage(f"evaluating {Path(path).name}", len(seeds)) as advance:
         ended = _ended(file, advance)
         found = evaluate(
             policy,
@@ -86,7 +84,7 @@ def attempt(
             latency=acting.latency,
             film=seeds[:films],
             watch=ended,
-            embed=embed_of(policy, text_model),
+            embed=embed,
             lose=ended,
         )
     return file.path, found
@@ -102,7 +100,18 @@ def _ended(file: EpisodesFile, advance: Callable[[int], object]) -> Callable[...
     return ended
 
 
-def _task(path: Path, name: str | None, instruction: str | None) -> Task:
+def _embed(path: str | Path, policy: Policy | Predictor, text_model: str | None) -> Embed | None:
+    """What makes vectors of words that the policy was not trained on; an export has none."""
+    if isinstance(policy, Policy):
+        return embed_of(policy, text_model)
+    if text_model is not None:
+        raise ConfigurationError(
+            f"{path} knows the words of its tasks and no others: --text-model is of a run."
+        )
+    return None
+
+
+def _task(path: str | Path, name: str | None, instruction: str | None) -> Task:
     """Where the policy at `path` is tried, told in other words where they are given."""
     if name is None:
         raise ConfigurationError(
@@ -130,12 +139,12 @@ def _told(instruction: str | None) -> str:
 
 
 def _say_what_is_meant(
-    policy: Policy, instruction: str | None, text_model: str | None, tell: Tell
+    spec: PolicySpec, instruction: str | None, embed: Embed | None, tell: Tell
 ) -> None:
     """Tell which of its tasks a policy takes new words for, where it is told by their vectors."""
     if instruction is None:
         return
-    table, embed = policy.spec.tasks, embed_of(policy, text_model)
+    table = spec.tasks
     if table is None:
         raise ConfigurationError(
             f"This policy is not told what to do, so '{instruction}' would change nothing. Train "
@@ -159,13 +168,8 @@ def say_what_is_late(prefix: int, acting: Acting, rate_hz: float, tell: Tell) ->
         )
 
 
-def _said(sampler: SamplerConfig) -> str:
-    heat = "" if sampler.temperature == 1 else f"-temperature{sampler.temperature:g}"
-    return f"{sampler.solver or 'calls'}{sampler.steps}{heat}"
-
-
-def _file(path: Path, out: Path, label: str) -> EpisodesFile:
-    run = run_of(path).resolve()
+def _file(path: str | Path, out: Path, label: str) -> EpisodesFile:
+    run = run_of(Path(path)).resolve()
     if out.resolve() != run / "evaluations":
         label = f"{run.name}-{label}"  # where several runs may be evaluated
     # Settings in a task's name have characters that not every file system takes.

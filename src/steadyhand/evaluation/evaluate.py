@@ -26,7 +26,7 @@ from steadyhand.evaluation.smoothness import Smoothness, smoothness
 from steadyhand.policy.device import compute_repeatably, on_threads
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import SMALLER, Precision, TorchPredictor, evaluation_batch
-from steadyhand.runtime import ChunkRequest, Predictor, RecedingHorizon
+from steadyhand.runtime import ChunkRequest, EnginePredictor, Predictor, RecedingHorizon
 from steadyhand.task_table import Embed
 from steadyhand.tasks import Task, make_task
 from steadyhand.tasks.many import ManyTasks, parts_of
@@ -214,6 +214,8 @@ def _predictors(
         raise ConfigurationError(
             f"{given!r} is no policy and predicts nothing. Load one first: load_policy('RUN')."
         )
+    if isinstance(given, EnginePredictor) and given.batch > 1:
+        return given, EnginePredictor(given.engine, embed=given.embed)
     if not isinstance(given, Policy):
         return given, given
     compute_repeatably(given.device)

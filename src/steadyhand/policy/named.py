@@ -87,6 +87,28 @@ class Opening:
                     f"{value}"
                 )
 
+    def refuse_unused(self, name: str | Path) -> None:
+        """Raise `ConfigurationError` for what is of another kind of policy than the only one named.
+
+        Of several, each takes what is for it.
+        """
+        if is_address(name):
+            return
+        if is_export(name):
+            if self.device != "auto":
+                raise ConfigurationError(
+                    f"{name} is an export, whose engine says where it computes: --provider, not "
+                    f"--device {self.device}"
+                )
+            return
+        engine = {"--engine": self.engine, "--provider": self.provider, "--threads": self.threads}
+        for flag, value in engine.items():
+            if value is not None:
+                raise ConfigurationError(
+                    f"{flag} {value} is of an export, and {name} is a run: steadyhand export "
+                    f"{name} --to onnx, or leave it out."
+                )
+
     def refuse_for_export(self, name: str | Path) -> None:
         """Raise `ConfigurationError` for what is part of an export's graph."""
         given: dict[str, Any] = {

@@ -16,11 +16,11 @@ from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.runtime.card import Provenance, library_version, provenance_of
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.runtime.continuation import Continuation
+from steadyhand.runtime.folders import EXPORT as CARD
 from steadyhand.sizes import Count, Natural
 from steadyhand.spec import PolicySpec
 from steadyhand.values import checked, shown
 
-CARD = "export.json"
 FORMAT = "steadyhand-export"
 VERSION = 1
 LARGEST_CARD = 16 << 20

@@ -10,6 +10,8 @@ from steadyhand.disk import inside
 from steadyhand.errors import CheckpointError, nothing_at
 
 CARD = "policy.json"
+EXPORT = "export.json"
+"""The card of an export, which is no run: what a run was made of is not in it."""
 
 
 def aside(folder: Path) -> Path:
@@ -62,6 +64,15 @@ def evaluations(path: Path) -> Path:
         raise CheckpointError(f"{run}: {error}. Choose another place with --out.") from error
 
 
+def refuse_export(path: Path) -> None:
+    """Raise `CheckpointError` where an export is named and a run is needed."""
+    if (path / EXPORT).exists():
+        raise CheckpointError(
+            f"{path} is an export, and this takes the run that it was made of. Exports are taken "
+            "by run, evaluate, compare, inspect and serve."
+        )
+
+
 def find_policy(path: str | Path) -> Path:
     """The policy folder that a user's path stands for: a run (its last), a link or a checkpoint.
 
@@ -72,6 +83,7 @@ def find_policy(path: str | Path) -> Path:
         return found
     if not path.exists():
         raise CheckpointError(nothing_at("run or checkpoint", path))
+    refuse_export(path)
     if (path / "config.json").exists():
         raise CheckpointError(
             f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"

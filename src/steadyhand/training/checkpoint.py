@@ -21,7 +21,7 @@ from steadyhand.policy.storage import put_back, save_policy
 from steadyhand.policy.weights import read_tensors
 from steadyhand.runtime.card import Provenance, read_provenance
 from steadyhand.runtime.codec import decode, encode
-from steadyhand.runtime.folders import CARD
+from steadyhand.runtime.folders import CARD, refuse_export
 from steadyhand.training.config import TrainConfig
 
 STATE = "train_state"
@@ -98,6 +98,7 @@ class Run:
         try:
             content = read_object(inside(self.path, "config.json"))
         except (FileNotFoundError, NotADirectoryError):
+            refuse_export(self.path)
             raise CheckpointError(
                 f"{self.path} is not a run: it has no config.json. Name the folder that "
                 "`steadyhand train --out` made."

@@ -32,7 +32,10 @@ def as_second(attributes: Attributes, given: Given) -> list[Shape]:
 
 
 def normalised(attributes: Attributes, given: Given) -> list[Shape]:
-    return [need(given, 0).shape] * 3
+    shape = need(given, 0).shape
+    axis = at(attributes.get("axis", -1), len(shape))
+    of_each = (*shape[:axis], *(1 for _ in shape[axis:]))
+    return [shape, of_each, of_each]
 
 
 def quantised(attributes: Attributes, given: Given) -> list[Shape]:
