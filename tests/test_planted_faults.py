@@ -31,6 +31,62 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "files of an export that are not compared with their checksums",
+        "runtime/exported.py",
+        "size != file.bytes or sha256_of(path) != file.sha256",
+        "size != file.bytes",
+        "runtime/test_exported.py -k not_those_of_the_card",
+    ),
+    Fault(
+        "operators of somebody's own in a stranger's graph",
+        "runtime/engines/graph_sizes.py",
+        'if rule is None or node["domain"]:',
+        "if rule is None:",
+        "runtime/test_strangers_export.py -k no_export_has",
+    ),
+    Fault(
+        "a stranger's graph that grows without an end",
+        "runtime/engines/graph_sizes.py",
+        "if there > MOST_NUMBERS:",
+        "if there < 0:",
+        "runtime/test_strangers_export.py -k more_memory",
+    ),
+    Fault(
+        "weights of a stranger's graph from anywhere",
+        "runtime/engines/tensors.py",
+        'if place["location"] != WEIGHTS:',
+        'if not place["location"]:',
+        "runtime/test_strangers_export.py -k one_file_and_nowhere_else",
+    ),
+    Fault(
+        "inputs of an exported graph in the order of their names",
+        "runtime/engines/graph_inputs.py",
+        "enumerate(features.items())",
+        "enumerate(sorted(features.items()))",
+        "runtime/test_exported.py -k same_in_a_batch",
+    ),
+    Fault(
+        "numbers far from zero in float32, in an export",
+        "runtime/engines/graph_inputs.py",
+        '"float64" if key in export.exact else "float32"',
+        '"float32"',
+        "runtime/test_exported.py -k far_from_zero",
+    ),
+    Fault(
+        "answers of OpenVINO that the next one writes over",
+        "runtime/engines/openvino.py",
+        "np.array(request.get_output_tensor(0).data)",
+        "request.get_output_tensor(0).data",
+        "runtime/test_exported.py -k graph_computes",
+    ),
+    Fault(
+        "machine code that nobody said to trust",
+        "runtime/engines/__init__.py",
+        'if name == "aoti" and not trusted:',
+        'if name == "aoti" and trusted is None:',
+        "runtime/test_exported.py -k what_is_not_there",
+    ),
+    Fault(
         "a quaternion that changes its sign where a chunk ends",
         "runtime/plan.py",
         "self._transform.aligned(action, self.told)",
