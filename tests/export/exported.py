@@ -30,8 +30,8 @@ def small_policy(*observations: str, far: float = 0.0, **parts: Any) -> Policy:
     images = any(RECORDED[name.partition("[")[0]][-1] == 3 for name in observations)
     encoder = ImageEncoderConfig(network=ResNetConfig(width=16, blocks=(1, 1)), crop=0.875)
     usual = {
-        "denoiser": MLPConfig(width=32, blocks=1),
-        "sampler": SamplerConfig(solver="ddim", steps=3, clip=None),
+        "denoiser": MLPConfig(width=64, blocks=1),
+        "sampler": SamplerConfig(solver="ddim", steps=2, clip=None),
         **({"encoder": encoder} if images else {}),
     }
     config = PolicyConfig(**{**usual, **parts})
@@ -47,7 +47,11 @@ def small_policy(*observations: str, far: float = 0.0, **parts: Any) -> Policy:
         for f in (*spec.observations, spec.network_action)
         if f.kind == "state"
     }
-    policy = config.build(spec, found).eval()
+    return with_weights(config.build(spec, found).eval())
+
+
+def with_weights(policy: Policy) -> Policy:
+    """The policy, its weights so drawn that what comes in matters to what comes out."""
     generator = torch.Generator().manual_seed(0)
     for name, parameter in policy.named_parameters():
         if parameter.ndim > 1:

@@ -166,9 +166,9 @@ def _demonstrations(
             raise
         show(console(), f"Note: {error} It is compared on random observations.")
         return None
-    if fresh:
-        return episodes.subset(fresh), f"{len(fresh)} demonstrations that it was not trained on"
-    return episodes.subset(trained_on), f"{len(trained_on)} demonstrations that it was trained on"
+    chosen, was = (fresh, "was not") if fresh else (trained_on, "was")
+    many = "demonstration" if len(chosen) == 1 else "demonstrations"
+    return episodes.subset(chosen), f"{len(chosen)} {many} that it {was} trained on"
 
 
 def _with_success(
@@ -198,7 +198,7 @@ def _with_success(
         episodes=difference.n,
         original=found["original"].success.mean,
         exported=found["exported"].success.mean,
-        difference=-difference.mean,
+        difference=0.0 - difference.mean,
         low=-difference.high,
         high=-difference.low,
     )

@@ -4,13 +4,13 @@ The folder is written whole or not at all.
 """
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from steadyhand.data.stages import Stage, unseen
 from steadyhand.errors import CheckpointError, ConfigurationError
+from steadyhand.export.aoti import compile_package
 from steadyhand.export.continuing import continuing_graph
 from steadyhand.export.graph import Flat, flat_program, wide_chunks
 from steadyhand.export.onnx_file import fix_batch, to_onnx, write_models
@@ -146,8 +146,7 @@ def _package(policy: Policy, target: Path, precision: ExportPrecision, stage: St
     """Compile a policy to machine code, for one chunk at a time."""
     flat = Flat(policy)
     with stage("compiling", 0):
-        made = import_module("steadyhand.export.aoti")
-        made.compile_package(flat, flat.example(1), target / "chunk.pt2", precision)
+        compile_package(flat, flat.example(1), target / "chunk.pt2", precision)
     return Graph(file="chunk.pt2", batch=1)
 
 

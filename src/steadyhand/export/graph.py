@@ -1,9 +1,15 @@
 """A whole policy as one graph: resize, normalise, encode, every denoising step, un-normalise."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
 from steadyhand.diffusion.shapes import Overlap
+from steadyhand.errors import ConfigurationError
 from steadyhand.export.pictures import Resizing
 from steadyhand.policy.policy import Policy, require_policy
 from steadyhand.spec import Feature
@@ -66,11 +72,33 @@ class Flat(nn.Module):
 
 
 def flat_program(flat: Flat, *, batch: int | None = None) -> torch.export.ExportedProgram:
-    """`torch.export` of a flat policy, for any batch unless one is given."""
+    """`torch.export` of a flat policy, for any batch unless one is given.
+
+    Raises `ConfigurationError` where it cannot be written down as one graph.
+    """
     example = flat.example(batch or 2)
     first = {0: torch.export.Dim("batch", min=1)} if batch is None else {}
-    with torch.no_grad():
-        return torch.export.export(flat, example, dynamic_shapes=((first,) * len(example),))
+    try:
+        with torch.no_grad(), quiet():
+            return torch.export.export(flat, example, dynamic_shapes=((first,) * len(example),))
+    except Exception as error:  # of many kinds, whatever a part of somebody's own does
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise ConfigurationError(
+            f"This policy is no graph: {said}. Parts of your own may not look at numbers to decide "
+            "what they do (.item(), if x.sum() > 0): choose by torch.where."
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What torch notes for its own makers reaches nobody."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def wide_chunks(policy: Policy) -> bool:

@@ -5,21 +5,22 @@ weights, in which the same numbers are kept once.
 """
 
 import hashlib
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from steadyhand.errors import ConfigurationError, library
+from steadyhand.export.graph import quiet
 
 OPSET = 20
 """Of the operators, and the version of the format: ONNX Runtime reads both since 1.17."""
 IR_VERSION = 10
 WEIGHTS = "weights.bin"
+OPERATION = re.compile(r"op='\w+\.(\w+)'")
+"""The name of an operation, as torch writes it."""
 SMALL = 1024
 """Bytes of a constant up to which it is kept in the graph itself."""
 LARGEST = 1 << 28
@@ -36,7 +37,7 @@ def to_onnx(program: torch.export.ExportedProgram, names: Sequence[str], batch: 
     library("onnxscript")
     from torch.onnx.errors import OnnxExporterError
 
-    with _quiet():
+    with quiet():
         try:
             made = torch.onnx.export(
                 program, dynamo=True, opset_version=OPSET, optimize=False, verbose=False
@@ -44,7 +45,7 @@ def to_onnx(program: torch.export.ExportedProgram, names: Sequence[str], batch: 
         except OnnxExporterError as error:
             raise ConfigurationError(
                 f"This policy has an operation that ONNX does not know: {_reason(error)}. Write "
-                "it with others where it is your own, or export it with --to aoti."
+                "it with others where it is your own, or export the policy with --to aoti."
             ) from error
     assert made is not None
     model: Any = made.model
@@ -115,7 +116,7 @@ def _tidy(model: Any) -> None:
     from onnx_ir.passes.common import CommonSubexpressionEliminationPass
 
     _unfold_mish(model.graph)
-    with _quiet():
+    with quiet():
         onnxscript.optimizer.fold_constants(
             model, onnx_shape_inference=True, input_size_limit=2**40, output_size_limit=LARGEST
         )
@@ -165,21 +166,10 @@ def _check_standard(model: Any) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """What torch says of an operation, in a line."""
+    """Which operation torch complains of, or what it says, in a line."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if found := sorted({*OPERATION.findall(str(error))}):
+        return ", ".join(found)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What torch notes for its own makers reaches nobody."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(before)

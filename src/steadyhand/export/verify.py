@@ -26,7 +26,7 @@ BOUNDS: dict[ExportPrecision, float] = {
     "int8": 0.1,
 }
 """The largest difference that is let pass, a share of the largest number of a dimension."""
-SMALLEST = 1e-6
+SMALLEST = 1e-3
 """A dimension is taken for so large at least, as a share of the largest."""
 MOMENTS = 32
 """How many observations are looked at."""
@@ -103,13 +103,16 @@ def _going_on(
 def differences(wanted: NDArray[np.floating], found: NDArray[np.floating]) -> tuple[float, float]:
     """(largest, typical) difference of chunks (n, H, A), each dimension of the action by itself.
 
-    Shares of what is wanted there: of its largest number, and of its root mean square; of the
-    dimensions, the one that is furthest away counts. Infinite where numbers are not finite.
+    Shares of what is wanted there: of its largest number, and of its root mean square, from the
+    mean on where numbers lie so far from zero that they are float64; of the dimensions, the one
+    that is furthest away counts. Infinite where numbers are not finite.
     """
     flat = wanted.astype(np.float64).reshape(-1, wanted.shape[-1])
     away = np.abs(found.astype(np.float64).reshape(flat.shape) - flat)
     if not np.isfinite(away).all():
         return float("inf"), float("inf")
+    if wanted.dtype == np.float64:
+        flat = flat - flat.mean(0)
 
     def share(away: NDArray[np.float64], of: NDArray[np.float64]) -> float:
         return float((away / np.maximum(of, max(SMALLEST * of.max(), 1e-30))).max())
