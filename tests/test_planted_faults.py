@@ -85,6 +85,8 @@ FAULTS = [
         'if name == "aoti" and not trusted:',
         'if name == "aoti" and trusted is None:',
         "runtime/test_exported.py -k what_is_not_there",
+    ),
+    Fault(
         "pixels in a graph that are rounded down",
         "export/pictures.py",
         "carried + 2.0 ** (bits - 1)",
