@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +21,13 @@ from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.runtime.card import Provenance
 from steadyhand.runtime.client import RemotePredictor
-from steadyhand.runtime.continuation import Guided, Prefixed
+from steadyhand.runtime.continuation import Guided, Inpainted, Prefixed
+from steadyhand.runtime.engines import load_exported
 from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.serving.served import sources
+
+sys.path.append(str(Path(__file__).parents[1] / "runtime"))
+import handmade
 
 
 @pytest.fixture
@@ -33,7 +39,9 @@ def folder(policy, tmp_path):
 def request(spec, seed: int, **more) -> ChunkRequest:
     drawn = np.random.default_rng(seed)
     seen = {
-        f.key: drawn.normal(size=(spec.chunking.obs_steps, *f.recorded_shape)).astype(np.float32)
+        f.key: drawn.normal(size=(spec.chunking.obs_steps, *f.recorded_shape)).astype(
+            np.uint8 if f.kind == "image" else np.float32
+        )
         for f in spec.observations
     }
     return ChunkRequest(observation=seen, seed=seed, number=seed + 1, **more)
@@ -113,6 +121,41 @@ def test_the_command_serves_until_it_is_told_to_stop(folder, policy, tmp_path) -
     assert happened.count("reloaded") == 2
     assert happened[-1] == "stopped"
     assert "abc-123" not in (tmp_path / "log").read_text()
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "onnx", "safetensors", "jaxtyping"):
+            raise ImportError(f"there is no {name} here")
+
+sys.meta_path.insert(0, Blocked())
+from steadyhand.cli.main import main
+
+sys.exit(main(["serve", "export", "--port", "0", "--json", "--largest-batch", "4"]))
+"""
+
+
+def test_an_export_is_served_without_torch(tmp_path) -> None:
+    handmade.write(tmp_path / "export")
+    with subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_TORCH], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            remote = RemotePredictor(json.loads(server.stdout.readline())["url"])
+            local = load_exported(tmp_path / "export")
+            many = [request(handmade.SPEC, seed) for seed in range(3)]
+            np.testing.assert_array_equal(remote.predict(many), local.predict(many))
+            rest = {"previous": np.ones((3, 2)), "continuation": Inpainted()}
+            many = [replace(one, **rest) for one in many]  # a graph of one chunk at a time
+            np.testing.assert_array_equal(remote.predict(many), local.predict(many))
+            server.send_signal(signal.SIGINT)
+            assert server.wait(20) == 130
+        finally:
+            server.kill()
 
 
 @pytest.mark.parametrize(
