@@ -115,6 +115,7 @@ def test_our_own_client_asks_for_all_and_gets_all(here) -> None:
             ConfigurationError,
             "given at most 0",
         ),
+        (request(1, 1, seed=-1), ConfigurationError, "seeds are whole numbers"),
         (ChunkRequest(observation={STATE: np.zeros((3, 3))}), ConfigurationError, "time steps"),
     ):
         with pytest.raises(kind, match=said):

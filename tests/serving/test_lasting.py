@@ -219,8 +219,18 @@ def test_a_policy_is_exchanged_and_nobody_is_disconnected(monkeypatch) -> None:
                 kept.spec = SPEC
             reloaded()
             np.testing.assert_array_equal(remote.predict([one])[0], 2 * before)
+        found["policy"] = Echo()
+        monkeypatch.setattr("steadyhand.serving.reloading.LOOK_S", 0.01)
+
+        async def look() -> None:
+            stamps = {"first": (0,)}
+            with Reloading([source], here.desks, here.metrics, stamps).looking(True):
+                await asyncio.sleep(0.2)
+
+        asyncio.run_coroutine_threadsafe(look(), here.loop).result(5)
+        np.testing.assert_array_equal(remote.predict([one])[0], before)
         assert remote._line is line
         outcomes = {
             o: here.metrics.reloads.labels("first", o)._value.get() for o in ("done", "refused")
         }
-        assert outcomes == {"done": 1, "refused": 2}
+        assert outcomes == {"done": 2, "refused": 2}

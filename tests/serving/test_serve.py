@@ -47,6 +47,16 @@ def request(spec, seed: int, **more) -> ChunkRequest:
     return ChunkRequest(observation=seen, seed=seed, number=seed + 1, **more)
 
 
+def test_another_policy_in_the_same_place_is_noticed(folder, policy) -> None:
+    (source,) = sources([f"a={folder}"], Opening(), (1,))
+    before = source.stamp()
+    assert before == source.stamp() != ()
+    save_policy(folder, policy, overwrite=True)
+    assert source.stamp() not in (before, ())
+    folder.rename(folder.with_name("elsewhere"))
+    assert source.stamp() == ()
+
+
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_remote_chunk_has_the_bits_of_a_local_one(folder, size) -> None:
     (source,) = sources([str(folder)], Opening(device="cpu"), (size,))

@@ -27,6 +27,8 @@ from steadyhand.runtime.history import LARGEST
 from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.sizes import check_array
 from steadyhand.spec import TASK, PolicySpec
+from steadyhand.values import seed as a_seed
+from steadyhand.values import whole
 
 SUBPROTOCOL = "steadyhand.v1"
 """What our own client asks for when it connects; who asks for nothing speaks as openpi's does."""
@@ -122,8 +124,8 @@ def read_request(message: Mapping[str, Any], spec: PolicySpec) -> ChunkRequest:
         previous = _previous(previous, spec)
     request = ChunkRequest(
         observation=seen,
-        seed=message.get("seed", 0),
-        number=message.get("number", 0),
+        seed=a_seed("seed", message.get("seed", 0)),
+        number=whole("number", message.get("number", 0), 0),
         previous=previous,
         committed=message.get("committed", 0),
         continuation=read_continuation(message.get("continuation")),

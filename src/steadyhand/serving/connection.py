@@ -22,7 +22,6 @@ from steadyhand.errors import (
 )
 from steadyhand.runtime.conversation import (
     SUBPROTOCOL,
-    greeted,
     read_continuation,
     read_request,
     refused,
@@ -71,7 +70,7 @@ class Conversation:
         event("opened", client=self._named, policy=desk.name, own=own)
         with desk.present():
             try:
-                await self._send(pack(greeted(desk.greeting)))
+                await self._send(desk.welcome)
                 self._reading = asyncio.current_task()
                 await (self._answer_own() if own else self._answer_openpi())
             except asyncio.CancelledError:

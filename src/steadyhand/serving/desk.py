@@ -9,8 +9,9 @@ import numpy as np
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.continuation import Continuation
-from steadyhand.runtime.conversation import Greeting
+from steadyhand.runtime.conversation import Greeting, greeted
 from steadyhand.runtime.predictor import ChunkRequest, Predictor
+from steadyhand.runtime.wire import pack
 from steadyhand.serving.batching import Asked, Batch, Batcher
 from steadyhand.serving.journal import broke
 from steadyhand.serving.metrics import Metrics
@@ -29,6 +30,8 @@ class Desk:
         wait_s: float,
     ) -> None:
         self.greeting, self.spec, self.name = greeting, greeting.spec, greeting.policy
+        self.welcome = pack(greeted(greeting))
+        """What everybody is told first."""
         self._metrics = metrics
         self._batcher = Batcher(predictors, wait_s=wait_s, told=self._told, failed=self._failed)
 

@@ -10,7 +10,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -165,13 +165,15 @@ def _stopping() -> Iterator[_Stopping]:
     """While this lasts, SIGTERM and Ctrl-C only ask to stop."""
     loop, stopping = asyncio.get_running_loop(), _Stopping()
     numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, stopping.ask, int(number))
+    with suppress(NotImplementedError):  # where the system has no such signals, Ctrl-C ends at once
+        for number in numbers:
+            loop.add_signal_handler(number, stopping.ask, int(number))
     try:
         yield stopping
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        with suppress(NotImplementedError):
+            for number in numbers:
+                loop.remove_signal_handler(number)
 
 
 def _greeting(source: Source, limits: Limits) -> Greeting:
