@@ -4,6 +4,8 @@ import importlib.util
 import os
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md",
     "docs/actions.md",
+    "docs/export.md",
     "docs/idea.md",
     "docs/loop.md",
     "docs/methods.md",
@@ -96,8 +99,15 @@ def run_commands(block: str) -> list[str]:
     commands = [shlex.split(shorten(line.split("#")[0])) for line in lines]
     for words in commands:
         # The demo has its own tests, and a server does not end by itself.
-        assert words[1] in ("demo", "serve") or main(words[1:]) == 0, words
+        assert words[1] in ("demo", "serve") or command(words) == 0, words
     return [words[1] for words in commands]
+
+
+def command(words: list[str]) -> int:
+    """Run a command; what traces a policy does that where shapes are not checked at run time."""
+    if words[1] == "export":
+        return subprocess.call([sys.executable, "-m", *words])
+    return main(words[1:])
 
 
 def test_a_loop_on_plain_tensors_is_short() -> None:
