@@ -14,7 +14,7 @@ from steadyhand.diffusion import guidance
 from steadyhand.diffusion.sampler import Context
 from steadyhand.diffusion.shapes import Overlap
 from steadyhand.errors import ConfigurationError
-from steadyhand.export.gradient import tensors, turned, written_out
+from steadyhand.export.gradient import tensors, written_out
 from steadyhand.export.graph import Flat, example_inputs, flat_program
 from steadyhand.policy.continuing import continuing
 from steadyhand.policy.policy import Policy
@@ -81,12 +81,8 @@ class _Written(nn.Module):
         if batch is None:  # a length that no other axis has, so that it is told from them
             free = 2 + max(tensor.shape[0] for tensor in given if tensor.ndim)
             given = _example(policy, self.pull, free)
-        steps = range(self.steps)
-        graphs = [written_out(self.pull, step, given, free) for step in steps]
+        graphs = [written_out(self.pull, step, given, free) for step in range(self.steps)]
         self.graphs: Any = nn.ModuleList(graphs)
-        self.squares = turned(self.pull)
-        for number, weight in enumerate(self.squares.values()):
-            self.register_buffer(f"turned_{number}", weight, persistent=False)
 
     @property
     def steps(self) -> int:
@@ -110,12 +106,11 @@ class _Written(nn.Module):
         previous: Overlap,
         mask: Tensor | None = None,
     ) -> Tensor:
-        guided, held = self.pull.guided, tensors(self.pull)
-        other = {key: self.get_buffer(f"turned_{n}") for n, key in enumerate(self.squares)}
+        guided, held = self.pull.guided, tensors(self.pull).values()
 
         def predict(step: int, x: Tensor, context: Context) -> tuple[Tensor, Tensor | None]:
             given = (x, *previous, *_tensors(context))
-            x0, pull, *eps = self.graphs[step](held, other, *given)
+            x0, pull, *eps = self.graphs[step](*held, *given)
             return guided.led(step, x0, eps[0] if eps else None, pull)
 
         return guided.sampler.path(noise, condition, step_noise, mask, predict=predict)[-1]

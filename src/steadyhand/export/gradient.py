@@ -4,9 +4,8 @@ What autograd would do is followed once, with tensors that hold no numbers. The 
 of the graph, so that they are stored where the network has them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -30,21 +29,10 @@ def tensors(module: nn.Module) -> dict[str, Tensor]:
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
-def turned(module: nn.Module) -> dict[str, Tensor]:
-    """The square matrices of `module`, transposed.
-
-    One that is used as it is on the way there and transposed on the way back is taken for the same
-    both times by OpenVINO 2026.4; so the way back has this other one.
-    """
-    held = tensors(module).items()
-    square = {key: w for key, w in held if w.ndim == 2 and w.shape[0] == w.shape[1]}
-    return {key: weight.detach().t().contiguous() for key, weight in square.items()}
-
-
 def written_out(
     module: nn.Module, first: int, example: Sequence[Tensor], batch: int | None
 ) -> fx.GraphModule:
-    """`module(first, *inputs)`, a list, as `graph(tensors(module), turned(module), *inputs)`.
+    """`module(first, *inputs)`, a list, as `graph(*tensors(module).values(), *inputs)`.
 
     `example` are inputs. A first axis that is as long as `batch` may later have any length; with
     None they are all as long as in the example.
@@ -52,23 +40,20 @@ def written_out(
     Raises `ConfigurationError` for a gradient that is not made of plain operations.
     """
     held = {key: tensor.detach() for key, tensor in tensors(module).items()}
-    other = turned(module)
 
-    def called(weights: Mapping[str, Tensor], _: Any, *given: Tensor) -> list[Tensor]:
-        return functional_call(module, dict(weights), (first, *given))
+    def called(*given: Tensor) -> list[Tensor]:
+        weights = dict(zip(held, given, strict=False))
+        return functional_call(module, weights, (first, *given[len(held) :]))
 
     faked = _Faked(batch)
-    given = [faked(tensor) for tensor in example]
-    weights, squares = ({k: faked(w, fixed=True) for k, w in d.items()} for d in (held, other))
+    weights = [faked(tensor, fixed=True) for tensor in held.values()]
     with _plain_attention():
-        made = make_fx(called, decomposition_table=table())(weights, squares, *given)
-    nodes = [node for node in made.graph.nodes if node.op == "placeholder"]
-    there = dict(zip(held, nodes, strict=False))
-    back = dict(zip(other, nodes[len(held) :], strict=False))
-    _tidy(made.graph, {there[key]: back[key] for key in other})
-    left = {str(n.target) for n in made.graph.nodes if "backward" in str(n.target)}
+        made = make_fx(called, decomposition_table=table())(*weights, *map(faked, example))
+    left = {str(node.target) for node in made.graph.nodes if "backward" in str(node.target)}
     if left:
         raise ConfigurationError(f"its gradient has {', '.join(sorted(left))}")
+    _tidy(made.graph)
+    made.graph.eliminate_dead_code()
     made.recompile()
     return made
 
@@ -90,11 +75,9 @@ class _Faked:
         return self.mode.from_tensor(tensor, source=source, symbolic_context=context)
 
 
-def _tidy(graph: fx.Graph, squares: Mapping[fx.Node, fx.Node]) -> None:
-    """Take out what computes nothing, and sizes that follow from the others; use `squares`."""
-    for node in list(graph.nodes):
-        if node.op != "call_function":
-            continue
+def _tidy(graph: fx.Graph) -> None:
+    """Take out what computes nothing, and sizes that follow from the others."""
+    for node in graph.nodes:
         if node.target in IDLE:
             node.replace_all_uses_with(node.args[0])
         elif node.target == aten.t.default and node.args[0].target == aten.t.default:
@@ -103,12 +86,6 @@ def _tidy(graph: fx.Graph, squares: Mapping[fx.Node, fx.Node]) -> None:
             sizes = [size if isinstance(size, int) else -1 for size in node.meta["val"].shape]
             if sizes.count(-1) == 1:
                 node.args = (node.args[0], sizes)
-    for node in list(graph.nodes):
-        if node.target == aten.mm.default and node.args[1] in squares:
-            with graph.inserting_before(node):
-                other = graph.call_function(aten.t.default, (squares[node.args[1]],))
-            node.args = (node.args[0], other)
-    graph.eliminate_dead_code()
 
 
 @contextmanager

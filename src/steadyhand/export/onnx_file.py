@@ -110,7 +110,9 @@ def _moved(tensor: Any, file: Any, places: dict[bytes, tuple[int, int]]) -> Any:
 def _tidy(model: Any) -> None:
     """What does not depend on what comes in is worked out: embeddings of times, parts of weights.
 
-    torch's own tidying takes as long as all the rest, and leaves that undone.
+    torch's own tidying takes as long as all the rest, and leaves that undone. Weights that a
+    gradient uses both ways then have their transpose beside them: OpenVINO 2026.4 takes a square
+    one for the same both times.
     """
     import onnxscript.optimizer
     from onnx_ir.passes.common import CommonSubexpressionEliminationPass
