@@ -32,6 +32,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/size.py
+	$(BIN)/python benchmarks/exports.py
 	$(BIN)/python benchmarks/serving.py
 	STEADYHAND_MESSAGES=100000 $(BIN)/pytest -q tests/serving/test_hostile_messages.py
 

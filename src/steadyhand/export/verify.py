@@ -51,15 +51,8 @@ def verify(
     from the last, tried too. Raises `ConfigurationError` where the largest difference is above
     `bound`.
     """
-    original = TorchPredictor(policy)
     with on_threads(1):
-        wanted = _answers(original, requests)
-        pairs = [differences(wanted, _answers(exported, requests))]
-        for how in ways:
-            if not (going := _going_on(policy, requests[:CONTINUED], wanted, how)):
-                continue
-            pairs.append(differences(_answers(original, going), _answers(exported, going)))
-        largest, typical = (max(column) for column in zip(*pairs, strict=True))
+        largest, typical = compared(policy, exported, requests, ways)
         if not largest <= bound:
             raise ConfigurationError(
                 f"The export answers otherwise than the policy: by {largest:.2g} of the largest "
@@ -67,7 +60,7 @@ def verify(
                 f"{bound:g} is let pass. Export it in a finer --precision, or say that so much is "
                 f"good enough: --bound {_above(largest):g}"
             )
-        times = _in_turns(original, exported, requests)
+        times = _in_turns(TorchPredictor(policy), exported, requests)
     return Verification(
         observations=observations,
         chunks=len(requests),
@@ -77,6 +70,24 @@ def verify(
         original_ms=times[0],
         exported_ms=times[1],
     )
+
+
+def compared(
+    policy: Policy,
+    exported: Predictor,
+    requests: Sequence[ChunkRequest],
+    ways: Sequence[Continuation] = (),
+) -> tuple[float, float]:
+    """(largest, typical) of the `differences` of chunks begun anew, and of those that go on."""
+    original = TorchPredictor(policy)
+    wanted = _answers(original, requests)
+    going = [_going_on(policy, requests[:CONTINUED], wanted, how) for how in ways]
+    pairs = [
+        differences(wanted, _answers(exported, requests)),
+        *(differences(_answers(original, r), _answers(exported, r)) for r in going if r),
+    ]
+    largest, typical = (max(column) for column in zip(*pairs, strict=True))
+    return largest, typical
 
 
 def _answers(predictor: Predictor, requests: Sequence[ChunkRequest]) -> NDArray[np.floating]:
