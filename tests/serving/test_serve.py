@@ -15,6 +15,7 @@ import pytest
 from here import serving
 from openpi_client.websocket_client_policy import WebsocketClientPolicy
 
+from steadyhand.cli.main import main
 from steadyhand.errors import ConfigurationError, UsageError
 from steadyhand.policy.named import Opening, described
 from steadyhand.policy.predictor import TorchPredictor
@@ -78,7 +79,7 @@ def test_a_remote_chunk_has_the_bits_of_a_local_one(folder, size) -> None:
             remote.continues(Prefixed())
 
 
-def test_the_command_serves_until_it_is_told_to_stop(folder, policy, tmp_path) -> None:
+def test_the_command_serves_until_it_is_told_to_stop(folder, policy, tmp_path, capsys) -> None:
     token = tmp_path / "token"
     token.write_text("abc-123\n")
     words = [sys.executable, "-m", "steadyhand", "serve", f"a={folder}", f"b={folder}"]
@@ -106,6 +107,8 @@ def test_the_command_serves_until_it_is_told_to_stop(folder, policy, tmp_path) -
                 assert (spec, provenance.task, provenance.step) == (policy.spec, "fork", 40)
                 with pytest.raises(ConfigurationError, match="decided where it is served"):
                     Opening(steps=3).predictor(url)
+                assert main(["inspect", url, "--json"]) == 0
+                assert '"policy": "b"' in capsys.readouterr().out
                 chunk = Opening().predictor(url).predict([one])
                 np.testing.assert_array_equal(chunk, wanted)
             finally:

@@ -10,8 +10,10 @@ import tyro
 from steadyhand.cli.exported import described_export
 from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
+from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.disk import write_text
+from steadyhand.policy.named import is_address
 from steadyhand.runtime.exported import is_export
 from steadyhand.sizes import kind_of
 from steadyhand.values import whole
@@ -21,8 +23,8 @@ from steadyhand.values import whole
 class Options(Printed):
     """Say what a data set, a policy or an export holds, and what is wrong with it."""
 
-    path: tyro.conf.Positional[Path]
-    """Demonstrations, a run, a policy or an export."""
+    path: tyro.conf.Positional[str]
+    """Demonstrations, a run, a policy, an export, or the address of a server."""
     report: Path | None = None
     """Write a page about the data: problems, trajectories, frames."""
     horizon: int = 16
@@ -34,15 +36,17 @@ class Options(Printed):
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "inspect", arguments)
     whole("--horizon", options.horizon, 1, 10_000)
-    if is_export(options.path):
-        return described_export(options.path, as_json=options.json)
-    known = ("policy.json", "config.json")
-    policy = any((options.path / name).exists() for name in known)
+    if is_address(options.path):
+        return described_server(options.path, as_json=options.json)
+    path = Path(options.path)
+    if is_export(path):
+        return described_export(path, as_json=options.json)
+    policy = any((path / name).exists() for name in ("policy.json", "config.json"))
     return _policy(options) if policy else _data(options)
 
 
 def _data(options: Options) -> dict[str, Any]:
-    path = options.path
+    path = Path(options.path)
     episodes = open_episodes(path, skip_broken_episodes=options.skip_broken_episodes)
     ranges: dict[str, str] = {}
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
