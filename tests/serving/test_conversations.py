@@ -80,7 +80,10 @@ def test_a_whole_history_and_other_habits_of_naming_are_taken(here) -> None:
         (seen(14), "'…' has no 14"),
     ],
 )
-def test_errors_say_what_is_wrong_and_nothing_of_the_inside(here, observation, said) -> None:
+def test_errors_say_what_is_wrong_and_nothing_of_the_inside(
+    here, observation, said, caplog
+) -> None:
+    caplog.set_level("INFO", "steadyhand.serving")
     client = WebsocketClientPolicy("127.0.0.1", here.port)
     with pytest.raises(RuntimeError, match=said) as told:
         client.infer(observation)
@@ -90,6 +93,7 @@ def test_errors_say_what_is_wrong_and_nothing_of_the_inside(here, observation, s
     with pytest.raises(ConnectionClosedError) as closed:
         client.infer(seen(1))
     assert closed.value.rcvd.code == 1011
+    assert not any("nan" in str(getattr(r, "fields", "")) for r in caplog.records)
 
 
 def test_our_own_client_asks_for_all_and_gets_all(here) -> None:

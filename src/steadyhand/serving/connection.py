@@ -229,7 +229,7 @@ class Conversation:
 
     async def _refuse(self, error: SteadyhandError) -> None:
         self._done("refused")
-        event("refused", client=self._named, kind=error.kind, said=str(error))
+        event("refused", client=self._named, kind=error.kind)  # the words may hold what was seen
         await self._break_off(_without_places(str(error)))
 
     async def _break_off(self, said: str) -> None:
