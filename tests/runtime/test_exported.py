@@ -1,6 +1,7 @@
 """Exports behind the predictor: what graphs are given and asked, in every engine that needs none
 of torch."""
 
+import shutil
 from dataclasses import replace
 
 import handmade
@@ -79,6 +80,17 @@ def test_a_chunk_is_the_same_in_a_batch_and_what_goes_on_has_its_own_graph(folde
     assert (np.abs(added[:, 0] - 7 * weights[0]) < 2e-5).all()
     assert (np.abs(added[:, 3]) < 2e-5).all()
     assert (added[:, 1] > added[:, 2]).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_files_may_be_links_as_a_hub_keeps_them(folder, engine, tmp_path) -> None:
+    here, there = tmp_path / "snapshots" / "first", tmp_path / "blobs"
+    here.mkdir(parents=True)
+    shutil.copytree(folder, there)
+    for path in there.iterdir():
+        (here / path.name).symlink_to(f"../../blobs/{path.name}")
+    linked, plain = (sh.load_exported(place, engine=engine) for place in (here, folder))
+    np.testing.assert_array_equal(linked.predict(requests(2)), plain.predict(requests(2)))
 
 
 def test_it_says_which_ways_to_go_on_it_has(predictor) -> None:

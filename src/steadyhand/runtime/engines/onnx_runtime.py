@@ -60,6 +60,7 @@ def _options(runtime: Any, threads: int, batch: int) -> Any:
     options.use_deterministic_compute = True
     options.log_severity_level = 3
     options.add_free_dimension_override_by_name("batch", batch)
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Threads that wait for the next chunk by turning in circles take a core from the loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -1,7 +1,10 @@
 """OpenVINO: the fastest on Intel's and AMD's processors, and the one that has bfloat16 there."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,9 +41,13 @@ def openvino(folder: Path, export: Export, provider: str | None, threads: int) -
             "ENABLE_CPU_PINNING": False,
         }
 
+    # By this one alone: another reader might see something else in the same file.
+    reader = library("openvino.frontend").FrontEndManager().load_by_framework("onnx")
+    place = _without_links(folder, export)
+
     def compile(graph: Graph, batch: int) -> Compiled:
         inputs = inputs_of(export, graph)
-        model = core.read_model(folder / graph.file)
+        model = reader.convert(reader.load(str(Path(place.name) / graph.file)))
         model.reshape({one.name: [batch, *one.shape] for one in inputs})
         asked = {**options, **_around(graph, options)}
         request = core.compile_model(model, device, asked).create_infer_request()
@@ -54,6 +61,19 @@ def _around(graph: Graph, options: dict[str, Any]) -> dict[str, Any]:
     in a gradient, comes back to where it began."""
     alone = options.get("INFERENCE_NUM_THREADS") == 1
     return {"SNIPPETS_MODE": "DISABLE"} if alone and isinstance(graph.how, Guided) else {}
+
+
+def _without_links(folder: Path, export: Export) -> Any:
+    """An object whose `name` is a folder of the export's files themselves, as long as it is there.
+
+    A hub keeps files elsewhere and links to them, which OpenVINO refuses to follow.
+    """
+    if not any((folder / file.name).is_symlink() for file in export.files):
+        return SimpleNamespace(name=folder)
+    made = TemporaryDirectory(prefix="steadyhand-")
+    for file in export.files:
+        shutil.copyfile(folder / file.name, Path(made.name) / file.name)
+    return made
 
 
 def _device(core: Any, name: str) -> str:
