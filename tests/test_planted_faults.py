@@ -80,6 +80,13 @@ FAULTS = [
         "runtime/test_exported.py -k graph_computes",
     ),
     Fault(
+        "an export that two threads ask at once",
+        "runtime/engines/exported_engine.py",
+        "with self._one_at_a_time:",
+        "if self._one_at_a_time is not None:",
+        "runtime/test_exported.py -k threads",
+    ),
+    Fault(
         "machine code that nobody said to trust",
         "runtime/engines/__init__.py",
         'if name == "aoti" and not trusted:',

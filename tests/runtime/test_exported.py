@@ -2,6 +2,7 @@
 of torch."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import handmade
@@ -91,6 +92,15 @@ def test_files_may_be_links_as_a_hub_keeps_them(folder, engine, tmp_path) -> Non
         (here / path.name).symlink_to(f"../../blobs/{path.name}")
     linked, plain = (sh.load_exported(place, engine=engine) for place in (here, folder))
     np.testing.assert_array_equal(linked.predict(requests(2)), plain.predict(requests(2)))
+
+
+def test_threads_that_share_a_predictor_get_their_own_answers(predictor) -> None:
+    asked = requests(8)
+    alone = [predictor.predict([one]) for one in asked]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda one: predictor.predict([one]), asked * 10))
+    for place, answer in enumerate(found):
+        np.testing.assert_array_equal(answer, alone[place % 8])
 
 
 def test_it_says_which_ways_to_go_on_it_has(predictor) -> None:

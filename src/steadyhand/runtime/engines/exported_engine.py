@@ -3,6 +3,7 @@
 What makes a graph ready is a `Compile`; there is one for each inference engine.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -39,6 +40,7 @@ class ExportedEngine:
         self._compile, self._called = compile, called
         self._graphs = {graph.how: graph for graph in export.graphs}
         self._inputs = {how: inputs_of(export, graph) for how, graph in self._graphs.items()}
+        self._one_at_a_time = threading.Lock()  # what is compiled has one place for its answer
         self._ready: dict[tuple[Continuation | None, int], Compiled] = {}
 
     def warm_up(self, batch: int) -> None:
@@ -80,10 +82,11 @@ class ExportedEngine:
             for one in self._inputs[how]
         ]
         batch, graph = len(noise), self._graphs[how]
-        if graph.batch in (None, batch):
-            return self._compiled(how, batch)(arrays)
-        run = self._compiled(how, graph.batch)
-        return np.concatenate([run(part) for part in _parts(arrays, graph.batch)])[:batch]
+        with self._one_at_a_time:
+            if graph.batch in (None, batch):
+                return self._compiled(how, batch)(arrays)
+            run = self._compiled(how, graph.batch)
+            return np.concatenate([run(part) for part in _parts(arrays, graph.batch)])[:batch]
 
     def _compiled(self, how: Continuation | None, batch: int) -> Compiled:
         graph = self._graphs[how]
