@@ -3,6 +3,7 @@ given what the card says, and how large it grows. Nothing of it is computed.
 """
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from steadyhand.disk import inside, regular
 from steadyhand.errors import CheckpointError
 from steadyhand.runtime.engines.graph_inputs import ANSWER, inputs_of
-from steadyhand.runtime.engines.graph_sizes import follow
+from steadyhand.runtime.engines.graph_sizes import MOST_NUMBERS, follow
 from steadyhand.runtime.engines.sized import Sized
 from steadyhand.runtime.engines.tensors import KINDS, WEIGHTS, sized
 from steadyhand.runtime.engines.wire_format import parse
@@ -58,6 +59,8 @@ def _check(model: Message, export: Export, graph: Graph, batch: int) -> None:
     answer = [(ANSWER, np.dtype(export.told), export.spec.chunk_shape)]
     _check_values("given", content["inputs"], wanted, graph)
     _check_values("asked for", content["outputs"], answer, graph)
+    if (given := batch * sum(prod(shape) for *_, shape in (*wanted, *answer))) > MOST_NUMBERS:
+        raise ValueError(f"its card says that it is given {given} numbers at a time")
     for name, _, shape in wanted:
         if name in known:
             raise ValueError(f"two arrays are called {name}")
