@@ -34,7 +34,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/exports.py
 	$(BIN)/python benchmarks/serving.py
-	STEADYHAND_MESSAGES=100000 $(BIN)/pytest -q tests/serving/test_hostile_messages.py
+	STEADYHAND_MESSAGES=100000 $(BIN)/pytest -q --show-capture=no tests/serving/test_hostile_messages.py
 
 # The client of openpi is tested unchanged; it asks for an older numpy, and does not need it.
 .venv/ready: pyproject.toml constraints.txt
