@@ -14,6 +14,8 @@ from steadyhand.runtime.client import RemotePredictor
 from steadyhand.runtime.continuation import Guided, Inpainted, Prefixed
 from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.serving.limits import Limits
+from steadyhand.spec import PolicySpec
+from steadyhand.task_table import TaskTable
 
 STATE = "observation.state"
 
@@ -222,3 +224,51 @@ def test_who_asks_too_much_at_once_is_not_read_from() -> None:
         policy.gate.set()
         thread.join(5)
         assert sum(policy.asked) == 8
+
+
+TOLD = PolicySpec.select(
+    {STATE: (3,), "last_action": (2,), "action": (2,)},
+    observations=[STATE, "last_action", "task"],
+    chunking=SPEC.chunking,
+    tasks=TaskTable.of(["push", "pull"], np.array([[1, 2, 3], [4, 5, 6]])),
+)
+
+
+class Told(Echo):
+    """Answers with the tasks it was told, by the first number of each vector."""
+
+    def chunk(self, request):
+        told = request.observation["task"]
+        assert told.dtype == np.float32
+        return np.full((8, 2), told[:, 0], np.float32)
+
+
+def test_a_task_is_told_in_words() -> None:
+    with serving({1: Told(TOLD)}) as here:
+        client = WebsocketClientPolicy("127.0.0.1", here.port)
+        last = {"last_action": np.zeros(2, np.float32)}
+        np.testing.assert_array_equal(
+            client.infer({**seen(1), **last, "prompt": "pull"})["actions"][0], [4, 4]
+        )
+        np.testing.assert_array_equal(
+            client.infer({**seen(1), **last, "task": "push"})["actions"][0], [4, 1]
+        )
+        whole = {STATE: request(1, 2).observation[STATE], "last_action": np.zeros((2, 2))}
+        np.testing.assert_array_equal(
+            client.infer({**whole, "prompt": "pull"})["actions"][0], [4, 4]
+        )
+        remote = RemotePredictor(here.url)
+        one = ChunkRequest(observation={**whole, "task": np.array(["push", "pull"])})
+        np.testing.assert_array_equal(remote.predict([one])[0][0], [1, 4])
+        vectors = {**whole, "task": np.array([[4, 5, 6], [1, 2, 3]], np.float32)}
+        np.testing.assert_array_equal(
+            remote.predict([ChunkRequest(observation=vectors)])[0][0], [4, 1]
+        )
+        one = ChunkRequest(observation={**whole, "task": np.array(["push", "pul"])})
+        with pytest.raises(ConfigurationError, match=r"no task 'pul'\. Did you mean 'pull'"):
+            remote.predict([one])
+        with pytest.raises(RuntimeError, match="no task 'pusch'"):
+            client.infer({**seen(1), **last, "prompt": "pusch"})
+        client = WebsocketClientPolicy("127.0.0.1", here.port)
+        with pytest.raises(RuntimeError, match=r"sees observation\.state, last_action, task"):
+            client.infer({**seen(1), "prompt": "push"})  # nobody here knows what was done last

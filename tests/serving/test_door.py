@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from here import Echo, Running, serving
+from here import SPEC, Echo, Running, serving
 from openpi_client.websocket_client_policy import WebsocketClientPolicy
 from test_conversations import request, seen
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from steadyhand.errors import ConfigurationError, PredictorError, UsageError
@@ -168,6 +168,15 @@ def test_the_largest_message_has_room_for_the_largest_observation() -> None:
     )
     one = 2 * (96 * 96 * 3 + 4 * 8)
     assert one < largest_message(spec) < one + (1 << 17)
+
+
+def test_a_message_that_is_too_large_is_not_taken_in() -> None:
+    with serving() as here, connect(here.url, compression=None) as socket:
+        socket.recv()
+        socket.send(bytes(largest_message(SPEC) + 1))
+        with pytest.raises(ConnectionClosedError) as closed:
+            socket.recv()
+        assert closed.value.rcvd.code == 1009
 
 
 def test_metadata_is_plain_enough_for_anybody(guarded) -> None:
