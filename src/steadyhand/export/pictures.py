@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
+from steadyhand.nets.resampling import triangles
 
 PART = 256
 """Weights are taken apart into so many ones and the rest: each part has 8 bits, which no precision
@@ -78,18 +79,9 @@ class _Direction(nn.Module):
 
 
 def whole_weights(source: int, target: int) -> tuple[NDArray[np.int64], int]:
-    """(weights (target, source), bits): of `source` pixels those of a triangle as wide as the step
-    between pixels of `target`, in whole numbers of 2^-bits, as torch and Pillow round them."""
-    scale = source / target
-    wide = max(scale, 1.0)
-    weights = np.zeros((target, source))
-    for row in range(target):
-        centre = scale * (row + 0.5)
-        first = max(int(centre - wide + 0.5), 0)
-        last = min(int(centre + wide + 0.5), source)
-        distance = np.abs((np.arange(first, last) - centre + 0.5) * (1 / wide))
-        found = np.where(distance < 1, 1 - distance, 0.0)
-        weights[row, first:last] = found / found.sum()
+    """(weights (target, source), bits): `triangles` in whole numbers of 2^-bits, as torch and
+    Pillow round them."""
+    weights = triangles(source, target)
     largest = weights.max()
     bits = next((n for n in range(MOST_BITS) if int(0.5 + largest * 2 ** (n + 1)) >= 2**15), 22)
     return (0.5 + weights * 2**bits).astype(np.int64), bits

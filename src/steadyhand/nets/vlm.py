@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import pad
 
 from steadyhand.errors import ConfigurationError, library
 from steadyhand.nets.architecture import offline
+from steadyhand.nets.resampling import resampled
 from steadyhand.nets.vlm_architecture import folder_of, read_architecture
 
 MOST_TOKENS = 1 << 14
@@ -181,7 +182,7 @@ def letterboxed(
     scale = size / max(height, width)
     rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
     if (rows, columns) != (height, width):
-        pictures = interpolate(pictures, [rows, columns], mode="bilinear", antialias=True)
+        pictures = resampled(pictures, rows, columns)
     top, left = (size - rows) // 2, (size - columns) // 2
     return pad(pictures, (left, size - columns - left, top, size - rows - top), value=-1.0)
 
