@@ -25,17 +25,21 @@ def aot_inductor(folder: Path, export: Export, provider: str | None, threads: in
         )
 
     def compile(graph: Graph, batch: int) -> Compiled:
-        torch.set_num_threads(threads)
         package = library("torch._inductor").aoti_load_package(str(folder / graph.file))
-        return _running(torch, package)
+        return _running(torch, package, threads)
 
     return compile
 
 
-def _running(torch: Any, package: Any) -> Callable[[Sequence[Array]], Array]:
+def _running(torch: Any, package: Any, threads: int) -> Callable[[Sequence[Array]], Array]:
     def run(given: Sequence[Array]) -> Array:
-        with torch.inference_mode():
-            found: Any = package(*(torch.from_numpy(array) for array in given))
+        before = torch.get_num_threads()  # of all of torch: others may need theirs
+        torch.set_num_threads(threads)
+        try:
+            with torch.inference_mode():
+                found: Any = package(*(torch.from_numpy(array) for array in given))
+        finally:
+            torch.set_num_threads(before)
         return (found if hasattr(found, "cpu") else found[0]).cpu().numpy()
 
     return run
