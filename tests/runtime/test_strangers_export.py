@@ -13,7 +13,7 @@ import pytest
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from steadyhand.errors import CheckpointError, ConfigurationError
-from steadyhand.runtime.engines import load_exported
+from steadyhand.runtime.engines import load_exported, wire_format
 from steadyhand.runtime.engines.checked_model import check_model
 from steadyhand.runtime.engines.graph_sizes import follow
 from steadyhand.runtime.engines.sized import Sized
@@ -217,6 +217,13 @@ STRANGE = {
 def test_what_no_export_has_is_refused_before_an_engine_sees_it(tmp_path, name) -> None:
     model, said = STRANGE[name]
     refused(tmp_path, said, model)
+
+
+def test_a_file_of_empty_nodes_takes_no_more_memory_than_a_graph(monkeypatch) -> None:
+    monkeypatch.setattr(wire_format, "MOST_FIELDS", 1000)
+    many = handmade.model(nodes=[onnx.NodeProto() for _ in range(100)])
+    with pytest.raises(ValueError, match="more in it than 1000"):
+        parse(memoryview(many.SerializeToString()))
 
 
 def test_files_are_regular_ones_inside_the_folder(tmp_path) -> None:
