@@ -22,6 +22,7 @@ from steadyhand.errors import CheckpointError, ConfigurationError, PredictorErro
 from steadyhand.runtime import Asynchronous, run_loop
 from steadyhand.runtime.client import RemotePredictor
 from steadyhand.runtime.wire import pack
+from steadyhand.serving.batching import Batcher
 from steadyhand.serving.limits import Limits
 from steadyhand.serving.reloading import Reloading
 
@@ -186,6 +187,44 @@ class Somewhere:
 class Twice(Echo):
     def chunk(self, request):
         return 2 * super().chunk(request)
+
+
+def test_a_policy_for_smaller_batches_may_come_when_a_batch_was_just_made_up(monkeypatch) -> None:
+    taken = Batcher._taken
+
+    def exchanged(self, *given):
+        found = taken(self, *given)
+        self.predictors = {1: Echo()}
+        return found
+
+    with serving({4: Echo()}) as here:
+        monkeypatch.setattr(Batcher, "_taken", exchanged)
+        remote = RemotePredictor(here.url)
+        for number in range(2):
+            asked = [request(number, 1), request(number, 2)]
+            wanted = [Echo().chunk(one) for one in asked]
+            np.testing.assert_array_equal(remote.predict(asked), wanted)
+
+
+def test_a_server_that_takes_nothing_is_given_up_in_time() -> None:
+    with serving() as here:
+        remote = RemotePredictor(here.url, timeout=0.3)
+        remote.predict([request(1, 1)])
+        for server in here.server._servers:
+            for connection in server.connections:
+                here.loop.call_soon_threadsafe(connection.transport.pause_reading)
+        much, said = request(1, 1, previous=np.zeros((1 << 21, 1))), list[PredictorError]()
+
+        def ask() -> None:
+            try:
+                remote.predict([much])
+            except PredictorError as error:
+                said.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(5)
+        assert "the server does not take what is sent to it" in str(said)
 
 
 def test_a_policy_is_exchanged_and_nobody_is_disconnected(monkeypatch) -> None:

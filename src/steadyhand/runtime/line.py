@@ -5,10 +5,12 @@ It breaks once and stays broken; who makes a new one is the predictor in `client
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -90,7 +92,7 @@ class Line:
             while left or waited:
                 while left and len(waited) < most:
                     number = left.pop(0)
-                    self._send(number, messages[number])
+                    self._send(number, messages[number], patience)
                     waited.add(number)
                 for number, answer in self._come(waited, patience):
                     waited.discard(number)
@@ -106,14 +108,26 @@ class Line:
         self.broken = True
         self._socket.close()
 
-    def _send(self, number: int, message: Any) -> None:
+    def _send(self, number: int, message: Any, patience: float) -> None:
         with self._changed:
             self._awaited.add(number)
+        # What nobody takes waits without end, and whoever would close it waits for that.
+        unread = threading.Timer(patience, self._cut)
+        unread.daemon = True
+        unread.start()
         try:
             self._socket.send(pack(message))
         except (self._gone, OSError) as error:
             self._break()
             raise LineError(self._why) from error
+        finally:
+            unread.cancel()
+
+    def _cut(self) -> None:
+        """Take the line down under whoever is sending."""
+        self._why = "the server does not take what is sent to it"
+        with suppress(OSError):
+            self._socket.socket.shutdown(socket.SHUT_RDWR)
 
     def _come(self, waited: set[int], patience: float) -> list[tuple[int, dict[str, Any]]]:
         """Answers to those, at least one."""

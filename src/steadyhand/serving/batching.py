@@ -108,13 +108,19 @@ class Batcher:
             self._changed.notify()
 
     def _work(self) -> None:
-        while batch := self._next():
-            predictors = self.predictors  # the same for all of a batch
-            futures = [asked.future for asked in batch]
-            self._deliver(futures, self._outcomes(predictors, batch))
+        while True:
+            predictors, batch = self._next()
+            if not batch:
+                return
+            try:
+                outcomes = self._outcomes(predictors, batch)
+            except Exception as error:  # nobody would be answered any more
+                outcomes = [self._error(error) for _ in batch]
+            self._deliver([asked.future for asked in batch], outcomes)
 
-    def _next(self) -> list[Asked]:
-        """The next requests to be answered together; none where all is over."""
+    def _next(self) -> tuple[Mapping[int, Predictor], list[Asked]]:
+        """The next requests to be answered together, none where all is over; and by what, which
+        may be exchanged for something with other sizes at any time."""
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._queue or self._calls or self._over)
@@ -122,20 +128,20 @@ class Batcher:
                     self._do(*self._calls.popleft())
                 if not self._queue and not self._over:
                     continue
+                predictors = self.predictors
                 if not self._queue:
-                    return []
+                    return predictors, []
                 left = self._queue[0].at + self._wait - time.perf_counter()
-                if self._full() or left <= 0:
-                    return self._taken()
+                if left <= 0 or self._full(max(predictors)):
+                    return predictors, self._taken(max(predictors))
                 self._changed.wait(left)
 
-    def _full(self) -> bool:
-        largest = max(self.predictors)
+    def _full(self, largest: int) -> bool:
         return self._over or len(self._queue) >= min(largest, max(self.clients, 1))
 
-    def _taken(self) -> list[Asked]:
+    def _taken(self, largest: int) -> list[Asked]:
         """The earliest request, and those that go on from their last chunk as it does."""
-        how, largest = self._queue[0].request.continuation, max(self.predictors)
+        how = self._queue[0].request.continuation
         taken, left = list[Asked](), deque[Asked]()
         for asked in self._queue:
             alike = len(taken) < largest and asked.request.continuation == how
