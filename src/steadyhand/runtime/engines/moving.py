@@ -143,6 +143,22 @@ def filled(attributes: Attributes, given: Given) -> list[Shape]:
     return [tuple(told(given, 0))]
 
 
+def resized(attributes: Attributes, given: Given) -> list[Shape]:
+    shape = list(need(given, 0).shape)
+    axes = attributes.get("axes") or list(range(len(shape)))
+    if attributes.get("keep_aspect_ratio_policy", b"stretch") != b"stretch":
+        raise ValueError("sizes are not said in numbers")
+    if (sizes := wholes(given, 3)) is None:
+        scales = need(given, 2).value
+        if scales is None or not np.isfinite(scales).all():
+            raise ValueError("sizes depend on what is seen")
+        each = zip(axes, scales.ravel().tolist(), strict=True)
+        sizes = [int(np.floor(shape[at(axis, len(shape))] * scale)) for axis, scale in each]
+    for axis, size in zip(axes, sizes, strict=True):
+        shape[at(axis, len(shape))] = size
+    return [tuple(shape)]
+
+
 def ranged(attributes: Attributes, given: Given) -> list[Shape]:
     values = [need(given, place).value for place in range(3)]
     known = [float(value.item()) for value in values if value is not None and value.size == 1]

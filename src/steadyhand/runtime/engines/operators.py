@@ -61,6 +61,7 @@ RULES: dict[str, Rule] = {
     "Tile": moving.tiled,
     "ConstantOfShape": moving.filled,
     "Range": moving.ranged,
+    "Resize": moving.resized,
     "TopK": moving.highest,
     "Shape": moving.of_its_shape,
     "Size": moving.one,
