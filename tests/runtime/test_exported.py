@@ -117,6 +117,12 @@ def test_what_is_not_there_is_answered_with_what_is(folder, tmp_path) -> None:
         sh.load_exported(folder, engine="openvino", provider="TPU")
     with pytest.raises(ConfigurationError, match=r"which aoti does not run. .*--to aoti"):
         sh.load_exported(folder, engine="aoti", trust_code=True)
+    with pytest.raises(ConfigurationError, match=r"no engine 'tensorrt'.* aoti, onnx, openvino"):
+        sh.load_exported(folder, engine="tensorrt")
+    with pytest.raises(ConfigurationError, match="threads is 0"):
+        sh.load_exported(folder, threads=0)
+    with pytest.raises(CheckpointError, match="holds no export: there is no export"):
+        sh.load_exported(tmp_path)
     half = handmade.write(tmp_path / "half", precision="bfloat16")
     with pytest.raises(ConfigurationError, match=r"no bfloat16 .*--engine openvino"):
         sh.load_exported(half)

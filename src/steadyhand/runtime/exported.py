@@ -149,6 +149,11 @@ def read_export(folder: str | Path) -> Export:
     path = folder / CARD
     try:
         card = read_object(inside(folder, CARD), at_most=LARGEST_CARD)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{folder} holds no export: there is no {CARD}. Name a folder that `steadyhand export` "
+            "made, or make one: steadyhand export RUN --to onnx"
+        ) from None
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be read ({error}). Export the policy again: steadyhand export RUN"

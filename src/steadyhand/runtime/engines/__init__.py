@@ -6,7 +6,7 @@ Each engine is imported when it is used.
 from importlib import import_module
 from pathlib import Path
 
-from steadyhand.errors import ConfigurationError
+from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.runtime.engine import EnginePredictor
 from steadyhand.runtime.engines.checked_model import check_model
 from steadyhand.runtime.engines.exported_engine import Compile, Compiled, ExportedEngine
@@ -16,6 +16,7 @@ from steadyhand.values import checked, whole
 THREADS = 1
 """Of a chunk, unless named: an answer then has the same bits on every core, and the loop that
 commands the robot keeps one to itself."""
+MOST_THREADS = 1024
 ENGINES = {
     "onnx": ("onnx_runtime", "onnx_runtime", "ONNX Runtime"),
     "openvino": ("openvino", "openvino", "OpenVINO"),
@@ -52,7 +53,8 @@ def load_exported(
     check_files(folder, export)
     module, making, called = ENGINES[name]
     make = getattr(import_module(f"{__name__}.{module}"), making)
-    compile: Compile = make(folder, export, provider, whole("threads", threads or THREADS, 1, 1024))
+    many = THREADS if threads is None else whole("threads", threads, 1, MOST_THREADS)
+    compile: Compile = make(folder, export, provider, many)
     if name != "aoti":
         compile = _checked(folder, export, compile)
     made = ExportedEngine(export, compile, called=called)
@@ -74,6 +76,8 @@ def _checked(folder: Path, export: Export, compile: Compile) -> Compile:
 def _engine(folder: Path, export: Export, asked: EngineName | None, trusted: bool) -> EngineName:
     """What runs the export. Raises `ConfigurationError` for what cannot, or may not."""
     name = asked or export.engine
+    if name not in ENGINES:
+        raise ConfigurationError(unknown("engine", name, ENGINES))
     if "aoti" in (name, export.engine) and name != export.engine:
         raise ConfigurationError(
             f"{folder} was exported to {export.engine}, which {name} does not run. Export the run "
