@@ -61,10 +61,10 @@ def _check(model: Message, export: Export, graph: Graph, batch: int) -> None:
     _check_values("asked for", content["outputs"], answer, graph)
     if (given := batch * sum(prod(shape) for *_, shape in (*wanted, *answer))) > MOST_NUMBERS:
         raise ValueError(f"its card says that it is given {given} numbers at a time")
-    for name, _, shape in wanted:
+    for name, kind, shape in wanted:
         if name in known:
             raise ValueError(f"two arrays are called {name}")
-        known[name] = Sized((batch, *shape))
+        known[name] = Sized((batch, *shape), kind=kind.kind)
     made = follow(content["nodes"], known)
     if ANSWER in known or ANSWER not in made or made[ANSWER].shape != (batch, *answer[0][2]):
         raise ValueError(f"it does not compute {ANSWER} of shape {(batch, *answer[0][2])}")

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from steadyhand.runtime.engines.kinds import check_divided, kinds_of
 from steadyhand.runtime.engines.moving import slices
-from steadyhand.runtime.engines.operators import RULES
+from steadyhand.runtime.engines.operators import OPTIONAL, RULES
 from steadyhand.runtime.engines.sized import Attributes, Shape, Sized, need
 from steadyhand.runtime.engines.small_numbers import computed
 from steadyhand.runtime.engines.tensors import FEW, sized
@@ -84,21 +85,29 @@ def _answers(node: Message, given: Sequence[Sized | None]) -> list[Sized]:
     rule = RULES.get(operator)
     if rule is None or node["domain"]:
         raise ValueError("it is none of the operators that exports have")
+    if any(one is None for one in given[: min(OPTIONAL.get(operator, len(given)), len(given))]):
+        raise ValueError("an input is missing")  # an engine may look at it without asking
+    check_divided(operator, given)
     shapes = list(rule(attributes, given))[: len(outputs)]
     if len(shapes) < len(outputs):
         raise ValueError("it answers more than such an operator does")
     if any(size < 0 for shape in shapes for size in shape):
         raise ValueError("an array has less than no numbers")
-    return [_known(operator, attributes, given, shape) for shape in shapes]
+    kinds = kinds_of(operator, attributes, given, len(shapes))
+    return [
+        _known(operator, attributes, given, shape)._replace(kind=kind)
+        for shape, kind in zip(shapes, kinds, strict=True)
+    ]
 
 
 def _constant(attributes: Attributes) -> Sized:
     for name, kind in (("value_int", np.int64), ("value_float", np.float32)):
         if name in attributes:
-            return Sized((), np.array(attributes[name], kind))
+            return Sized((), np.array(attributes[name], kind), np.dtype(kind).kind)
     for name, kind in (("value_ints", np.int64), ("value_floats", np.float32)):
         if name in attributes:
-            return Sized((len(attributes[name]),), np.array(attributes[name], kind))
+            told = np.array(attributes[name], kind)
+            return Sized(told.shape, told, told.dtype.kind)
     if "value" not in attributes:
         raise ValueError("it holds no numbers")
     return sized(attributes["value"])

@@ -67,3 +67,11 @@ RULES: dict[str, Rule] = {
     "Size": moving.one,
 }
 """By the operator's name."""
+OPTIONAL = {
+    **dict.fromkeys((name for name in RULES if name.startswith("Reduce")), 1),
+    **dict.fromkeys(("Clip", "Resize", "Split", "Squeeze", "Trilu"), 1),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "LayerNormalization", "MatMulInteger"), 2),
+    **dict.fromkeys(("ConvInteger", "DequantizeLinear", "QuantizeLinear", "Pad"), 2),
+    "Slice": 3,
+}
+"""The first input that may be left out with others behind it."""

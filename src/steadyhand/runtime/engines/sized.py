@@ -14,6 +14,8 @@ class Sized(NamedTuple):
     shape: Shape
     value: NDArray[Any] | None = None
     """Where it is small, and does not depend on what is seen."""
+    kind: str = "f"
+    """Of its numbers, as numpy has them: "f", "i" and "u" for whole ones, "b"."""
 
 
 Attributes = Mapping[str, Any]

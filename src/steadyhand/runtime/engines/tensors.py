@@ -50,7 +50,7 @@ def sized(tensor: Mapping[str, Any], stored: int = -1) -> Sized:
         if tensor["raw"] is not None or any(lists.values()):
             raise ValueError("weights are in two places")
         _check_place(tensor["external"], count * kind.itemsize, stored)
-        return Sized(shape)
+        return Sized(shape, kind=kind.kind)
     if tensor["external"] or tensor["location"]:
         raise ValueError("weights are in two places")
     raw, field = tensor["raw"], TYPED.get(tensor["kind"], "int32s")
@@ -60,13 +60,12 @@ def sized(tensor: Mapping[str, Any], stored: int = -1) -> Sized:
         right = lists.pop(field) == count and not any(lists.values())
     if not right:
         raise ValueError(f"weights of shape {shown(shape)} have another number of numbers")
-    if count > FEW:
-        return Sized(shape)
+    if count > FEW or (raw is None and kind.kind == "f" and field == "int32s"):
+        return Sized(shape, kind=kind.kind)
+    told = np.array(tensor[field]).astype(kind)
     if raw is not None:
-        return Sized(shape, np.frombuffer(bytes(raw), kind.newbyteorder("<")).reshape(shape))
-    if kind.kind == "f" and field == "int32s":
-        return Sized(shape)
-    return Sized(shape, np.array(tensor[field]).astype(kind).reshape(shape))
+        told = np.frombuffer(bytes(raw), kind.newbyteorder("<"))
+    return Sized(shape, told.reshape(shape), kind.kind)
 
 
 def _check_place(said: list[Mapping[str, Any]], size: int, stored: int) -> None:
