@@ -19,6 +19,7 @@ from steadyhand.export.observed import made_up_moments
 from steadyhand.export.precision import OFFERED, require_offered
 from steadyhand.export.verify import BOUNDS, differences, verify
 from steadyhand.policy.predictor import TorchPredictor
+from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.exported import Graph, check_files, read_export
 
 pytestmark = pytest.mark.xdist_group("exports")
@@ -163,11 +164,13 @@ def test_what_fails_leaves_nothing_and_an_earlier_export_as_it_was(tmp_path, mon
         write_export(policy, out, overwrite=True)
 
 
-def test_a_precision_that_an_engine_has_not_is_told_with_those_that_have_it() -> None:
+def test_what_an_engine_has_not_is_told_with_those_that_have_it() -> None:
     with pytest.raises(ConfigurationError, match="--to openvino or --to aoti"):
         require_offered("onnx", "bfloat16")
     with pytest.raises(ConfigurationError, match="float32, bfloat16"):
         require_offered("aoti", "int8")
+    with pytest.raises(ConfigurationError, match="leave --continuation out"):
+        write_export(small_policy(*NUMBERS), "nowhere", engine="aoti", continuations=[Guided()])
     for engine, offered in OFFERED.items():
         for precision in offered:
             require_offered(engine, precision)

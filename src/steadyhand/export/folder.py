@@ -80,6 +80,11 @@ def write_export(
             f"{folder} holds an export already, and is left as it is. Name a new folder, or say "
             "that it may be replaced: --overwrite."
         )
+    if engine == "aoti" and continuations:
+        raise ConfigurationError(
+            "An export to aoti begins every chunk anew: leave --continuation out, or take --to "
+            "onnx or --to openvino."
+        )
     ways = usual_ways(policy) if continuations is None else continuations
     found: list[Export] = []
 
