@@ -32,13 +32,18 @@ ONE = SamplerConfig(steps=1)
 MLP = MLPConfig(width=16, blocks=1)
 PICTURES = ImageEncoderConfig(network=ResNetConfig(width=8, blocks=(1,)))
 NETWORKS: dict[str, dict[str, Any]] = {
-    "perceptron": {"denoiser": MLP, "encoder": PICTURES, "process": DDPM()},
+    "perceptron": {
+        "denoiser": MLP,
+        "encoder": PICTURES,
+        "process": DDPM(),
+        "sampler": SamplerConfig(solver="ddpm", steps=2),
+    },
     "unet": {"denoiser": UNetConfig(widths=(8, 16), step_width=16), "sampler": ONE},
     "transformer": {"denoiser": TransformerConfig(width=16, layers=1, heads=2), "sampler": ONE},
     "dit": {
         "denoiser": DiTConfig(width=16, layers=1, heads=2),
         "process": DDPM(prediction="v"),
-        "sampler": SamplerConfig(solver="ddpm", steps=2),
+        "sampler": ONE,
     },
 }
 
