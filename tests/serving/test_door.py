@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from steadyhand.errors import ConfigurationError, PredictorError, UsageError
+from steadyhand.policy.named import described
 from steadyhand.runtime.client import RemotePredictor
 from steadyhand.serving.limits import Limits, largest_message
 from steadyhand.serving.running import with_certificate
@@ -67,6 +68,12 @@ def test_a_token_is_compared_in_constant_time(guarded, monkeypatch) -> None:
     assert compared == [(TOKEN.encode(), TOKEN.encode())]
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8000/arm", "ws://", "wss:///arm", "ws://:1"])
+def test_what_is_no_server_s_address_is_told_so(address) -> None:
+    with pytest.raises(ConfigurationError, match=r"is no address of a server: ws://HOST:PORT"):
+        described(address)
+
+
 def test_health_and_readiness_are_told_to_everybody(guarded) -> None:
     assert fetched(guarded, "/healthz") == (200, "ok\n")
     assert fetched(guarded, "/readyz") == (200, "ready\n")
@@ -101,6 +108,11 @@ def made_certificate(folder: Path) -> Path:
     return certificate
 
 
+def test_a_server_without_a_certificate_is_said_to_be_at_ws(guarded) -> None:
+    with pytest.raises(PredictorError, match=r"without a certificate is at ws://…"):
+        RemotePredictor(guarded.url.replace("ws://", "wss://"), token=TOKEN, timeout=0.3)
+
+
 def test_a_certificate_is_shown_and_checked(tmp_path) -> None:
     certificate = made_certificate(tmp_path)
     context = with_certificate(certificate, tmp_path / "key.pem")
@@ -112,7 +124,7 @@ def test_a_certificate_is_shown_and_checked(tmp_path) -> None:
         )
         with pytest.raises(ConfigurationError, match=r"not trusted here .*certificate=…"):
             RemotePredictor(url)
-        with pytest.raises(PredictorError, match="no server is reached"):
+        with pytest.raises(PredictorError, match=r"no server is reached .* is at wss://…"):
             RemotePredictor(here.url, timeout=0.3)
         with connect(url, ssl=ssl.create_default_context(cafile=certificate)) as socket:
             assert isinstance(socket.recv(), bytes)

@@ -19,7 +19,8 @@ from steadyhand.runtime.exported import EngineName, is_export, read_export
 from steadyhand.runtime.folders import find_policy
 from steadyhand.spec import PolicySpec
 
-ADDRESS = re.compile(r"wss?://.+")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*")
+"""Of any kind: that which is none of a server's is told so, and not looked for as a folder."""
 TOKEN = "STEADYHAND_TOKEN"
 """The variable of the environment with the token of servers: a word of a command is seen by all."""
 
@@ -125,7 +126,7 @@ class Opening:
 
 
 def is_address(name: str | Path) -> bool:
-    """Whether that is a server's address."""
+    """Whether that is an address, and no folder."""
     return ADDRESS.fullmatch(str(name)) is not None
 
 

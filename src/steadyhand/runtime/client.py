@@ -7,6 +7,7 @@ between two requests; nothing is remembered there.
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 import time
@@ -175,7 +176,7 @@ class _Numbers:
 def _trusted(url: str, certificate: Path | None) -> ssl.SSLContext | None:
     """What a server's certificate is checked against, where the address asks for one."""
     secure = url.startswith("wss://")
-    if not secure and not url.startswith("ws://"):
+    if not re.match(r"wss?://[^/]", url):
         raise ConfigurationError(f"{url} is no address of a server: ws://HOST:PORT/POLICY.")
     if not secure:
         return None

@@ -68,9 +68,7 @@ class Line:
             ) from error
         except (OSError, EOFError, exceptions.WebSocketException) as error:
             said = str(error) or type(error).__name__
-            raise LineError(
-                f"no server is reached ({said}). Look whether `steadyhand serve` runs there."
-            ) from error
+            raise LineError(f"no server is reached ({said}). {_look(error, exceptions)}") from error
         self.broken = False
         self._why = "the server has gone"
         self._heard = time.monotonic()
@@ -185,6 +183,15 @@ class Line:
             self.broken = True
             self._changed.notify_all()
         threading.Thread(target=self._socket.close, daemon=True).start()  # it may have to wait
+
+
+def _look(error: Exception, exceptions: Any) -> str:
+    """What to look at where nobody was reached."""
+    if isinstance(error, ssl.SSLError):
+        return "A server without a certificate is at ws://…, not wss://…"
+    if isinstance(error, exceptions.InvalidMessage):
+        return "If it has a certificate, it is at wss://…"
+    return "Look whether `steadyhand serve` runs there."
 
 
 def _turned_away(url: str, response: Any) -> Exception:
