@@ -1,9 +1,15 @@
 """Graphs that follow the rules of ONNX, and that an engine would crash on."""
 
+import handmade
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from test_strangers_export import constant, growing, refused
+
+from steadyhand.errors import CheckpointError
+from steadyhand.runtime import engines
+from steadyhand.runtime.engines import load_exported
+from steadyhand.serving.served import nothing_seen
 
 
 def divided(operator: str, *by: int):
@@ -29,3 +35,33 @@ def test_whole_numbers_are_divided_by_what_is_known_to_be_above_zero(
 def test_inputs_that_an_operator_looks_at_are_there(tmp_path, operator) -> None:
     node = helper.make_node(operator, ["noise", "", "noise"], ["large"], axis=0)
     refused(tmp_path, "an input is missing", growing(node))
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_what_is_written_into_a_loaded_export_changes_nothing(tmp_path, engine) -> None:
+    most = helper.make_node("ReduceMax", ["noise"], ["most"], keepdims=0)
+    more = helper.make_node("Mul", ["many", "most"], ["large"])
+    many = np.ones((1, 1 << 16), np.float32)
+    model = growing(most, more, weights=[handmade.stored("many", many)])
+    folder = handmade.write(tmp_path / "ours", {"chunk.onnx": model}, weights=many.tobytes())
+    predictor = load_exported(folder, engine=engine)
+    asked = [nothing_seen(predictor.spec)]
+    before = predictor.predict(asked)
+    with (folder / "weights.bin").open("r+b") as file:
+        file.write((7 * many).tobytes())
+    np.testing.assert_array_equal(predictor.predict(asked), before)
+    (folder / "weights.bin").write_bytes(b"")
+    np.testing.assert_array_equal(predictor.predict(2 * asked)[1:], before)
+
+
+def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch) -> None:
+    folder = handmade.write(tmp_path / "ours")
+    check = engines.check_files
+
+    def changed(*given) -> None:
+        check(*given)
+        (folder / "weights.bin").write_bytes(7 * handmade.TWICE.tobytes()[:1] * 16)
+
+    monkeypatch.setattr(engines, "check_files", changed)
+    with pytest.raises(CheckpointError, match="changed while it was read"):
+        load_exported(folder)

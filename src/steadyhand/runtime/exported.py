@@ -193,3 +193,16 @@ def check_files(folder: Path, export: Export) -> None:
                 f"{path} is not the file that was exported: its size or checksum differs from the "
                 "card's. Copy the folder again, or export the policy again."
             )
+
+
+def stamps(folder: Path, export: Export) -> list[tuple[int, ...]]:
+    """Something that is another once any file of an export was written anew, or replaced."""
+    found: list[tuple[int, ...]] = []
+    for name in (CARD, *(file.name for file in export.files)):
+        try:
+            one = (folder / name).stat()
+        except OSError:
+            found.append(())
+        else:
+            found.append((one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns))
+    return found

@@ -6,11 +6,18 @@ Each engine is imported when it is used.
 from importlib import import_module
 from pathlib import Path
 
-from steadyhand.errors import ConfigurationError, unknown
+from steadyhand.errors import CheckpointError, ConfigurationError, unknown
 from steadyhand.runtime.engine import EnginePredictor
-from steadyhand.runtime.engines.checked_model import check_model
+from steadyhand.runtime.engines.checked_model import check_model, read_graph
 from steadyhand.runtime.engines.exported_engine import Compile, Compiled, ExportedEngine
-from steadyhand.runtime.exported import EngineName, Export, Graph, check_files, read_export
+from steadyhand.runtime.exported import (
+    EngineName,
+    Export,
+    Graph,
+    check_files,
+    read_export,
+    stamps,
+)
 from steadyhand.values import checked, whole
 
 THREADS = 1
@@ -50,6 +57,7 @@ def load_exported(
     folder = Path(folder)
     export = read_export(folder)
     name = _engine(folder, export, engine, trust_code)
+    before = stamps(folder, export)
     check_files(folder, export)
     module, making, called = ENGINES[name]
     make = getattr(import_module(f"{__name__}.{module}"), making)
@@ -60,14 +68,19 @@ def load_exported(
     made = ExportedEngine(export, compile, called=called)
     predictor = EnginePredictor(made, batch=batch)
     made.warm_up(predictor.batch)
+    if stamps(folder, export) != before:
+        raise CheckpointError(
+            f"{folder} was changed while it was read. Load it again once it is whole."
+        )
     return predictor
 
 
 def _checked(folder: Path, export: Export, compile: Compile) -> Compile:
     """The same, of graphs that were looked at before."""
+    contents = {graph.file: read_graph(folder, graph) for graph in export.graphs}
 
     def looked_at(graph: Graph, batch: int) -> Compiled:
-        check_model(folder, export, graph, batch)
+        check_model(folder, export, graph, batch, contents[graph.file])
         return compile(graph, batch)
 
     return looked_at

@@ -26,19 +26,36 @@ OPSETS = range(18, 21)
 BATCH = "batch"
 
 
-def check_model(folder: Path, export: Export, graph: Graph, batch: int) -> None:
-    """Raise `CheckpointError` unless the graph is one that an export may have, for that batch."""
-    path = folder / graph.file
+def check_model(
+    folder: Path, export: Export, graph: Graph, batch: int, content: bytes | None = None
+) -> None:
+    """Raise `CheckpointError` unless the graph is one that an export may have, for that batch.
+
+    `content` is what its file held when it was read, where it was.
+    """
+    content = read_graph(folder, graph) if content is None else content
     try:
-        if regular(inside(folder, graph.file)) > LARGEST_GRAPH:
+        _check(parse(memoryview(content)), export, graph, batch)
+    except ValueError as error:
+        raise _refused(folder, graph, error) from error
+
+
+def read_graph(folder: Path, graph: Graph) -> bytes:
+    """What is in its file. Raises `CheckpointError` for one that is none, or too large."""
+    try:
+        path = inside(folder, graph.file)
+        if regular(path) > LARGEST_GRAPH:
             raise ValueError(f"it has more than {LARGEST_GRAPH} bytes")
-        model = parse(memoryview(path.read_bytes()))
-        _check(model, export, graph, batch)
+        return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is not run: {error}. If you made it, export the policy again: steadyhand "
-            "export RUN. If somebody else did, ask them what it is."
-        ) from error
+        raise _refused(folder, graph, error) from error
+
+
+def _refused(folder: Path, graph: Graph, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{folder / graph.file} is not run: {error}. If you made it, export the policy again: "
+        "steadyhand export RUN. If somebody else did, ask them what it is."
+    )
 
 
 def _check(model: Message, export: Export, graph: Graph, batch: int) -> None:

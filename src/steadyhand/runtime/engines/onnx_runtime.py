@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.errors import ConfigurationError, library, unknown
+from steadyhand.runtime.engines.checked_model import read_graph
 from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
 from steadyhand.runtime.engines.graph_inputs import ANSWER, GraphInput, inputs_of
+from steadyhand.runtime.engines.stored import aligned, stored_in
+from steadyhand.runtime.engines.tensors import WEIGHTS
 from steadyhand.runtime.exported import Export, Graph
 
 SUFFIX = "ExecutionProvider"
@@ -27,11 +30,17 @@ def onnx_runtime(folder: Path, export: Export, provider: str | None, threads: in
             "(--engine openvino), or export the run in float32 or float16."
         )
     chosen = _provider(runtime, provider or "CPU")
+    weights = aligned(folder / WEIGHTS) if WEIGHTS in {one.name for one in export.files} else None
+    read = {graph.file: read_graph(folder, graph) for graph in export.graphs}
 
     def compile(graph: Graph, batch: int) -> Compiled:
-        options = _options(runtime, threads, batch)
-        path = str(folder / graph.file)
-        session = runtime.InferenceSession(path, options, providers=[chosen])
+        options, content = _options(runtime, threads, batch), read[graph.file]
+        # What ONNX Runtime finds in a file by itself it maps: a file that is written anew would
+        # be other weights, or the end of all.
+        if weights is not None and (there := stored_in(content, weights)):
+            held = [runtime.OrtValue.ortvalue_from_numpy(each) for each in there.values()]
+            options.add_external_initializers(list(there), held)
+        session = runtime.InferenceSession(content, options, providers=[chosen])
         if chosen not in session.get_providers():
             raise ConfigurationError(
                 f"ONNX Runtime has {chosen}, and could not start it: see what it wrote above. "

@@ -43,11 +43,15 @@ def openvino(folder: Path, export: Export, provider: str | None, threads: int) -
 
     # By this one alone: another reader might see something else in the same file.
     reader = library("openvino.frontend").FrontEndManager().load_by_framework("onnx")
-    place = _without_links(folder, export)
+    place, read = _without_links(folder, export), dict[str, Any]()
 
     def compile(graph: Graph, batch: int) -> Compiled:
         inputs = inputs_of(export, graph)
-        model = reader.convert(reader.load(str(Path(place.name) / graph.file)))
+        if graph.file not in read:
+            # Not mapped: a file that is written anew would be other weights, or the end of all.
+            found_there = reader.load(str(Path(place.name) / graph.file), enable_mmap=False)
+            read[graph.file] = reader.convert(found_there)
+        model = read[graph.file].clone()
         model.reshape({one.name: [batch, *one.shape] for one in inputs})
         asked = {**options, **_around(graph, options)}
         request = core.compile_model(model, device, asked).create_infer_request()
