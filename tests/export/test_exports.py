@@ -160,7 +160,7 @@ def test_what_fails_leaves_nothing_and_an_earlier_export_as_it_was(tmp_path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
     assert write_export(policy, out, precision="int8", overwrite=True).precision == "int8"
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(CheckpointError, match="not an export"):
+    with pytest.raises(CheckpointError, match=r"holds more than an export, .*: notes.txt. Move"):
         write_export(policy, out, overwrite=True)
 
 

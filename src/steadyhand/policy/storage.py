@@ -113,9 +113,7 @@ def write_folder(
     place, old = Path(os.path.realpath(folder)), aside(folder)
     partial = place.with_name(f".{place.name}.partial")
     if place.exists() and not _replaceable(place, card, known):
-        raise CheckpointError(
-            f"{folder} holds something that is not {what}, and is left as it is. Name a new folder."
-        )
+        raise CheckpointError(_kept(folder, card, known, what))
     try:
         put_back(place, card)
         shutil.rmtree(partial, ignore_errors=True)
@@ -136,7 +134,7 @@ def write_folder(
             raise
         raise CheckpointError(
             f"{folder} could not be written ({error}). Free some space or choose another --out; "
-            "the checkpoints before it are whole."
+            "what was written before is whole."
         ) from error
 
 
@@ -153,6 +151,19 @@ def _replaceable(folder: Path, card: str, known: Callable[[str], object]) -> boo
         return False
     names = {path.name for path in folder.glob("[!.]*")}
     return not names or (card in names and all(known(name) for name in names))
+
+
+def _kept(folder: Path, card: str, known: Callable[[str], object], what: str) -> str:
+    """Why a folder is not replaced: what else is in it, where there is what would be."""
+    if not (folder / card).exists():
+        return (
+            f"{folder} holds something that is not {what}, and is left as it is. Name a new folder."
+        )
+    others = sorted(path.name for path in folder.glob("[!.]*") if not known(path.name))
+    return (
+        f"{folder} holds more than {what}, and is left as it is: {', '.join(others[:4])}. "
+        "Move that away, or name a new folder."
+    )
 
 
 @checked
