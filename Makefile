@@ -33,6 +33,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/exports.py
+	$(BIN)/python benchmarks/aoti.py
 	$(BIN)/python benchmarks/serving.py
 	STEADYHAND_MESSAGES=100000 $(BIN)/pytest -q --show-capture=no tests/serving/test_hostile_messages.py
 
