@@ -114,8 +114,12 @@ def write_text(path: Path, text: str) -> None:
 
     What is no character, as in names of files that are not UTF-8, is written out as its number.
     """
-    with written_whole(path) as partial:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    try:
+        with written_whole(path) as partial:
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which file it was
+        raise
 
 
 def write_json(path: Path, content: Any) -> None:

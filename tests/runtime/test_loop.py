@@ -1,5 +1,6 @@
 """The loop: prediction beside it, late chunks, faults, and a robot that is brought to rest."""
 
+import errno
 import json
 import signal
 import threading
@@ -539,6 +540,17 @@ def test_a_report_is_written_while_it_runs(tmp_path) -> None:
     assert f"{report.ticks} ticks" in report.in_words()
     with pytest.raises(OSError, match="no folder"):
         driven(report=file / "below.json")
+
+
+def test_a_report_that_cannot_be_written_is_told_all_the_same(tmp_path, monkeypatch) -> None:
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told = []
+    monkeypatch.setattr("steadyhand.disk.Path.write_text", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*report\.json"):
+        driven(report=tmp_path / "report.json", watch=told.append)
+    assert told[-1].stopped_by == "ticks"
 
 
 def test_urgent_threads_are_asked_for_and_given_back(monkeypatch) -> None:

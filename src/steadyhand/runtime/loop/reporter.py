@@ -50,7 +50,7 @@ class Reporter:
 
     def _tell(self) -> None:
         report = self._made()
+        if self._watch is not None:  # first: it is told where nothing can be written, too
+            self._watch(report)
         if self._path is not None:
             write_json(self._path, report.as_json())
-        if self._watch is not None:
-            self._watch(report)
