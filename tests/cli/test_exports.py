@@ -114,6 +114,7 @@ def test_inspect_shows_the_card_and_says_where_a_file_is_not_whole(capsys) -> No
     assert main(["inspect", "light"]) == 0
     said = capsys.readouterr().out
     assert "differs by" in said
+    assert "in 1 call\n" in said  # by no solver: it is regression
     assert "files are whole" in said
     whole = Path("light/weights.bin").read_bytes()
     Path("light/weights.bin").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -129,6 +130,9 @@ def test_inspect_shows_the_card_and_says_where_a_file_is_not_whole(capsys) -> No
     [
         ("evaluate light --steps 3", "is chosen where a run is exported"),
         ("compare light flow --temperature 0.5", "is chosen where a run is exported"),
+        ("run light/chunk.onnx", "is a file of an export. Name its folder: light"),
+        ("inspect light/chunk.onnx", "is a file of an export. Name its folder: light"),
+        ("run .", "It holds runs: flow; exports: light."),
         ("run light --device cuda", "--provider, not --device cuda"),
         ("run flow --threads 2", "--threads 2 is of an export, and flow is a run"),
         ("evaluate light --provider CUDA", "Available: CPUExecutionProvider"),

@@ -33,8 +33,7 @@ def described_export(folder: Path, *, as_json: bool) -> dict[str, Any]:
         results(as_json=as_json),
         f"{folder}: an export to {export.engine} in {export.precision}, {size / 1e6:.1f} MB, of "
         f"{parts}, {export.parameters / 1e6:.1f} M parameters",
-        f"sees {sees}; predicts {spec.action.name} {spec.action.shape} in "
-        f"{export.steps} calls{f' by {export.solver}' if export.solver else ''}",
+        f"sees {sees}; predicts {spec.action.name} {spec.action.shape} in {_calls(export)}",
         *(f"  {said}" for said in spec.transform.described if spec.action_parts),
         f"chunking {chunking}",
         f"graphs: {', '.join(map(_graph, export.graphs))}",
@@ -45,6 +44,13 @@ def described_export(folder: Path, *, as_json: bool) -> dict[str, Any]:
         f"Its {len(export.files)} files are whole.",
     )
     return _as_json(export, size)
+
+
+def _calls(export: Export) -> str:
+    """In how many network calls, by which solver; regression's one call needs none."""
+    many = "1 call" if export.steps == 1 else f"{export.steps} calls"
+    solved = export.solver is not None and export.made_of.get("process") != "Regression"
+    return many + (f" by {export.solver}" if solved else "")
 
 
 def _graph(graph: Graph) -> str:

@@ -15,6 +15,7 @@ from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.disk import write_text
 from steadyhand.policy.named import is_address
 from steadyhand.runtime.exported import is_export
+from steadyhand.runtime.folders import find_policy, refuse_file_of_export
 from steadyhand.sizes import kind_of
 from steadyhand.values import whole
 
@@ -42,6 +43,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if is_export(path):
         return described_export(path, as_json=options.json)
     policy = any((path / name).exists() for name in ("policy.json", "config.json"))
+    refuse_file_of_export(path)
     return _policy(options) if policy else _data(options)
 
 
@@ -113,7 +115,6 @@ def _policy(options: Options) -> dict[str, Any]:
     from steadyhand.policy.storage import load_policy
     from steadyhand.runtime.card import FORMAT, read_card, read_provenance, read_spec
     from steadyhand.runtime.codec import encode
-    from steadyhand.runtime.folders import find_policy
 
     folder = find_policy(options.path)
     card, origin = read_card(folder), read_provenance(folder)

@@ -73,6 +73,12 @@ def refuse_export(path: Path) -> None:
         )
 
 
+def refuse_file_of_export(path: Path) -> None:
+    """Raise `CheckpointError` where a file of an export is named instead of its folder."""
+    if path.is_file() and (path.parent / EXPORT).exists():
+        raise CheckpointError(f"{path} is a file of an export. Name its folder: {path.parent}")
+
+
 def find_policy(path: str | Path) -> Path:
     """The policy folder that a user's path stands for: a run (its last), a link or a checkpoint.
 
@@ -88,8 +94,13 @@ def find_policy(path: str | Path) -> Path:
         raise CheckpointError(
             f"{path} has no checkpoint yet. Continue it: steadyhand train --resume --out {path}"
         )
-    runs = sorted(str(run.parent) for run in path.glob("*/config.json"))
+    refuse_file_of_export(path)
     way_on = "Name the folder that `steadyhand train --out` made, or one of its checkpoints."
-    if runs:
-        way_on = f"It holds runs: {', '.join(runs)}."
+    cards = {"runs": "config.json", "exports": EXPORT}
+    found = {
+        what: sorted(str(at.parent) for at in path.glob(f"[!.]*/{card}"))
+        for what, card in cards.items()
+    }
+    if held := [f"{what}: {', '.join(places)}" for what, places in found.items() if places]:
+        way_on = f"It holds {'; '.join(held)}."
     raise CheckpointError(f"{path} is neither a run nor a policy. {way_on}")
