@@ -9,6 +9,7 @@ from test_strangers_export import constant, growing, refused
 from steadyhand.errors import CheckpointError
 from steadyhand.runtime import engines
 from steadyhand.runtime.engines import load_exported
+from steadyhand.runtime.predictor import chunk_noise
 from steadyhand.serving.served import nothing_seen
 
 
@@ -65,3 +66,54 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
     monkeypatch.setattr(engines, "check_files", changed)
     with pytest.raises(CheckpointError, match="changed while it was read"):
         load_exported(folder)
+
+
+def picked(operator: str, place: int, *, seen: bool):
+    """The largest of four numbers at a place, of 64 numbers of which the last is 63; or of numbers
+    that are 0 but where a 4 is written. The place may depend on what is `seen`."""
+    writes = operator.startswith("Scatter")
+    numbers = np.zeros(64) if writes else np.arange(64)
+    weights = [
+        constant("numbers", *numbers, kind=np.float32),
+        constant("places", *[place] * 4),
+        constant("fours", *[4] * 4, kind=np.float32),
+        constant("last", -1),
+        constant("none", 0, kind=np.float32),
+    ]
+    nodes = [
+        helper.make_node("ReduceMax", ["noise"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "none"], ["nothing"]),
+        helper.make_node("Cast", ["nothing"], ["no_place"], to=TensorProto.INT64),
+        helper.make_node("Add", ["places", "no_place"], ["sought"]),
+        helper.make_node("Unsqueeze", ["sought" if seen else "places", "last"], ["deep"]),
+    ]
+    flat = "sought" if seen else "places"
+    given = ["numbers", "deep" if operator.endswith("ND") else flat, *["fours"] * writes]
+    return growing(*nodes, helper.make_node(operator, given, ["large"]), weights=weights)
+
+
+PICKING = ("GatherElements", "GatherND", "ScatterElements", "ScatterND")
+
+
+@pytest.mark.parametrize("operator", PICKING)
+def test_places_that_are_known_to_be_outside_of_their_array_are_refused(tmp_path, operator) -> None:
+    for place in (64, -65):
+        refused(tmp_path, "a place is outside of its array", picked(operator, place, seen=False))
+
+
+@pytest.mark.parametrize("operator", PICKING)
+def test_openvino_reads_and_writes_within_arrays_alone(tmp_path, operator) -> None:
+    for place, found in ((1 << 20, 63), (-(1 << 20), 0), (-1, 63), (-63, 1), (5, 5)):
+        models = {"chunk.onnx": picked(operator, place, seen=True)}
+        predictor = load_exported(handmade.write(tmp_path / "theirs", models), engine="openvino")
+        asked = nothing_seen(predictor.spec)
+        noise = chunk_noise(asked.seed, asked.number, (1, *predictor.spec.noise_shape))
+        most = 4 if operator.startswith("Scatter") else found
+        np.testing.assert_allclose(predictor.predict([asked]), noise + most, rtol=1e-6)
+
+
+def test_there_are_not_more_places_than_numbers_beside_them(tmp_path) -> None:
+    numbers = helper.make_tensor("row", TensorProto.FLOAT, [1, 1], [0.0])
+    places = helper.make_tensor("rows", TensorProto.INT64, [64, 1], [0] * 64)
+    node = helper.make_node("GatherElements", ["row", "rows"], ["large"], axis=1)
+    refused(tmp_path, "more places than numbers", growing(node, weights=[numbers, places]))

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.runtime.engines.kinds import check_divided, kinds_of
+from steadyhand.runtime.engines.crashes import check_safe
+from steadyhand.runtime.engines.kinds import kinds_of
 from steadyhand.runtime.engines.moving import slices
 from steadyhand.runtime.engines.operators import OPTIONAL, RULES
 from steadyhand.runtime.engines.sized import Attributes, Shape, Sized, need
@@ -87,7 +88,7 @@ def _answers(node: Message, given: Sequence[Sized | None]) -> list[Sized]:
         raise ValueError("it is none of the operators that exports have")
     if any(one is None for one in given[: min(OPTIONAL.get(operator, len(given)), len(given))]):
         raise ValueError("an input is missing")  # an engine may look at it without asking
-    check_divided(operator, given)
+    check_safe(operator, attributes, given)
     shapes = list(rule(attributes, given))[: len(outputs)]
     if len(shapes) < len(outputs):
         raise ValueError("it answers more than such an operator does")

@@ -25,7 +25,7 @@ RULES: dict[str, Rule] = {
             *("ThresholdedRelu", "Clip", "Cast", "CastLike", "Round", "Floor", "Ceil"),
             *("IsNaN", "IsInf", "Softmax", "LogSoftmax", "CumSum", "Trilu", "LpNormalization"),
             *("InstanceNormalization", "GroupNormalization", "BatchNormalization"),
-            *("DequantizeLinear", "QuantizeLinear", "ScatterElements", "ScatterND"),
+            *("DequantizeLinear", "ScatterElements", "ScatterND"),
         ),
         computing.as_first,
     ),
@@ -71,7 +71,7 @@ OPTIONAL = {
     **dict.fromkeys((name for name in RULES if name.startswith("Reduce")), 1),
     **dict.fromkeys(("Clip", "Resize", "Split", "Squeeze", "Trilu"), 1),
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "LayerNormalization", "MatMulInteger"), 2),
-    **dict.fromkeys(("ConvInteger", "DequantizeLinear", "QuantizeLinear", "Pad"), 2),
+    **dict.fromkeys(("ConvInteger", "DequantizeLinear", "Pad"), 2),
     "Slice": 3,
 }
 """The first input that may be left out with others behind it."""
