@@ -46,14 +46,18 @@ class Source:
         return warmed(opened, self.sizes)
 
     def stamp(self) -> tuple[object, ...]:
-        """Something that is another where another policy lies there; empty where none does."""
+        """Something that is another where another policy lies there; empty where none does.
+
+        Of every file: one that is copied there may come after the card, which then fits nothing.
+        """
         try:
             folder = Path(self.path) if is_export(self.path) else find_policy(self.path)
-            card = folder / (EXPORT_CARD if is_export(self.path) else CARD)
-            found = card.stat()
+            (folder / (EXPORT_CARD if is_export(self.path) else CARD)).stat()
+            found = {path.name: path.stat() for path in sorted(folder.iterdir()) if path.is_file()}
         except (OSError, CheckpointError):
             return ()
-        return os.path.realpath(folder), found.st_mtime_ns, found.st_ino
+        each = ((name, one.st_mtime_ns, one.st_size, one.st_ino) for name, one in found.items())
+        return os.path.realpath(folder), *each
 
 
 def sources(named: Sequence[str], opening: Opening, sizes: tuple[int, ...]) -> list[Source]:
