@@ -135,6 +135,16 @@ def test_inspect_shows_the_card_and_says_where_a_file_is_not_whole(capsys) -> No
         ("run .", "It holds runs: flow; exports: light."),
         ("run light --device cuda", "--provider, not --device cuda"),
         ("run flow --threads 2", "--threads 2 is of an export, and flow is a run"),
+        (
+            "serve flow --threads 2 --host 300.1.1.1",
+            "--threads 2 is of an export, and flow is a run",
+        ),
+        ("serve light other=light --device cpu --host 300.1.1.1", "--provider, not --device cpu"),
+        (
+            "compare flow --controllers receding blend --engine onnx",
+            "--engine onnx is of an export, and flow is",
+        ),
+        ("run nowhere --engine onnx", "There is no run or checkpoint at nowhere"),
         ("evaluate light --provider CUDA", "Available: CPUExecutionProvider"),
         ("evaluate light --text-model minilm", "knows the words of its tasks and no others"),
         ("run light --controller real_time", "no graph that goes on from the last chunk"),

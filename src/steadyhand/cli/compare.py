@@ -52,6 +52,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if len(tasks) > 1 and options.task is None:
         said = ", ".join(f"{name} in {task}" for task, name in tasks.items())
         raise UsageError(f"These policies act in different tasks: {said}. Name one with --task.")
+    options.opening.refuse_unused(*options.runs)
     for name in options.runs:
         check_opened(name, options.opening)
     names = Counter(Path(name).name for name in options.runs)

@@ -108,6 +108,7 @@ def run(arguments: Sequence[str]) -> None:
         tls=with_certificate(options.tls_cert, options.tls_key),
     )
     served = sources(options.policies, opening, limits.sizes)
+    opening.refuse_unused(*(source.path for source in served))
     _warn(place)
     handler = to_stderr(as_json=options.log_json)
     try:

@@ -88,11 +88,22 @@ class Opening:
                     f"{value}"
                 )
 
-    def refuse_unused(self, name: str | Path) -> None:
-        """Raise `ConfigurationError` for what is of another kind of policy than the only one named.
+    def refuse_unused(self, *names: str | Path) -> None:
+        """Raise `ConfigurationError` for what is of another kind of policy than any of those named,
+        `CheckpointError` where nothing is there.
 
         Of several, each takes what is for it.
         """
+        refused: list[ConfigurationError] = []
+        for name in names:
+            try:
+                self._refuse_unused(name)
+            except ConfigurationError as error:
+                refused.append(error)
+        if refused and len(refused) == len(names):
+            raise refused[0]
+
+    def _refuse_unused(self, name: str | Path) -> None:
         if is_address(name):
             return
         if is_export(name):
@@ -105,6 +116,7 @@ class Opening:
         engine = {"--engine": self.engine, "--provider": self.provider, "--threads": self.threads}
         for flag, value in engine.items():
             if value is not None:
+                find_policy(name)
                 raise ConfigurationError(
                     f"{flag} {value} is of an export, and {name} is a run: steadyhand export "
                     f"{name} --to onnx, or leave it out."
