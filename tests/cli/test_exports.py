@@ -1,14 +1,16 @@
 """Verbs that take an export where they take a run, and drive it where there is no torch."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from steadyhand.cli.export import told
 from steadyhand.cli.main import main
-from steadyhand.runtime.exported import is_export
+from steadyhand.runtime.exported import is_export, read_export
 
 # In a process of its own: shapes are not checked at run time there.
 MAKE = """
@@ -158,6 +160,17 @@ def test_inspect_shows_the_card_and_says_where_a_file_is_not_whole(capsys) -> No
 def test_what_an_export_is_not_for_is_said(words, said, capsys) -> None:
     assert main(words.split()) == 2
     assert said in capsys.readouterr().err
+
+
+def test_an_export_of_no_task_is_for_a_robot_or_its_run_for_demonstrations(capsys) -> None:
+    shutil.copytree("light", "free", dirs_exist_ok=True)
+    card = json.loads(Path("free/export.json").read_text())
+    card["provenance"]["task"] = None
+    Path("free/export.json").write_text(json.dumps(card))
+    assert main(["evaluate", "free"]) == 2
+    assert "by its run: steadyhand evaluate --offline RUN" in capsys.readouterr().err
+    told(read_export("free"), Path("free"), as_json=False)
+    assert "Run it: steadyhand run free --robot FILE.py:function\n" in capsys.readouterr().out
 
 
 def test_a_robot_needs_neither_torch_nor_what_exports_are_made_with() -> None:

@@ -22,6 +22,7 @@ from steadyhand.runtime.exported import (
     write_export_card,
 )
 from steadyhand.runtime.folders import find_policy, run_of
+from steadyhand.runtime.own_file import own_name
 from steadyhand.values import whole
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         )
     if options.episodes:
         made = _with_success(made, out, policy, origin, options)
-    return _told(made, out, options)
+    return told(made, out, as_json=options.json)
 
 
 def _place(options: Options) -> Path:
@@ -208,14 +209,16 @@ def _with_success(
     return export
 
 
-def _told(export: Export, out: Path, options: Options) -> dict[str, Any]:
+def told(export: Export, out: Path, *, as_json: bool) -> dict[str, Any]:
     """What was made, on the screen and as JSON."""
     found, size = export.verification, sum(file.bytes for file in export.files)
     assert found is not None
     ways = [graph.file.partition(".")[0] for graph in export.graphs[1:]]
     flags = " --trust-code" if export.engine == "aoti" else ""
+    task = export.provenance.task
+    flags += " --robot FILE.py:function" if task is None or own_name(task) else ""
     show(
-        results(as_json=options.json),
+        results(as_json=as_json),
         f"{out}: {export.engine}, {export.precision}, {size / 1e6:.1f} MB"
         + (f"; chunks go on {', '.join(ways)}" if ways else ""),
         f"Differs from the run by {found.largest:.1e} of the largest action at most, "

@@ -19,9 +19,10 @@ from steadyhand.evaluation.evaluate import Evaluation, evaluate, seeds_of
 from steadyhand.evaluation.latency import ROUNDING
 from steadyhand.evaluation.opened import opened
 from steadyhand.evaluation.rollout import WORLD_TIMEOUT, Episode, Lost
-from steadyhand.policy.named import Opening, described
+from steadyhand.policy.named import Opening, described, is_address
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import embed_of
+from steadyhand.runtime.exported import is_export
 from steadyhand.runtime.folders import run_of
 from steadyhand.runtime.predictor import Predictor
 from steadyhand.spec import PolicySpec
@@ -114,10 +115,13 @@ def _embed(path: str | Path, policy: Policy | Predictor, text_model: str | None)
 def _task(path: str | Path, name: str | None, instruction: str | None) -> Task:
     """Where the policy at `path` is tried, told in other words where they are given."""
     if name is None:
+        offline = f"demonstrations: steadyhand evaluate --offline {path}"
+        if is_export(path) or is_address(path):
+            offline = "demonstrations, by its run: steadyhand evaluate --offline RUN"
         raise ConfigurationError(
             f"{path} was trained for no task that could be simulated. Try it on the robot "
             "(docs/robot.md), in a task of your own (evaluate(policy, task) in Python), or against "
-            f"demonstrations: steadyhand evaluate --offline {path}"
+            f"{offline}"
         )
     world = make_task(name)
     return world if instruction is None else Worded(world, instruction)
