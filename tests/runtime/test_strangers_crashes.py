@@ -117,3 +117,15 @@ def test_there_are_not_more_places_than_numbers_beside_them(tmp_path) -> None:
     places = helper.make_tensor("rows", TensorProto.INT64, [64, 1], [0] * 64)
     node = helper.make_node("GatherElements", ["row", "rows"], ["large"], axis=1)
     refused(tmp_path, "more places than numbers", growing(node, weights=[numbers, places]))
+
+
+def test_an_array_is_split_into_as_many_parts_as_it_says(tmp_path) -> None:
+    halves = helper.make_node("Split", ["noise"], ["large", "rest"], axis=1, num_outputs=1)
+    refused(tmp_path, "more or fewer parts", growing(halves))
+    parts = helper.make_node("Split", ["noise", "sizes"], ["large", "rest"], axis=1)
+    refused(tmp_path, "more or fewer parts", growing(parts, weights=[constant("sizes", 2, 1, 1)]))
+
+
+def test_a_window_moves_by_no_more_than_arrays_have(tmp_path) -> None:
+    pool = helper.make_node("MaxPool", ["noise"], ["large"], kernel_shape=[1], strides=[1 << 62])
+    refused(tmp_path, "wider than any array", growing(pool))

@@ -15,6 +15,8 @@ from steadyhand.runtime.engines.sized import (
 )
 
 Given = Sequence[Sized | None]
+WIDEST = 1 << 24
+"""Numbers that a window may reach over, or move by."""
 MOST_GATHERED = 1 << 30
 """Numbers under all places of a window."""
 
@@ -75,6 +77,8 @@ def window(
         raise ValueError("a window has other axes than what it is moved over")
     if min((*strides, *spread, *kernel)) < 1:
         raise ValueError("a window does not move")
+    if max(map(abs, (*strides, *spread, *kernel, *pads, *more))) > WIDEST:
+        raise ValueError("a window is wider than any array")
     found: list[int] = []
     for axis, size in enumerate(sizes):
         reach = spread[axis] * (kernel[axis] - 1) + 1

@@ -75,9 +75,10 @@ def joined(attributes: Attributes, given: Given) -> list[Shape]:
 
 def split(attributes: Attributes, given: Given) -> list[Shape]:
     shape, sizes = need(given, 0).shape, wholes(given, 1)
-    axis = at(attributes.get("axis", 0), len(shape))
+    axis, many = at(attributes.get("axis", 0), len(shape)), attributes["outputs"]
+    if attributes.get("num_outputs", many) != many or len(sizes or [0] * many) != many:
+        raise ValueError("an array is split into more or fewer parts than it says")
     if sizes is None:
-        many = attributes["outputs"]
         each = -(-shape[axis] // many)
         sizes = [each] * (many - 1) + [shape[axis] - each * (many - 1)]
     if sum(sizes) != shape[axis]:
