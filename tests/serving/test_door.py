@@ -68,7 +68,13 @@ def test_a_token_is_compared_in_constant_time(guarded, monkeypatch) -> None:
     assert compared == [(TOKEN.encode(), TOKEN.encode())]
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:8000/arm", "ws://", "wss:///arm", "ws://:1"])
+STRANGE = (
+    *("http://127.0.0.1:8000/arm", "ws://", "wss:///arm", "ws://:1", "ws://127.0.0.1:70000/arm"),
+    *("ws://127.0.0.1:port/arm", "ws://[::1/arm", f"ws://{'a' * 64}.local/arm"),
+)
+
+
+@pytest.mark.parametrize("address", STRANGE)
 def test_what_is_no_server_s_address_is_told_so(address) -> None:
     with pytest.raises(ConfigurationError, match=r"is no address of a server: ws://HOST:PORT"):
         described(address)

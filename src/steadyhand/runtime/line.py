@@ -62,7 +62,7 @@ class Line:
                 "the file it is checked against: RemotePredictor(url, certificate=…), or "
                 "SSL_CERT_FILE in the environment."
             ) from error
-        except exceptions.InvalidURI as error:
+        except (exceptions.InvalidURI, ValueError) as error:  # a port of 70000, a name too long
             raise ConfigurationError(
                 f"{url} is no address of a server: ws://HOST:PORT/POLICY."
             ) from error
