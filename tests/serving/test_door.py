@@ -1,5 +1,6 @@
 """Who is let in: tokens, certificates, names, pages in a browser, too many; health and metrics."""
 
+import asyncio
 import json
 import ssl
 import subprocess
@@ -19,7 +20,9 @@ from steadyhand.errors import ConfigurationError, PredictorError, UsageError
 from steadyhand.policy.named import described
 from steadyhand.runtime.client import RemotePredictor
 from steadyhand.serving.limits import Limits, largest_message
+from steadyhand.serving.metrics import Metrics
 from steadyhand.serving.running import with_certificate
+from steadyhand.serving.server import PolicyServer
 from steadyhand.spec import PolicySpec
 
 TOKEN = "a-token-of-22-letters-"
@@ -178,6 +181,16 @@ def test_a_port_that_is_taken_is_said() -> None:
         serving(port=here.port),
     ):
         pass
+
+
+@pytest.mark.parametrize("host", ["", "a" * 64 + ".local", "300.1.1.1"])
+def test_a_host_that_is_none_is_said(host) -> None:
+    async def listened() -> None:
+        server = PolicyServer(limits=Limits(), metrics=Metrics(), largest_message=1)
+        with pytest.raises(UsageError, match=r"--host is empty|another --host or --metrics-port"):
+            await server.listen_for_metrics(host, 0)
+
+    asyncio.run(listened())
 
 
 def test_the_largest_message_has_room_for_the_largest_observation() -> None:

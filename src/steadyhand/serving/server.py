@@ -69,7 +69,7 @@ class PolicyServer:
 
     async def listen_for_metrics(self, host: str, port: int) -> int:
         """Begin to tell Prometheus, on a port of its own; the port. Raises as `listen`."""
-        return await self._serve(host, port, self._counted, max_size=1024)
+        return await self._serve(host, port, self._counted, flag="--metrics-port", max_size=1024)
 
     def open(self, desks: Mapping[str, Desk]) -> None:
         """Let clients in, to these policies by name; the first is at `/`, too."""
@@ -95,7 +95,11 @@ class PolicyServer:
         for desk in self.desks.values():
             desk.close()
 
-    async def _serve(self, host: str, port: int, let_in: Any, **settings: Any) -> int:
+    async def _serve(
+        self, host: str, port: int, let_in: Any, *, flag: str = "--port", **settings: Any
+    ) -> int:
+        if not host:  # of a variable that was never set, say: all addresses would be listened on
+            raise UsageError("--host is empty. For all addresses of this computer: --host 0.0.0.0")
         # What strangers send before they are let in is not worth a traceback in the log each.
         quiet = logging.getLogger(f"{LOG.name}.websockets")
         quiet.setLevel(logging.CRITICAL + 1)
@@ -117,10 +121,10 @@ class PolicyServer:
                 logger=quiet,
                 **settings,
             )
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise UsageError(
-                f"{host}:{port} cannot be listened on ({error}). Choose another --host or --port; "
-                "--port 0 takes one that is free."
+                f"{host}:{port} cannot be listened on ({error}). Choose another --host or {flag}; "
+                f"{flag} 0 takes one that is free."
             ) from error
         self._servers.append(server)
         return server.sockets[0].getsockname()[1]
