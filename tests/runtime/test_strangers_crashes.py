@@ -1,5 +1,7 @@
 """Graphs that follow the rules of ONNX, and that an engine would crash on."""
 
+from itertools import pairwise
+
 import handmade
 import numpy as np
 import pytest
@@ -129,3 +131,24 @@ def test_an_array_is_split_into_as_many_parts_as_it_says(tmp_path) -> None:
 def test_a_window_moves_by_no_more_than_arrays_have(tmp_path) -> None:
     pool = helper.make_node("MaxPool", ["noise"], ["large"], kernel_shape=[1], strides=[1 << 62])
     refused(tmp_path, "wider than any array", growing(pool))
+
+
+def test_what_would_run_for_years_is_refused(tmp_path) -> None:
+    squares = [f"square_{number}" for number in range(20)]
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["square_0"]),
+        *(
+            helper.make_node("MatMul", [before, before], [after])
+            for before, after in pairwise([*squares, "large"])
+        ),
+    ]
+    graph = growing(*nodes, weights=[constant("shape", 1 << 14, 1 << 14)])
+    refused(tmp_path, "it computes more than", graph)
+
+
+def test_the_same_weights_are_not_taken_again_and_again(tmp_path) -> None:
+    content = bytes(1 << 20)
+    many = np.frombuffer(content, np.float32)
+    weights = [handmade.stored(f"again_{number}", many) for number in range(81)]
+    graph = growing(helper.make_node("Neg", ["again_0"], ["large"]), weights=weights)
+    refused(tmp_path, "again and again", graph, weights=content)

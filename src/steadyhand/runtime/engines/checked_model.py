@@ -14,7 +14,7 @@ from steadyhand.errors import CheckpointError
 from steadyhand.runtime.engines.graph_inputs import ANSWER, inputs_of
 from steadyhand.runtime.engines.graph_sizes import MOST_NUMBERS, follow
 from steadyhand.runtime.engines.sized import Sized
-from steadyhand.runtime.engines.tensors import KINDS, WEIGHTS, sized
+from steadyhand.runtime.engines.tensors import EXTERNAL, KINDS, WEIGHTS, sized
 from steadyhand.runtime.engines.wire_format import parse
 from steadyhand.runtime.exported import Export, Graph
 from steadyhand.values import shown
@@ -24,6 +24,9 @@ LARGEST_GRAPH = 64 << 20
 """Bytes without its weights: the largest that was seen has a hundredth of them."""
 OPSETS = range(18, 21)
 BATCH = "batch"
+MOST_TIMES, OVER = 16, 1 << 26
+"""So many times the file of weights, and bytes beyond, are weights that it holds once and that are
+used under several names; an engine may copy them for each."""
 
 
 def check_model(
@@ -72,6 +75,12 @@ def _check(model: Message, export: Export, graph: Graph, batch: int) -> None:
         if not tensor["name"] or tensor["name"] in known:
             raise ValueError(f"two arrays are called {shown(tensor['name'])}")
         known[tensor["name"]] = sized(tensor, stored)
+    held = [one for one in content["initializers"] if one["location"] == EXTERNAL]
+    if (
+        sum(prod(one["dims"]) * KINDS[one["kind"]].itemsize for one in held)
+        > MOST_TIMES * stored + OVER
+    ):
+        raise ValueError(f"it takes the same numbers of {WEIGHTS} for weights again and again")
     wanted = [(one.name, one.kind, one.shape) for one in inputs_of(export, graph)]
     answer = [(ANSWER, np.dtype(export.told), export.spec.chunk_shape)]
     _check_values("given", content["inputs"], wanted, graph)
@@ -82,7 +91,7 @@ def _check(model: Message, export: Export, graph: Graph, batch: int) -> None:
         if name in known:
             raise ValueError(f"two arrays are called {name}")
         known[name] = Sized((batch, *shape), kind=kind.kind)
-    made = follow(content["nodes"], known)
+    made = follow(content["nodes"], known, batch)
     if ANSWER in known or ANSWER not in made or made[ANSWER].shape != (batch, *answer[0][2]):
         raise ValueError(f"it does not compute {ANSWER} of shape {(batch, *answer[0][2])}")
 

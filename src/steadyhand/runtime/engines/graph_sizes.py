@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from steadyhand.runtime.engines.crashes import check_safe
+from steadyhand.runtime.engines.effort import MOST, effort
 from steadyhand.runtime.engines.kinds import kinds_of
 from steadyhand.runtime.engines.moving import slices
 from steadyhand.runtime.engines.operators import OPTIONAL, RULES
@@ -42,19 +43,23 @@ def attributes_of(node: Message) -> Attributes:
     return found
 
 
-def follow(nodes: Sequence[Message], known: Mapping[str, Sized]) -> dict[str, Sized]:
-    """Every array of a graph whose inputs and weights are `known`, by name.
+def follow(
+    nodes: Sequence[Message], known: Mapping[str, Sized], chunks: int = 1
+) -> dict[str, Sized]:
+    """Every array of a graph for so many chunks whose inputs and weights are `known`, by name.
 
     Raises `ValueError` for an operator that is not on the list, for arrays that do not fit
-    together, and for more numbers at a time than any policy has.
+    together, and for more numbers at a time, or more to compute, than any policy has.
     """
     found = dict(known)
     uses = Counter(name for node in nodes for name in node["inputs"])
-    there = 0
+    there = spent = 0
     for node in nodes:
         operator = node["operator"]
         try:
-            made = _answers(node, [found[name] if name else None for name in node["inputs"]])
+            given = [found[name] if name else None for name in node["inputs"]]
+            made = _answers(node, given)
+            spent += effort(operator, attributes_of(node), given, made)
         except KeyError as error:
             raise ValueError(f"the input {error} of a node is made by none before it") from None
         except (ValueError, IndexError, TypeError, AttributeError, ArithmeticError) as error:
@@ -69,6 +74,8 @@ def follow(nodes: Sequence[Message], known: Mapping[str, Sized]) -> dict[str, Si
                 f"it computes with {there} numbers at a time (operator {operator}), more than the "
                 f"{MOST_NUMBERS} that a policy may have"
             )
+        if spent > MOST * chunks:
+            raise ValueError(f"it computes more than {MOST} products of numbers for a chunk")
         for name in {*node["inputs"]} - known.keys() - {""}:
             uses[name] -= node["inputs"].count(name)
             there -= 0 if uses[name] else prod(found[name].shape)
