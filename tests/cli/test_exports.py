@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from steadyhand.cli.export import told
@@ -171,6 +172,18 @@ def test_an_export_of_no_task_is_for_a_robot_or_its_run_for_demonstrations(capsy
     assert "by its run: steadyhand evaluate --offline RUN" in capsys.readouterr().err
     told(read_export("free"), Path("free"), as_json=False)
     assert "Run it: steadyhand run free --robot FILE.py:function\n" in capsys.readouterr().out
+
+
+def test_data_to_compare_on_is_looked_at_before_anything_is_exported(capsys, monkeypatch) -> None:
+    def exported(*_, **__):
+        raise AssertionError("It was exported first.")
+
+    monkeypatch.setattr("steadyhand.export.folder.write_export", exported)
+    arrays = {"other": np.zeros((9, 2)), "action": np.zeros((9, 2)), "episode_ends": np.array([9])}
+    np.savez("other.npz", **arrays, rate_hz=10.0)
+    for name, said in (("gone.npz", "no data at gone.npz"), ("other.npz", "does not fit")):
+        assert main(f"export flow --to onnx --out new --data {name}".split()) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_robot_needs_neither_torch_nor_what_exports_are_made_with() -> None:

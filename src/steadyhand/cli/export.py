@@ -26,9 +26,11 @@ from steadyhand.runtime.own_file import own_name
 from steadyhand.values import whole
 
 if TYPE_CHECKING:
-    from steadyhand.data import Episodes
     from steadyhand.policy.policy import Policy
     from steadyhand.runtime.card import Provenance
+    from steadyhand.runtime.predictor import ChunkRequest
+
+    Known = tuple[list[ChunkRequest], str] | None
 
 Way = Literal["guided", "inpainted", "prefixed", "warm_start", "none"]
 ENGINES = get_args(EngineName)
@@ -89,6 +91,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             f"{options.run} was trained for no task that could be simulated: leave --episodes out."
         )
     with notes():
+        known = _demonstrations(policy, origin, options)
         made = write_export(
             policy,
             out,
@@ -97,7 +100,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             continuations=_ways(options.continuation),
             provenance=origin,
             overwrite=options.overwrite,
-            check=lambda place, export: _verified(place, export, policy, origin, options),
+            check=lambda place, export: _verified(place, export, policy, known, options),
             stage=stage,
         )
     if options.episodes:
@@ -125,34 +128,31 @@ def _ways(named: tuple[Way, ...]) -> list[Any] | None:
 
 
 def _verified(
-    place: Path, export: Export, policy: Policy, origin: Provenance, options: Options
+    place: Path, export: Export, policy: Policy, known: Known, options: Options
 ) -> Export:
     """The export with the record of how it compares with the run."""
-    from steadyhand.export.observed import made_up_moments, recorded_moments
+    from steadyhand.export.observed import made_up_moments
     from steadyhand.export.verify import BOUNDS, MOMENTS, verify
     from steadyhand.runtime.engines import load_exported
 
     with stage("comparing it with the run", 0):
         predictor = load_exported(place, trust_code=True)  # made here, just now
-        requests, words = made_up_moments(policy, MOMENTS), "random observations"
-        if (known := _demonstrations(policy, origin, options)) is not None:
-            episodes, words = known
-            requests = recorded_moments(policy.spec, episodes, MOMENTS)
+        requests, words = known or (made_up_moments(policy, MOMENTS), "random observations")
         bound = options.bound or BOUNDS[export.precision]
         ways = [graph.how for graph in export.graphs if graph.how is not None]
         found = verify(policy, predictor, requests, words, bound, ways)
         return replace(export, verification=found)
 
 
-def _demonstrations(
-    policy: Policy, origin: Provenance, options: Options
-) -> tuple[Episodes, str] | None:
-    """What the run is known by: episodes it was not trained on, or else its own; and in words.
+def _demonstrations(policy: Policy, origin: Provenance, options: Options) -> Known:
+    """Moments of episodes that the run was not trained on, or else of its own; and in words.
 
     None where there are none that can be read, unless they were named.
     """
     from steadyhand.data import open_episodes
     from steadyhand.evaluation.held_out import divide
+    from steadyhand.export.observed import recorded_moments
+    from steadyhand.export.verify import MOMENTS
 
     beside = run_of(options.run) / "demonstrations.npz"
     known = [options.data] if options.data else [Path(origin.data or ""), beside]
@@ -162,14 +162,15 @@ def _demonstrations(
     try:
         episodes = open_episodes(path or options.data)  # type: ignore[arg-type]
         fresh, trained_on = divide(episodes, origin, policy.spec)
+        chosen = fresh or trained_on
+        moments = recorded_moments(policy.spec, episodes.subset(chosen), MOMENTS)
     except SteadyhandError as error:
         if options.data is not None:
             raise
         show(console(), f"Note: {error} It is compared on random observations.")
         return None
-    chosen, was = (fresh, "was not") if fresh else (trained_on, "was")
-    many = "demonstration" if len(chosen) == 1 else "demonstrations"
-    return episodes.subset(chosen), f"{len(chosen)} {many} that it {was} trained on"
+    was, many = "was not" if fresh else "was", "demonstration" + "s" * (len(chosen) != 1)
+    return moments, f"{len(chosen)} {many} that it {was} trained on"
 
 
 def _with_success(
