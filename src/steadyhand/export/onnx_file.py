@@ -79,10 +79,25 @@ def write_models(folder: Path, models: dict[str, Any]) -> None:
     with (folder / WEIGHTS).open("wb") as file:
         places: dict[bytes, tuple[int, int]] = {}
         for name, model in models.items():
+            _share_alike(model.graph)
             for value in model.graph.initializers.values():
                 if value.const_value.nbytes > SMALL:
                     value.const_value = _moved(value.const_value, file, places)
             onnx_ir.save(model, folder / name)
+
+
+def _share_alike(graph: Any) -> None:
+    """Weights that are alike become one: a gradient has its own in every step, and an engine makes
+    a copy of each."""
+    first: dict[Any, Any] = {}
+    for value in list(graph.initializers.values()):
+        held = value.const_value
+        if held.nbytes <= SMALL:
+            continue
+        mark = (hashlib.sha256(held.tobytes()).digest(), held.dtype, tuple(held.shape))
+        if (same := first.setdefault(mark, value)) is not value:
+            value.replace_all_uses_with(same)
+            graph.initializers.pop(value.name)
 
 
 def _moved(tensor: Any, file: Any, places: dict[bytes, tuple[int, int]]) -> Any:
