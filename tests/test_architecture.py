@@ -137,3 +137,9 @@ def test_a_missing_extra_is_answered_with_what_to_type(words, extra, tmp_path) -
     allowed = [f"pip install 'steadyhand[{name}]'" for name in extra.split("|")]
     assert any(text in done.stderr for text in allowed), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_no_two_files_of_tests_share_a_name() -> None:
+    """Pytest imports them by it, and would find one of them alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}
