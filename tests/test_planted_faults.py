@@ -45,6 +45,27 @@ FAULTS = [
         "runtime/test_strangers_export.py -k no_export_has",
     ),
     Fault(
+        "whole numbers that a stranger's graph divides by zero",
+        "runtime/engines/crashes.py",
+        "if by is None or not (by > 0).all():",
+        "if by is not None and not (by != 0).all():",
+        "runtime/test_strangers_crashes.py -k above_zero",
+    ),
+    Fault(
+        "places beside an array, read and written by OpenVINO",
+        "runtime/engines/within.py",
+        "operators.minimum(operators.maximum(from_end, zero), last)",
+        "operators.minimum(operators.maximum(told, zero), last)",
+        "runtime/test_strangers_crashes.py -k within_arrays",
+    ),
+    Fault(
+        "an export that is written over while it is read",
+        "runtime/engines/__init__.py",
+        "if stamps(folder, export) != before:",
+        "if not before:",
+        "runtime/test_strangers_crashes.py -k changes_while",
+    ),
+    Fault(
         "a stranger's graph that grows without an end",
         "runtime/engines/graph_sizes.py",
         "if there > MOST_NUMBERS:",

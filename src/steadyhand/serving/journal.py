@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 import traceback
+from textwrap import indent
 from typing import Any
 
 LOG = logging.getLogger("steadyhand.serving")
@@ -54,7 +55,8 @@ class _Lines(logging.Formatter):
             return json.dumps({**head, **fields})
         words = [f"{key}={_word(value)}" for key, value in fields.items() if key != "traceback"]
         line = " ".join([at, record.getMessage(), *words])
-        return f"{line}\n{fields['traceback']}" if "traceback" in fields else line
+        # Behind a margin: words of a client in it cannot pass for a line of their own.
+        return f"{line}\n{indent(fields['traceback'], '  | ')}" if "traceback" in fields else line
 
 
 def _short(value: Any) -> Any:
