@@ -133,6 +133,8 @@ def test_inspect_shows_the_card_and_says_where_a_file_is_not_whole(capsys) -> No
     [
         ("evaluate light --steps 3", "is chosen where a run is exported"),
         ("compare light flow --temperature 0.5", "is chosen where a run is exported"),
+        ("distill ws://arm:80/flow --out d", "ws://arm:80/flow is a server's address, and this"),
+        ("evaluate --offline wss://arm", "wss://arm is a server's address, and this takes the run"),
         ("run light/chunk.onnx", "is a file of an export. Name its folder: light"),
         ("inspect light/chunk.onnx", "is a file of an export. Name its folder: light"),
         ("run .", "It holds runs: flow; exports: light."),

@@ -73,6 +73,16 @@ def refuse_export(path: Path) -> None:
         )
 
 
+def refuse_address(path: Path) -> None:
+    """Raise `CheckpointError` where a server's address is named and a run is needed."""
+    scheme, slash, rest = str(path).partition(":/")  # a path has one slash where there were two
+    if slash and scheme in ("ws", "wss"):
+        raise CheckpointError(
+            f"{scheme}://{rest} is a server's address, and this takes the run that is there. "
+            "Addresses are taken by run, evaluate, compare and inspect."
+        )
+
+
 def refuse_file_of_export(path: Path) -> None:
     """Raise `CheckpointError` where a file of an export is named instead of its folder."""
     if path.is_file() and (path.parent / EXPORT).exists():
@@ -88,6 +98,7 @@ def find_policy(path: str | Path) -> Path:
     if (found := policy_folder(path)) is not None:
         return found
     if not path.exists():
+        refuse_address(path)
         raise CheckpointError(nothing_at("run or checkpoint", path))
     refuse_export(path)
     if (path / "config.json").exists():
