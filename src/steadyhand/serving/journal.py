@@ -56,7 +56,9 @@ class _Lines(logging.Formatter):
         words = [f"{key}={_word(value)}" for key, value in fields.items() if key != "traceback"]
         line = " ".join([at, record.getMessage(), *words])
         # Behind a margin: words of a client in it cannot pass for a line of their own.
-        return f"{line}\n{indent(fields['traceback'], '  | ')}" if "traceback" in fields else line
+        if "traceback" in fields:
+            line += "\n" + indent(fields["traceback"].rstrip(), "  | ", lambda each: True)
+        return line
 
 
 def _short(value: Any) -> Any:
