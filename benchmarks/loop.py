@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import steadyhand as sh
 from steadyhand.data import Episodes
+from steadyhand.nets.choices import UNetConfig
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.runtime import ChunkRequest, Predictor, run_loop
 from steadyhand.runtime.controllers import Asynchronous
@@ -76,7 +77,7 @@ def policy() -> sh.Policy:
     config = sh.TrainConfig(
         observations=("joints",),
         chunking=sh.Chunking(obs_steps=2, horizon=16, execute=8),
-        policy=sh.PolicyConfig(denoiser=sh.UNetConfig(widths=(32, 64))),
+        policy=sh.PolicyConfig(denoiser=UNetConfig(widths=(32, 64))),
         device="cpu",
     )
     return build_policy(config, episodes)

@@ -47,6 +47,12 @@ def test_each_is_there_and_documented(name) -> None:
     assert getattr(steadyhand, name).__doc__
 
 
+def test_a_name_that_was_among_them_is_still_found() -> None:
+    from steadyhand.nets.choices import UNetConfig
+
+    assert steadyhand.UNetConfig is UNetConfig  # type: ignore[attr-defined]
+
+
 def test_an_unknown_name_is_answered_with_the_list() -> None:
     with pytest.raises(AttributeError, match="steadyhand has no 'Diffusion'; it has: Chunking"):
         _ = steadyhand.Diffusion

@@ -61,14 +61,18 @@ _WHERE = {
     "train": "training.train",
 }
 
+_BEFORE = {"UNetConfig": "nets.choices"}
+"""Names that are no longer among them, for programs that use them."""
+
 __all__ = sorted(_WHERE)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    where = _WHERE.get(name) or _BEFORE.get(name)
+    if where is None:
         raise AttributeError(f"steadyhand has no '{name}'; it has: {', '.join(__all__)}")
     try:
-        return getattr(import_module(f"steadyhand.{_WHERE[name]}"), name)
+        return getattr(import_module(f"steadyhand.{where}"), name)
     except ModuleNotFoundError as error:
         from steadyhand.errors import missing_extra
 
