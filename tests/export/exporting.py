@@ -26,7 +26,7 @@ from steadyhand.export.graph import example_inputs
 from steadyhand.export.observed import made_up_moments
 from steadyhand.export.onnx_file import fix_batch, to_onnx, write_models
 from steadyhand.export.precision import rounded_weights
-from steadyhand.export.verify import differences, verify
+from steadyhand.export.verify import differences, units, verify
 from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.policy import Policy
@@ -71,7 +71,8 @@ def agreement(policy: Policy, folder: Path, engine: EngineName) -> dict[str, flo
         wanted = policy(seen, *noises).numpy()
     noise, step_noise = [*(part.numpy() for part in noises), None][:2]
     arrays = {key: values.numpy() for key, values in seen.items()}
-    together = differences(wanted, predictor.engine(arrays, noise, step_noise))  # type: ignore[arg-type]
+    found_together = predictor.engine(arrays, noise, step_noise)  # type: ignore[arg-type]
+    together = differences(wanted, found_together, units(policy))
     spread = float(np.ptp(wanted, axis=0).max())
     return {
         "alone": found.largest,

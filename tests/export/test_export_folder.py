@@ -12,15 +12,20 @@ import onnx
 import pytest
 from exported import NUMBERS, small_policy
 
+from steadyhand.actions import parse_parts
+from steadyhand.data import statistics_of
 from steadyhand.errors import CheckpointError, ConfigurationError
 from steadyhand.export import folder as writing
 from steadyhand.export.folder import write_export
 from steadyhand.export.observed import made_up_moments
 from steadyhand.export.precision import OFFERED, require_offered
-from steadyhand.export.verify import BOUNDS, differences, verify
+from steadyhand.export.verify import BOUNDS, differences, units, verify
+from steadyhand.nets.choices import MLPConfig
+from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.exported import Graph, check_files, read_export
+from steadyhand.spec import Chunking, PolicySpec
 
 pytestmark = pytest.mark.xdist_group("exports")
 SCRIPT = Path(__file__).parent / "exporting.py"
@@ -99,6 +104,7 @@ def test_the_command_compares_with_held_out_demonstrations_and_pairs_success(mad
     assert card.verification is not None
     assert card.verification.success is not None
     assert (card.solver, card.steps, card.provenance.task) == ("euler", 2, "fork")
+    assert card.provenance.data == "demos.npz", "and not where it lay"
     again = made[1]["command"]["again"]
     assert again["exit"] == 2
     assert "--overwrite" in again["error"]["message"]
@@ -117,23 +123,53 @@ def test_another_answer_is_refused_and_so_much_can_be_let_pass() -> None:
 
         def predict(self, requests):
             chunks = TorchPredictor(policy).predict(requests)
-            chunks[..., 1] *= 1.01
+            chunks[..., 1] += 0.01 * units(policy)[1]
             return chunks
 
     requests = made_up_moments(policy, 4)
-    with pytest.raises(ConfigurationError, match=r"--bound 0\.01") as refused:
+    with pytest.raises(ConfigurationError, match="4 chunks") as refused:
         verify(policy, Off(), requests, "random", BOUNDS["float32"])
-    assert "4 chunks" in str(refused.value)
-    assert verify(policy, Off(), requests, "random", 0.011).largest == pytest.approx(0.01, rel=0.01)
+    enough = float(str(refused.value).rpartition("--bound ")[2])
+    assert 0.001 < enough <= 0.011
+    found = verify(policy, Off(), requests, "random", enough)
+    assert 0.9 * enough < found.largest <= enough
 
 
 def test_differences_are_of_each_dimension_by_itself() -> None:
-    wanted = np.array([[[500.0, 1.0]], [[-400.0, -0.5]]], np.float32)
-    found = wanted + np.array([0, 0.1], np.float32)
-    assert differences(wanted, found)[0] == pytest.approx(0.1, rel=1e-4)
+    wanted = np.array([[[500.0, 1.0]], [[480.0, -0.5]]], np.float32)
+    unit, off = np.array([20.0, 2.0]), np.array([0, 0.1])
+    far_apart = np.array([[[500.0, 1.0]], [[480.0, -99.0]]], np.float32)
+    assert differences(far_apart, far_apart + off, unit)[0] == pytest.approx(0.002, rel=1e-3)
+    assert differences(wanted, wanted + off, unit)[0] == pytest.approx(0.05, rel=1e-4)
+    assert differences(wanted, wanted + off[::-1], unit)[0] == pytest.approx(0.005, rel=1e-3)
     far = wanted.astype(np.float64) + 1e9
-    assert differences(far, far + np.array([0, 0.075]))[0] == pytest.approx(0.1, rel=1e-4)
-    assert differences(wanted, wanted * np.nan)[0] == float("inf")
+    assert differences(far, far + off, unit)[0] == pytest.approx(0.05, rel=1e-4)
+    assert differences(wanted, wanted * np.nan, unit)[0] == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("relative", "parts", "half", "wanted"),
+    [
+        (None, (), [20, 2, 0, 0.5], [20, 2, 20, 0.5]),
+        ("state", (), [3, 1, 0, 0.5], [3, 1, 3, 0.5]),
+        ("state", ("0:2=delta", "2:4=absolute"), [3, 1, 20, 0.5], [24, 8, 20, 0.5]),
+        (None, ("0=absolute", "1:4=rotation_vector"), [20, *[0.1] * 6], [20, 1, 1, 1]),
+    ],
+)
+def test_a_dimension_is_as_large_as_it_goes(relative, parts, half, wanted) -> None:
+    """And one that never moves as the one that moves most."""
+    spec = PolicySpec.select(
+        {"state": (4,), "action": (4,)},
+        observations=["state"],
+        chunking=Chunking(horizon=8, execute=4),
+        action_relative_to=relative,
+        action_parts=parse_parts(parts),
+    )
+    actions = 500 + np.array(half) * np.array([[-1.0], [0.0], [1.0]])
+    seen = np.random.default_rng(0).normal(size=(9, 4))
+    statistics = {"state": statistics_of(seen), spec.network_action.name: statistics_of(actions)}
+    policy = PolicyConfig(denoiser=MLPConfig(width=16, blocks=1)).build(spec, statistics)
+    np.testing.assert_allclose(units(policy), wanted)
 
 
 def stub(policy, target: Path, *_: Any) -> list[Graph]:

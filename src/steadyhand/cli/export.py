@@ -53,7 +53,7 @@ class Options(Sampled, Printed):
     """How chunks can go on from the last one, for real_time: as the policy was trained, or else
     guided, by default; none leaves it out."""
     bound: float | None = None
-    """The largest difference from the run that is let pass, as a share of the largest action."""
+    """The largest difference from the run that is let pass, as a share of how far actions go."""
     episodes: int = 0
     """Compare success in the task, too, over so many episodes."""
     seed_start: int | None = None
@@ -222,7 +222,7 @@ def told(export: Export, out: Path, *, as_json: bool) -> dict[str, Any]:
         results(as_json=as_json),
         f"{out}: {export.engine}, {export.precision}, {size / 1e6:.1f} MB"
         + (f"; chunks go on {', '.join(ways)}" if ways else ""),
-        f"Differs from the run by {found.largest:.1e} of the largest action at most, "
+        f"Differs from the run by {found.largest:.1e} of how far actions go at most, "
         f"{found.typical:.1e} typically (at most {found.bound:g} is let pass), over "
         f"{found.chunks} chunks: {found.observations}.",
         f"One chunk takes {found.exported_ms:.1f} ms, {found.original_ms:.1f} ms by torch, both "

@@ -65,7 +65,7 @@ def _verified(found: Verification | None) -> list[str]:
         return ["It was not compared with the policy that it was made of."]
     said = [
         f"compared with the original on {found.chunks} chunks of {found.observations}: differs by "
-        f"{found.largest:.2g} of the largest action at most (let pass: {found.bound:g}), by "
+        f"{found.largest:.2g} of how far actions go at most (let pass: {found.bound:g}), by "
         f"{found.typical:.2g} typically",
         f"one chunk took {found.exported_ms:.1f} ms, the original {found.original_ms:.1f} ms, both "
         "on one thread, where it was exported",

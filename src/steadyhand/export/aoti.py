@@ -1,6 +1,7 @@
 """A policy compiled to machine code by AOTInductor: for computers of this kind with this torch.
 
-It is the fastest where torch may be there. Whoever loads such a package runs what is in it.
+On a processor OpenVINO is as fast or faster, and needs no torch. Whoever loads such a package runs
+what is in it.
 """
 
 import logging

@@ -4,6 +4,7 @@ The folder is written whole or not at all.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -201,9 +202,14 @@ def described(
             if part is not None
         },
         parameters=sum(parameter.numel() for parameter in policy.parameters()),
-        provenance=provenance or Provenance(),
+        provenance=_without_places(provenance or Provenance()),
         versions={"steadyhand": library_version(), **_versions()},
     )
+
+
+def _without_places(origin: Provenance) -> Provenance:
+    """Where data lies on this computer is nobody's business who is given the folder."""
+    return replace(origin, data=None if origin.data is None else Path(origin.data).name)
 
 
 def _versions() -> dict[str, str]:

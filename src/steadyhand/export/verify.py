@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.actions.parts import ROTATIONS
 from steadyhand.errors import ConfigurationError
 from steadyhand.policy.device import on_threads
 from steadyhand.policy.policy import Policy
@@ -25,9 +26,9 @@ BOUNDS: dict[ExportPrecision, float] = {
     "bfloat16": 0.1,
     "int8": 0.1,
 }
-"""The largest difference that is let pass, a share of the largest number of a dimension."""
-SMALLEST = 1e-3
-"""A dimension is taken for so large at least, as a share of the largest."""
+"""The largest difference that is let pass, a share of how far a dimension goes (`units`)."""
+FAR = 256.0
+"""Float32 tells a dimension no finer that lies further from zero, in units of how far it goes."""
 MOMENTS = 32
 """How many observations are looked at."""
 CONTINUED = 8
@@ -55,8 +56,8 @@ def verify(
         largest, typical = compared(policy, exported, requests, ways)
         if not largest <= bound:
             raise ConfigurationError(
-                f"The export answers otherwise than the policy: by {largest:.2g} of the largest "
-                f"number at most, {typical:.2g} typically, over {len(requests)} chunks, and "
+                f"The export answers otherwise than the policy: by {largest:.2g} of how far its "
+                f"actions go at most, {typical:.2g} typically, over {len(requests)} chunks, and "
                 f"{bound:g} is let pass. Export it in a finer --precision, or say that so much is "
                 f"good enough: --bound {_above(largest):g}"
             )
@@ -79,12 +80,12 @@ def compared(
     ways: Sequence[Continuation] = (),
 ) -> tuple[float, float]:
     """(largest, typical) of the `differences` of chunks begun anew, and of those that go on."""
-    original = TorchPredictor(policy)
+    original, unit = TorchPredictor(policy), units(policy)
     wanted = _answers(original, requests)
     going = [_going_on(policy, requests[:CONTINUED], wanted, how) for how in ways]
     pairs = [
-        differences(wanted, _answers(exported, requests)),
-        *(differences(_answers(original, r), _answers(exported, r)) for r in going if r),
+        differences(wanted, _answers(exported, requests), unit),
+        *(differences(_answers(original, r), _answers(exported, r), unit) for r in going if r),
     ]
     largest, typical = (max(column) for column in zip(*pairs, strict=True))
     return largest, typical
@@ -111,25 +112,44 @@ def _going_on(
     ]
 
 
-def differences(wanted: NDArray[np.floating], found: NDArray[np.floating]) -> tuple[float, float]:
-    """(largest, typical) difference of chunks (n, H, A), each dimension of the action by itself.
+def differences(
+    wanted: NDArray[np.floating], found: NDArray[np.floating], unit: NDArray[np.float64]
+) -> tuple[float, float]:
+    """(largest, typical) difference of chunks (n, H, A), in units (A,) of each dimension.
 
-    Shares of what is wanted there: of its largest number, and of its root mean square, from the
-    mean on where numbers lie so far from zero that they are float64; of the dimensions, the one
-    that is furthest away counts. Infinite where numbers are not finite.
+    A unit is no smaller than half of how far the wanted chunks go themselves; `typical` is a root
+    mean square; of the dimensions, the one that is furthest away counts.
+    Infinite where numbers are not finite.
     """
     flat = wanted.astype(np.float64).reshape(-1, wanted.shape[-1])
     away = np.abs(found.astype(np.float64).reshape(flat.shape) - flat)
     if not np.isfinite(away).all():
         return float("inf"), float("inf")
-    if wanted.dtype == np.float64:
-        flat = flat - flat.mean(0)
+    unit = np.maximum(unit, np.ptp(flat, axis=0) / 2)
+    if wanted.dtype != np.float64:  # whose last places are no smaller than that
+        unit = np.maximum(unit, np.abs(flat).max(0) / FAR)
+    return float((away.max(0) / unit).max()), float((np.sqrt(np.square(away).mean(0)) / unit).max())
 
-    def share(away: NDArray[np.float64], of: NDArray[np.float64]) -> float:
-        return float((away / np.maximum(of, max(SMALLEST * of.max(), 1e-30))).max())
 
-    root = np.sqrt(np.square(flat).mean(0))
-    return share(away.max(0), np.abs(flat).max(0)), share(np.sqrt(np.square(away).mean(0)), root)
+def units(policy: Policy) -> NDArray[np.float64]:
+    """How far each dimension of the action goes in what the policy learned from, (A,), robot units.
+
+    Half of its recorded range, of the offset where actions are relative, and over all rows where
+    each is the change from the one before; 1 for the numbers of a rotation. A dimension that never
+    moves is taken for as large as the one that moves most.
+    """
+    spec = policy.spec
+    known = policy.normaliser.statistics[spec.network_action.name]
+    spread = np.atleast_2d((known.maximum - known.minimum) / 2).max(0)
+    moving = np.atleast_2d(~known.constant).any(0)
+    spread = np.where(moving, spread, spread[moving].max() if moving.any() else 1.0)
+    found, place = np.ones(spec.action_size), 0
+    for part in spec.transform.parts:
+        if part.kind not in ROTATIONS:
+            rows = spec.chunking.horizon if part.form == "delta" else 1
+            found[part.start : part.stop] = rows * spread[place : place + part.width]
+        place += part.network_width
+    return found
 
 
 def _in_turns(

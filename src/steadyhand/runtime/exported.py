@@ -77,9 +77,9 @@ class PairedSuccess:
 class Verification:
     """How an export was compared with the policy it was made of, in units of the robot.
 
-    Differences are shares of the size of what the original answers, each dimension of the action
-    by itself: of its largest number for `largest`, of its root mean square for `typical`; from the
-    mean on where chunks are float64. Of the dimensions, the one that is furthest away is told.
+    Differences are shares of how far a dimension of the action goes in what the policy learned
+    from: half of its recorded range, of its offset where it is relative. Of the dimensions, the one
+    that is furthest away is told.
     """
 
     observations: str
