@@ -2,6 +2,8 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -29,16 +31,27 @@ torch.set_num_threads(1)
 DEMONSTRATIONS = Path(__file__).parents[2] / "shared" / "data"
 
 
-SPREAD = {"test_planted_faults.py": 25}
-"""Tests of these files share little: so many of them stay together, and the rest goes elsewhere."""
+SPREAD = {"test_planted_faults.py": 10}
+"""Files whose tests share little, and into how many parts they fall."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in one of several processes: a file, whose tests share what they make."""
-    for place, item in enumerate(items):
-        part = place // SPREAD.get(item.path.name, len(items))
-        item.add_marker(pytest.mark.xdist_group(f"{item.path}-{part}"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What runs in one of several processes: a file, whose tests share what they make.
+
+    By `--dist loadfile`, in the order in which they are found: the shorter ones are last.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return f"{file} {crc32(nodeid.encode()) % SPREAD.get(Path(file).name, 1)}"
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,7 +27,6 @@ from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.exported import Graph, check_files, read_export
 from steadyhand.spec import Chunking, PolicySpec
 
-pytestmark = pytest.mark.xdist_group("exports")
 SCRIPT = Path(__file__).parent / "exporting.py"
 WHOLE = ["perceptron", "pictures", "unet"]
 
