@@ -9,7 +9,7 @@ demo: .venv/ready
 	$(BIN)/steadyhand demo --out $(OUT)
 
 test: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
 
 check: .venv/ready
 	$(BIN)/ruff format --check src tests benchmarks docs examples

@@ -1766,6 +1766,13 @@ FAULTS = [
         "    if False:",
         "serving/test_lasting.py -k exchanged",
     ),
+    Fault(
+        "a stack for signals that goes with the model that brought it",
+        "runtime/engines/openvino.py",
+        "with own_signal_stack():",
+        "if True:",
+        "runtime/test_exported.py -k signal_is_heard",
+    ),
 ]
 
 

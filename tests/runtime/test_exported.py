@@ -2,6 +2,8 @@
 of torch."""
 
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -138,3 +140,23 @@ def test_files_that_are_not_those_of_the_card_are_refused(tmp_path) -> None:
     (folder / "weights.bin").write_bytes(content)
     with pytest.raises(CheckpointError, match="checksum differs"):
         sh.load_exported(folder)
+
+
+SIGNALS = """
+import signal, sys
+import steadyhand as sh
+loaded = [sh.load_exported(sys.argv[1], engine="openvino") for _ in range(3)]
+heard = []
+signal.signal(signal.SIGINT, lambda *given: heard.append(given))
+signal.raise_signal(signal.SIGINT)
+while loaded:
+    loaded.pop(0)
+    signal.raise_signal(signal.SIGINT)
+print(len(heard))
+"""
+
+
+def test_a_signal_is_heard_while_models_live_and_after(folder) -> None:
+    """Whichever of them goes first: each registers a stack for signals, and then the earlier."""
+    done = subprocess.run([sys.executable, "-c", SIGNALS, folder], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr

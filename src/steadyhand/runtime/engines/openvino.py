@@ -13,6 +13,7 @@ from steadyhand.errors import ConfigurationError, library, unknown
 from steadyhand.runtime.continuation import Guided
 from steadyhand.runtime.engines.exported_engine import Array, Compile, Compiled
 from steadyhand.runtime.engines.graph_inputs import GraphInput, inputs_of
+from steadyhand.runtime.engines.signal_stack import own_signal_stack
 from steadyhand.runtime.engines.within import keep_within
 from steadyhand.runtime.exported import Export, Graph
 
@@ -56,7 +57,8 @@ def openvino(folder: Path, export: Export, provider: str | None, threads: int) -
         model.reshape({one.name: [batch, *one.shape] for one in inputs})
         keep_within(model)
         asked = {**options, **_around(graph, options)}
-        request = core.compile_model(model, device, asked).create_infer_request()
+        with own_signal_stack():
+            request = core.compile_model(model, device, asked).create_infer_request()
         return _running(found, request, inputs)
 
     return compile
