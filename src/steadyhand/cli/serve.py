@@ -7,18 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from ipaddress import ip_address
 from pathlib import Path
 
 import tyro
 
-from steadyhand.cli.options import OnDevice, Printed, Sampled, flags, parse
+from steadyhand.cli.options import Opened, Printed, flags, parse
 from steadyhand.cli.screen import console, results, show
 from steadyhand.errors import UsageError, library
 from steadyhand.evaluation.acting import seconds_of
-from steadyhand.policy.named import TOKEN, Opening
-from steadyhand.runtime.exported import EngineName
+from steadyhand.policy.named import TOKEN
 from steadyhand.serving.journal import to_stderr
 from steadyhand.serving.limits import Limits
 from steadyhand.serving.running import Place, Ready, run_server, with_certificate
@@ -30,7 +29,7 @@ LARGEST_PORT = 65535
 
 
 @flags
-class Options(Sampled, OnDevice, Printed):
+class Options(Opened, Printed):
     """Serve policies over WebSocket: to robots with openpi's client, and to steadyhand run ws://…;
     Ctrl-C answers what was asked, and stops. SIGHUP loads every policy anew."""
 
@@ -60,14 +59,6 @@ class Options(Sampled, OnDevice, Printed):
     """Fill every batch up to the largest: a chunk then has the same bits, whoever else asks."""
     watch: bool = False
     """Load a policy anew as soon as another one lies there, as while a run is being trained."""
-    engine: EngineName | None = None
-    """What runs an export, other than what it was exported for."""
-    provider: str | None = None
-    """Where an engine computes, in its own words, as CUDAExecutionProvider or GPU."""
-    threads: int | None = None
-    """Threads of an engine."""
-    trust_code: bool = False
-    """Load exports that are machine code (AOTInductor), which can do whatever you can."""
     seed: int = 0
     """Fixes the noise of the first connection of openpi's client; each has its own."""
     log_json: bool = False
@@ -89,17 +80,7 @@ def run(arguments: Sequence[str]) -> None:
         largest_batch=options.largest_batch,
         fixed_batch=options.fixed_batch,
     )
-    opening = Opening(
-        solver=options.solver,
-        steps=options.steps,
-        temperature=options.temperature,
-        device=options.device,
-        engine=options.engine,
-        provider=options.provider,
-        threads=options.threads,
-        trust_code=options.trust_code,
-        batch=limits.sizes[0],
-    )
+    opening = replace(options.opening, batch=limits.sizes[0])
     place = Place(
         host=options.host,
         port=options.port,

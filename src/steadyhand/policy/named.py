@@ -7,7 +7,6 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from steadyhand.diffusion.sampling import SolverName
 from steadyhand.errors import ConfigurationError
@@ -23,6 +22,10 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*")
 """Of any kind: that which is none of a server's is told so, and not looked for as a folder."""
 TOKEN = "STEADYHAND_TOKEN"
 """The variable of the environment with the token of servers: a word of a command is seen by all."""
+
+
+SAMPLING = ("solver", "steps", "temperature")
+ENGINE = ("engine", "provider", "threads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,20 +76,15 @@ class Opening:
 
     def refuse_for_server(self, name: str) -> None:
         """Raise `ConfigurationError` for what is decided where a policy is served."""
-        given = {
-            "--solver": self.solver,
-            "--steps": self.steps,
-            "--temperature": self.temperature,
-            "--engine": self.engine,
-            "--provider": self.provider,
-            "--threads": self.threads,
-        }
-        for flag, value in given.items():
-            if value is not None:
-                raise ConfigurationError(
-                    f"How {name} computes is decided where it is served: steadyhand serve … {flag} "
-                    f"{value}"
-                )
+        if given := self._given(*SAMPLING, *ENGINE):
+            raise ConfigurationError(
+                f"How {name} computes is decided where it is served: steadyhand serve … {given}"
+            )
+
+    def _given(self, *names: str) -> str:
+        """The first of those settings that is given, as a flag; nothing where none is."""
+        given = ((name, getattr(self, name)) for name in names)
+        return next((f"--{name} {value}" for name, value in given if value is not None), "")
 
     def refuse_unused(self, *names: str | Path) -> None:
         """Raise `ConfigurationError` for what is of another kind of policy than any of those named,
@@ -113,28 +111,20 @@ class Opening:
                     f"--device {self.device}"
                 )
             return
-        engine = {"--engine": self.engine, "--provider": self.provider, "--threads": self.threads}
-        for flag, value in engine.items():
-            if value is not None:
-                find_policy(name)
-                raise ConfigurationError(
-                    f"{flag} {value} is of an export, and {name} is a run: steadyhand export "
-                    f"{name} --to onnx, or leave it out."
-                )
+        if given := self._given(*ENGINE):
+            find_policy(name)
+            raise ConfigurationError(
+                f"{given} is of an export, and {name} is a run: steadyhand export {name} --to "
+                "onnx, or leave it out."
+            )
 
     def refuse_for_export(self, name: str | Path) -> None:
         """Raise `ConfigurationError` for what is part of an export's graph."""
-        given: dict[str, Any] = {
-            "--solver": self.solver,
-            "--steps": self.steps,
-            "--temperature": self.temperature,
-        }
-        for flag, value in given.items():
-            if value is not None:
-                raise ConfigurationError(
-                    f"How {name} samples is part of it: {flag} {value} is chosen where a run is "
-                    f"exported, steadyhand export RUN {flag} {value}"
-                )
+        if given := self._given(*SAMPLING):
+            raise ConfigurationError(
+                f"How {name} samples is part of it: {given} is chosen where a run is exported, "
+                f"steadyhand export RUN {given}"
+            )
 
 
 def is_address(name: str | Path) -> bool:

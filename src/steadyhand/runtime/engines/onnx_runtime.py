@@ -1,6 +1,6 @@
 """ONNX Runtime: numpy and one library, on every computer and with the most providers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def onnx_runtime(folder: Path, export: Export, provider: str | None, threads: in
 
     def compile(graph: Graph, batch: int) -> Compiled:
         options, content = _options(runtime, threads, batch), read[graph.file]
+        there: dict[str, Array] = {}
         # What ONNX Runtime finds in a file by itself it maps: a file that is written anew would
         # be other weights, or the end of all.
         if weights is not None and (there := stored_in(content, weights)):
@@ -46,7 +47,7 @@ def onnx_runtime(folder: Path, export: Export, provider: str | None, threads: in
                 f"ONNX Runtime has {chosen}, and could not start it: see what it wrote above. "
                 "Leave --provider out to compute on the processor."
             )
-        return _running(session, inputs_of(export, graph))
+        return _running(session, inputs_of(export, graph), there)
 
     return compile
 
@@ -75,10 +76,14 @@ def _options(runtime: Any, threads: int, batch: int) -> Any:
     return options
 
 
-def _running(session: Any, inputs: Sequence[GraphInput]) -> Callable[[Sequence[Array]], Array]:
+def _running(
+    session: Any, inputs: Sequence[GraphInput], weights: Mapping[str, Array]
+) -> Callable[[Sequence[Array]], Array]:
+    """What runs the session, and keeps `weights` as long: it may compute with them in place."""
     names = [one.name for one in inputs]
 
     def run(given: Sequence[Array]) -> Array:
         return session.run([ANSWER], dict(zip(names, given, strict=True)))[0]
 
+    run.weights = weights  # type: ignore[attr-defined]
     return run

@@ -7,6 +7,7 @@ the process, and Ctrl-C would not bring a robot to rest.
 
 import ctypes
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -18,7 +19,8 @@ class _Stack(ctypes.Structure):
     _fields_ = (("place", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
 
 
-_MEMORY = ctypes.create_string_buffer(BYTES)  # as long as the process
+_memory: dict[int, ctypes.Array[ctypes.c_char]] = {}
+"""Of each thread that compiled a model, as long as the process: who frees it may be another."""
 
 
 @contextmanager
@@ -35,5 +37,6 @@ def own_signal_stack() -> Generator[None]:
 def _register() -> None:
     if sys.platform != "linux":
         return
-    stack = _Stack(ctypes.addressof(_MEMORY), 0, BYTES)
+    memory = _memory.setdefault(threading.get_ident(), ctypes.create_string_buffer(BYTES))
+    stack = _Stack(ctypes.addressof(memory), 0, BYTES)
     ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None)
