@@ -94,7 +94,7 @@ class Arm:
             self.servers[0].wait()
         if tick == 60 and len(self.servers) == 1:
             self.servers.append(begun(self.port))
-        return {STATE: np.array([float(tick % 10), 0, 0], np.float32)}
+        return {STATE: np.array([float(tick), 0, 0], np.float32)}  # each tick another
 
     def act(self, action) -> None:
         self.told.append(action)
