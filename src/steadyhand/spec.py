@@ -15,7 +15,7 @@ from steadyhand.actions import ActionPart, ActionTransform, settled
 from steadyhand.chunking import Chunking
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.feature import Feature, parse_name
-from steadyhand.sizes import check_array, check_input
+from steadyhand.sizes import Kind, check_array, check_input
 from steadyhand.task_table import TaskTable, check_told
 from steadyhand.values import POSITIVE, checked
 
@@ -92,9 +92,11 @@ class PolicySpec:
         action_parts: Iterable[ActionPart] = (),
         image_size: tuple[int, ...] = (),
         tasks: TaskTable | None = None,
+        kinds: Mapping[str, Kind] | None = None,
     ) -> "PolicySpec":
         """The specification of a policy for features picked from what was recorded.
 
+        `kinds` says what those are whose shape does not say it: depth, points.
         With `tasks`, the observation `task` is which of them is to be done.
         """
         told = (
@@ -102,7 +104,7 @@ class PolicySpec:
         )
         return cls(
             observations=tuple(
-                told[name] if name in told else Feature.select(name, recorded, image_size)
+                told[name] if name in told else Feature.select(name, recorded, image_size, kinds)
                 for name in observations
             ),
             action=Feature.select(action, recorded),
@@ -180,8 +182,23 @@ class PolicySpec:
 
     @property
     def images(self) -> tuple[Feature, ...]:
-        """The observations that are images."""
+        """The observations that are colour."""
         return tuple(f for f in self.observations if f.kind == "image")
+
+    @property
+    def depths(self) -> tuple[Feature, ...]:
+        """The observations that are depth."""
+        return tuple(f for f in self.observations if f.kind == "depth")
+
+    @property
+    def pictures(self) -> tuple[Feature, ...]:
+        """The observations that have pixels, colour or depth."""
+        return tuple(f for f in self.observations if f.picture)
+
+    @property
+    def points(self) -> tuple[Feature, ...]:
+        """The observations that are clouds of points."""
+        return tuple(f for f in self.observations if f.kind == "points")
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -225,4 +242,10 @@ class PolicySpec:
                 raise ConfigurationError(
                     f"Observation '{key}' holds {values.dtype}; images are taken as cameras give "
                     "them: uint8, 0 to 255, (height, width, channel)."
+                )
+            if feature.kind == "depth" and values.dtype.kind != "f":
+                raise ConfigurationError(
+                    f"Observation '{key}' holds {values.dtype}; depth is metres, floating, and 0 "
+                    "where nothing was measured. Of a camera that counts millimetres: "
+                    "(depth / 1000).astype(np.float32)."
                 )

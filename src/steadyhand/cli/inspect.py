@@ -16,7 +16,6 @@ from steadyhand.disk import write_text
 from steadyhand.policy.named import is_address
 from steadyhand.runtime.exported import is_export
 from steadyhand.runtime.folders import find_policy, refuse_file_of_export
-from steadyhand.sizes import kind_of
 from steadyhand.values import whole
 
 
@@ -103,7 +102,7 @@ def _features(episodes: Episodes) -> dict[str, dict[str, Any]]:
         key: {
             "shape": list(array.shape[1:]),
             "dtype": str(np.dtype(array.dtype)),
-            "kind": kind_of(tuple(array.shape[1:])),
+            "kind": episodes.kind(key),
             **({"names": list(episodes.names[key])} if key in episodes.names else {}),
         }
         for key, array in episodes.arrays.items()

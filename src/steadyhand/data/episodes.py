@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.lazy import LazyArray, Rows, damage_told
+from steadyhand.data.problem import Problem
 from steadyhand.errors import ConfigurationError, DataError, NotFiniteError, unknown
+from steadyhand.sizes import Kind, kind_of
 from steadyhand.spec import LAST_ACTION, Feature, parse_name
 from steadyhand.values import named, shown
 from steadyhand.values import seed as a_seed
@@ -46,6 +48,15 @@ class Episodes:
     """What was to be done, in words; the feature `task_index` counts in it."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Features that the file speaks of and that are not among the arrays, and why."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """What features are whose shape does not say it. Depth is read in metres, (steps, height,
+    width, 1), float32, 0 where nothing was measured; points (steps, count, columns)."""
+    success: tuple[bool | None, ...] = ()
+    """Whether each episode was marked as a success, None where it was not marked."""
+    masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Named choices of episodes by their places, as the file has them: train, valid, …"""
+    remarks: tuple[Problem, ...] = ()
+    """What was read otherwise than the file says of itself, for people to know."""
 
     def __post_init__(self) -> None:
         ends = np.asarray(self.ends)
@@ -63,6 +74,8 @@ class Episodes:
         if (given := len(self.numbers)) not in (0, len(ends)):
             what = f"{given} numbers are given for {len(ends)} episodes"
             return f"{what}. Give each its own, or none."
+        if (given := len(self.success)) not in (0, len(ends)):
+            return f"{given} episodes are marked as a success or not, and there are {len(ends)}."
         if (backwards := np.diff(ends, prepend=0) <= 0).any():
             bad = int(np.argmax(backwards))
             return (
@@ -124,6 +137,10 @@ class Episodes:
         """The shape of each recorded feature at one time step."""
         return {key: tuple(array.shape[1:]) for key, array in self.arrays.items()}
 
+    def kind(self, key: str) -> Kind:
+        """What a feature is."""
+        return self.kinds.get(key) or kind_of(self.shapes[key])
+
     def called(self, key: str) -> tuple[str, ...]:
         """What the numbers of a feature are called: by the file, or else as they are typed."""
         names, width = self.names.get(key, ()), math.prod(self.shapes[key])
@@ -137,7 +154,7 @@ class Episodes:
         """
         self.require(feature if isinstance(feature, str) else feature.name)
         if isinstance(feature, str):
-            feature = Feature.select(feature, self.shapes)
+            feature = Feature.select(feature, self.shapes, kinds=self.kinds)
         stop = self.steps if stop is None else stop
         where = f"{self.path or 'the data'}: '{feature.key}'"
         with damage_told(self.path, feature.key):
@@ -204,7 +221,15 @@ class Episodes:
         arrays = {key: Rows(array, rows) for key, array in self.arrays.items()}
         numbers = tuple(self.number(int(i)) for i in episodes)
         ends = np.cumsum(self.lengths[list(episodes)])
-        return replace(self, arrays=arrays, ends=ends, numbers=numbers)
+        success = tuple(self.success[int(i)] for i in episodes) if self.success else ()
+        places = {int(old): new for new, old in enumerate(episodes)}
+        masks = {
+            name: tuple(places[i] for i in chosen if i in places)
+            for name, chosen in self.masks.items()
+        }
+        return replace(
+            self, arrays=arrays, ends=ends, numbers=numbers, success=success, masks=masks
+        )
 
 
 def _sum(values: NDArray[Any], rounded: bool) -> int:

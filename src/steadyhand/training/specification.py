@@ -56,6 +56,7 @@ def specification(
         action_parts=_parts(config, episodes),
         image_size=config.image_size,
         tasks=(known or _tasks(config, episodes)) if words else None,
+        kinds=episodes.kinds,
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.problem import Problem
 from steadyhand.data.problems import numbers, outliers, pictures, tasks, time
-from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
 from steadyhand.sizes import kind_of
 from steadyhand.spec import PolicySpec
@@ -44,6 +44,7 @@ def inspect_episodes(
         for name, why in episodes.left_out.items()
         if spec is None
     ]
+    problems += [] if spec is not None else episodes.remarks
     problems += _lengths(episodes, horizon)
     flat: dict[str, NDArray[Any]] = {}
     used = episodes.arrays if spec is None else {feature.key for feature in spec.features}

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.meaning import is_action
-from steadyhand.data.problems.problem import Problem, column_told
+from steadyhand.data.problem import Problem
+from steadyhand.data.problems.columns import column_told
 
 FEW = 12
 """A column with no more different numbers than this is a switch, and is at its ends by right."""

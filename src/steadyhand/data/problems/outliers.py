@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.problems.problem import Problem, column_told
+from steadyhand.data.problem import Problem
+from steadyhand.data.problems.columns import column_told
 from steadyhand.data.statistics import RARE, statistics_of
 
 FAR = 3

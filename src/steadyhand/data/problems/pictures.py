@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
-from steadyhand.data.problems.problem import Problem
+from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
 EPISODES = 60

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.problems.problem import Problem
+from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 from steadyhand.spec import TASK
 

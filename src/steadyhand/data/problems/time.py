@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.problem import Problem
 from steadyhand.data.problems.numbers import changes
-from steadyhand.data.problems.problem import Problem
 from steadyhand.errors import DataError
 
 OFF = 0.5
