@@ -36,7 +36,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     An array that is not what may be (`limits.py`) is left out.
     """
     try:
-        arrays, left_out = _members(path)
+        arrays, left_out = members(path)
         if "episode_ends" not in arrays and "episode_ends" not in left_out:
             raise DataError(
                 f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
@@ -106,7 +106,7 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
         os.fsync(file.fileno())
 
 
-def _members(path: Path) -> "tuple[dict[str, _Member], dict[str, str]]":
+def members(path: Path) -> "tuple[dict[str, _Member], dict[str, str]]":
     """The arrays inside an `.npz`, and what in it is none or cannot be read, with why."""
     arrays: dict[str, _Member] = {}
     left_out: dict[str, str] = {}

@@ -50,7 +50,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         root = read_description(store, "zarr.json")
         described = root.get("attributes", {}) if root else read_description(store, ".zattrs")
         arrays = _arrays(store, path, left_out)
-        ends = _array_at(store, path, "meta/episode_ends")
+        ends = array_at(store, path, "meta/episode_ends")
         if ends is None:
             raise ValueError("there is no array meta/episode_ends")
         _require_stored_together(path, [*arrays.values(), ends])
@@ -92,7 +92,7 @@ def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _W
         name = waiting.pop(0)
         try:
             limits.require_name(name)
-            if found := _array_at(store, path, f"data/{name}"):
+            if found := array_at(store, path, f"data/{name}"):
                 arrays[name] = found
             elif name.count("/") < DEPTH:
                 waiting += [f"{name}/{part}" for part in store.children(f"data/{name}")]
@@ -105,7 +105,7 @@ def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _W
     return arrays
 
 
-def _array_at(store: Store, path: Path, key: str) -> "_WholeArray | None":
+def array_at(store: Store, path: Path, key: str) -> "_WholeArray | None":
     """None where there is no array. Raises `OSError`, `ValueError`."""
     layout = read_layout(store, key)
     if layout is None:
