@@ -3,7 +3,7 @@
 The policy on the robot does it by torch (`policy.policy.resized`), with the same bilinear filter: a
 triangle as wide as the step between pixels. They differ by one level of 255 at most: on a CPU in
 some thousandth of the pixels of real pictures, elsewhere, where torch does not round between its
-two directions, in some tenth.
+two directions, in some tenth. Depth is never averaged: a pixel has the metres of the nearest one.
 """
 
 import numpy as np
@@ -35,6 +35,23 @@ def resize_frames(
         smaller = picture.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
         result[place] = np.asarray(smaller).reshape(*size, channels)
     return result
+
+
+def nearest(source: int, target: int) -> NDArray[np.int64]:
+    """Which of `source` pixels in a row each of `target` shows: the one in which its middle lies.
+
+    That is floor((i + 0.5) · source / target), in whole numbers, so that all do it alike.
+    """
+    return (2 * np.arange(target, dtype=np.int64) + 1) * source // (2 * target)
+
+
+def resize_depth(metres: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Metres (…, H, W, 1) at `size` = (h, w), each pixel that of the nearest one.
+
+    A mean of what is near and what is far is nowhere, and one with a hole is nearer than anything.
+    """
+    rows, columns = (nearest(*pair) for pair in zip(metres.shape[-3:-1], size, strict=True))
+    return metres[..., rows[:, None], columns, :]
 
 
 def _of_nearest_four(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
