@@ -57,6 +57,8 @@ class Episodes:
     """Named choices of episodes by their places, as the file has them: train, valid, …"""
     remarks: tuple[Problem, ...] = ()
     """What was read otherwise than the file says of itself, for people to know."""
+    chosen: str = ""
+    """Which of a larger set these are and why, in words, where they were chosen."""
 
     def __post_init__(self) -> None:
         ends = np.asarray(self.ends)

@@ -15,6 +15,7 @@ from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.joined import joined
 from steadyhand.data.meaning import understood
+from steadyhand.data.selection import parse_selection, selected
 from steadyhand.disk import regular, require_room
 from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown
 from steadyhand.values import checked
@@ -31,16 +32,26 @@ WRITTEN = {format.ending: format for format in FORMATS if format.write is not No
 
 
 @checked
-def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Episodes:
+def open_episodes(
+    path: str | Path, *, select: str = "", skip_broken_episodes: bool = False
+) -> Episodes:
     """Open demonstrations of any known format; little more than their index is read.
+
+    `select` chooses episodes: `0:50`, `1,4,7` (their numbers in the set), `success`, `failed`,
+    `mask=train`, `task="…"`, `length>=20`; several are joined with +, and each narrows.
 
     A folder of several sets is opened as one, each a task by its name unless it says its own.
     What is neither colour nor a state, as depth, is left out: `left_out` says why.
     With `skip_broken_episodes` all numbers are read and the headers of all videos; episodes that
     are damaged are left out, and `left_out` says why. Raises `DataError` for a path that is
-    missing, of no known format, or damaged.
+    missing, of no known format, or damaged, and `ConfigurationError` for what cannot be chosen.
     """
-    path = Path(path)
+    parse_selection(select)  # refused before anything is read
+    return selected(_opened(Path(path), skip_broken_episodes), select)
+
+
+def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
+    """All episodes at a path, or in a folder of sets."""
     if not path.exists():
         raise DataError(nothing_at("data", path))
     if not path.is_dir():
@@ -57,10 +68,7 @@ def open_episodes(path: str | Path, *, skip_broken_episodes: bool = False) -> Ep
     if not sets:
         known += "; or a folder of such sets"
         raise DataError(f"{path} is of no format known here. Known: {known}.")
-    opened = {
-        child.stem: open_episodes(child, skip_broken_episodes=skip_broken_episodes)
-        for child in sets
-    }
+    opened = {child.stem: _opened(child, skip_broken_episodes) for child in sets}
     if len(opened) < len(sets):
         raise DataError(f"{path}: two of its sets differ in their ending alone. Rename one.")
     others = dict.fromkeys((c.name for c in inside if c not in sets), "it is of no known format")
