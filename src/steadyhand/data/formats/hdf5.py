@@ -62,13 +62,16 @@ def child(parent: Any, name: str) -> Any:
     return here
 
 
-def arrays_in(group: Any, size: int) -> dict[str, Found | str]:
-    """By path below a group: each array in it, or why it is not read. `size` is the file's."""
+def arrays_in(group: Any, size: int, most: int = limits.ARRAYS) -> dict[str, Found | str]:
+    """By path below a group: each of at most so many arrays in it, or why it is not read.
+
+    `size` is the file's.
+    """
     h5py, found = library("h5py"), dict[str, Found | str]()
     seen, waiting = set[int](), [(group, "")]
     while waiting:
         parent, prefix = waiting.pop(0)
-        limits.require_few(len(found) + len(parent))
+        limits.require_few(len(found) + len(parent), most)
         for name in parent:
             place = f"{prefix}{name}"
             try:

@@ -44,10 +44,10 @@ def whole_numbers(values: Any, *, least: int = 0) -> tuple[int, ...]:
     return tuple(values)
 
 
-def require_few(arrays: int) -> None:
+def require_few(arrays: int, most: int = ARRAYS) -> None:
     """Refuse sets of more features than anybody records."""
-    if arrays > ARRAYS:
-        raise ValueError(f"it has {arrays} arrays or more, and {ARRAYS} are the most that are read")
+    if arrays > most:
+        raise ValueError(f"it has {arrays} arrays or more, and {most} are the most that are read")
 
 
 def bytes_of(shape: Iterable[int], dtype: np.dtype[Any]) -> int:
