@@ -14,7 +14,8 @@ from steadyhand.tasks import make_task, register_task
 from steadyhand.tasks.own import file_word, short_name
 from steadyhand.values import whole
 
-SHARED = ("task", "recipe", "seeds", "episodes", "seed_start", "steps", "data", "device", "threads")
+SHARED = ("task", "recipe", "seeds", "episodes", "seed_start", "steps", "data", "select")
+SHARED += ("device", "threads")
 """Options that a study has, too."""
 
 
@@ -39,6 +40,8 @@ class Options(OnDevice, Spread, Printed):
     """First seed of the episodes; the task's own by default (100000 on Push-T)."""
     data: Path | None = None
     """Demonstrations; recorded first where the task has an expert and none are named."""
+    select: str = ""
+    """Which of them, as 0:50, success, mask=train or task="TEXT"; joined with +, each narrows."""
     recipe: str | None = None
     """What all are trained by; the task's own by default, and `state` for a task of your own. Your
     own recipe is FILE.py:function."""

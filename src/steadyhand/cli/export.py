@@ -60,6 +60,8 @@ class Options(Sampled, Printed):
     """First seed of those; the task's own by default."""
     data: Path | None = None
     """Demonstrations to compare on, if those of the run were moved."""
+    select: str = ""
+    """Which of them, as 0:50 or mask=valid; those chosen for training by default."""
     task: str | None = None
     """The task once more where it is your own: FILE.py:function, which is run only where named."""
     overwrite: bool = False
@@ -160,12 +162,13 @@ def _demonstrations(policy: Policy, origin: Provenance, options: Options) -> Kno
     if path is None and options.data is None:
         return None
     try:
-        episodes = open_episodes(path or options.data)  # type: ignore[arg-type]
+        select = options.select or ("" if options.data else origin.select)
+        episodes = open_episodes(path or options.data, select=select)  # type: ignore[arg-type]
         fresh, trained_on = divide(episodes, origin, policy.spec)
         chosen = fresh or trained_on
         moments = recorded_moments(policy.spec, episodes.subset(chosen), MOMENTS)
     except SteadyhandError as error:
-        if options.data is not None:
+        if options.data is not None or options.select:
             raise
         show(console(), f"Note: {error} It is compared on random observations.")
         return None

@@ -27,6 +27,9 @@ class Options(Printed):
     """Demonstrations, a run, a policy, an export, or the address of a server."""
     report: Path | None = None
     """Write a page about the data: problems, trajectories, frames."""
+    select: str = ""
+    """Which episodes, as 0:50, 1,4,7, success, mask=train, task="TEXT" or length>=20; several are
+    joined with +, and each narrows."""
     horizon: int = 16
     """Actions in a chunk: episodes that are shorter are reported."""
     skip_broken_episodes: bool = False
@@ -48,7 +51,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _data(options: Options) -> dict[str, Any]:
     path = Path(options.path)
-    episodes = open_episodes(path, skip_broken_episodes=options.skip_broken_episodes)
+    skip = options.skip_broken_episodes
+    episodes = open_episodes(path, select=options.select, skip_broken_episodes=skip)
     ranges: dict[str, str] = {}
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
 
@@ -78,6 +82,7 @@ def _data(options: Options) -> dict[str, Any]:
         table(f"{path} ({episodes.format} {episodes.version})", header, rows),
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
+        *([f"{episodes.chosen}."] if episodes.chosen else []),
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),
         *(f"Problem: {problem.message}" for problem in problems),
         *([] if problems else ["No problem found."]),

@@ -29,6 +29,9 @@ class Options(Sampled, OnDevice, Printed):
     """A run (its last averaged weights) or one of its checkpoints."""
     data: Path | None = None
     """Demonstrations; what it was trained on unless named. Episodes trained on are left out."""
+    select: str = ""
+    """Which of them, as 0:50, mask=valid or success+length>=20; of what it was trained on, those
+    chosen for training by default."""
     samples: int = 8
     """Chunks predicted for each moment, from as many noises."""
     chart: tuple[int, ...] = ()
@@ -58,7 +61,15 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     sampler = sampler_of(folder, options.solver, options.steps, options.temperature)
     policy = load_policy(folder, sampler=sampler, device=choose_device(options.device))
     skip, tell = options.skip_broken_episodes, partial(show, console())
-    fresh = fresh_episodes(policy, origin, options.data, skip_broken=skip, stage=stage, tell=tell)
+    fresh = fresh_episodes(
+        policy,
+        origin,
+        options.data,
+        select=options.select,
+        skip_broken=skip,
+        stage=stage,
+        tell=tell,
+    )
     wrong = [number for number in options.chart if number not in fresh.places]
     if wrong:
         raise UsageError(

@@ -76,6 +76,8 @@ class Options(Spread, OnDevice, Printed, Acted):
     """About how long each trains, instead of steps."""
     data: Path | None = None
     """Demonstrations; recorded first where the task has an expert and none are named."""
+    select: str = ""
+    """Which of them, as 0:50, success, mask=train or task="TEXT"; joined with +, each narrows."""
     demonstrations: int | None = None
     """How many are recorded; the recipe's number by default."""
     out: Path = Path("runs/studies")

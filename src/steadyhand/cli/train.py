@@ -38,6 +38,8 @@ own is FILE.py:function, and so is a task.
   --data PATH       demonstrations: a LeRobot data set, .hdf5, .zarr, .zarr.zip or .npz;
                     recorded first where the recipe's task has an expert (fork) and none
                     are named
+  --select WHICH    of the episodes: 0:50, 1,4,7, success, mask=train, task="TEXT", length>=20,
+                    joined with + where each is to narrow
   --method NAME     {methods}
   --network NAME    {networks}
   --backbone MODEL  a vision model of transformers instead of the ResNet, by folder or hub name

@@ -50,12 +50,14 @@ def fresh_episodes(
     origin: Provenance,
     data: Path | None = None,
     *,
+    select: str = "",
     skip_broken: bool = False,
     stage: Stage = unseen,
     tell: Tell = untold,
 ) -> Fresh:
     """What `policy` can be judged by: of `data`, or of what it was trained on, the rest.
 
+    `select` chooses episodes; of what it was trained on, those that were chosen then by default.
     Raises `DataError` where there is nothing.
     """
     path = data or (Path(origin.data) if origin.data else None)
@@ -64,12 +66,14 @@ def fresh_episodes(
     if not path.exists():
         raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
 
-    def opened(path: Path) -> Episodes:
-        episodes = open_episodes(path, skip_broken_episodes=skip_broken)
+    def opened(path: Path, select: str) -> Episodes:
+        episodes = open_episodes(path, select=select, skip_broken_episodes=skip_broken)
         images = [f for f in policy.spec.images if episodes.shapes.get(f.key) == f.recorded_shape]
         return with_stores(episodes, images, skip_broken=skip_broken, stage=stage, tell=tell)
 
-    episodes = opened(path)
+    episodes = opened(path, select or ("" if data else origin.select))
+    if episodes.chosen:
+        tell(f"{episodes.chosen}.")
     fresh, known = divide(episodes, origin, policy.spec)
     if not fresh:
         way = "train with --validation-share above 0"
@@ -80,7 +84,7 @@ def fresh_episodes(
         )
     library = episodes
     if not known and origin.data and Path(origin.data).exists():
-        library = opened(Path(origin.data))
+        library = opened(Path(origin.data), origin.select)
         known = divide(library, origin, policy.spec)[1]
     if not known:
         tell("The episodes it was trained on are not at hand: no nearest neighbour.")

@@ -35,6 +35,8 @@ class Provenance:
 
     task: str | None = None
     data: str | None = None
+    select: str = ""
+    """Which of its episodes it was given, where it was not all of them."""
     validation_episodes: tuple[Natural, ...] = ()
     seed: Natural = 0
     step: Natural = 0

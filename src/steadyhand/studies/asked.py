@@ -49,6 +49,8 @@ class Asked:
     steps: int | None = None
     minutes: float | None = None
     data: Path | None = None
+    select: str = ""
+    """Which episodes of the data."""
     demonstrations: int | None = None
     device: str = "auto"
     threads: int = 1
@@ -84,6 +86,7 @@ class Asked:
             "steps": steps,
             "minutes": self.minutes,
             "data": self.data,
+            "select": self.select,
             "demonstrations": self.demonstrations,
             "device": self.device,
             "threads": self.threads,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.data import Episodes, open_episodes, write_episodes
+from steadyhand.data import Episodes, write_episodes
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import UsageError
 from steadyhand.evaluation.evaluate import seeds_of
@@ -22,7 +22,7 @@ from steadyhand.tasks import make_task
 from steadyhand.tasks.own import file_word, mark_of
 from steadyhand.training.begin import check_task
 from steadyhand.training.config import TrainConfig
-from steadyhand.training.demonstrations import recorded, sample
+from steadyhand.training.demonstrations import recorded, require_all, sample
 from steadyhand.training.train import build_policy
 
 
@@ -44,6 +44,13 @@ class Cell:
     def label(self) -> str:
         """Its factors in a line."""
         return ", ".join(f"{name} {value}" for name, value in self.factors.items())
+
+    @property
+    def of_chosen(self) -> "Cell":
+        """The same, where its data holds no others than those chosen."""
+        config, teacher = replace(self.config, select=""), self.teacher
+        teacher = None if teacher is None else replace(teacher, select="")
+        return replace(self, config=config, teacher=teacher)
 
     @property
     def task(self) -> str:
@@ -84,6 +91,8 @@ def runs_of(
     """
     checked: list[TrainConfig] = []
     for cell in cells:
+        if cell.config.data is None:
+            require_all(cell.config)
         task = make_task(cell.trial.task or cell.config.task or "")
         seeds_of(task, cell.trial.episodes, cell.trial.seed_start)
         if cell.config not in checked:
@@ -100,6 +109,8 @@ def runs_of(
         data = [pool] * seeds
         if cell.subset is not None:
             data = [_part(cell, pool, folder, seed) for seed in range(seeds)]
+        if pool not in data:
+            cell = cell.of_chosen
         for path in data:
             if path not in marks:
                 marks[path] = fingerprint(demonstrations(replace(cell.config, data=path)))
@@ -113,7 +124,7 @@ def longest_demonstration(config: TrainConfig) -> int:
 
 
 def _sample(config: TrainConfig) -> Episodes:
-    return sample(config) if config.data is None else open_episodes(config.data)
+    return sample(config) if config.data is None else demonstrations(config)
 
 
 def check(configs: Sequence[TrainConfig], episodes: Episodes, tell: Tell = untold) -> None:

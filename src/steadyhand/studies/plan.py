@@ -85,13 +85,15 @@ class PlannedRun:
         """The name of its folder.
 
         It is another for other data, on other threads, in another version of this library, and
-        where a task in a user's file was edited. Where the data lies and what the policy is tried
-        in do not count: trials can be added later.
+        where a task in a user's file was edited. Where the data lies, how it was chosen (the
+        fingerprint is of what was) and what the policy is tried in do not count: trials can be
+        added later.
         """
         device = choose_device(self.config.device)
         config = replace(
             self.config,
             data=None,
+            select="",
             teacher=None,
             device=device.type,
             precision=choose_precision(self.config.precision, device),
@@ -128,7 +130,8 @@ def demonstrations(config: TrainConfig) -> Episodes:
     """What a planned run is trained on. Raises `ConfigurationError` where it names none."""
     if config.data is None:
         raise ConfigurationError("A planned run names its data.")
-    return open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
+    skip = config.skip_broken_episodes
+    return open_episodes(config.data, select=config.select, skip_broken_episodes=skip)
 
 
 def in_order(runs: Sequence[PlannedRun]) -> Iterator[PlannedRun]:

@@ -69,10 +69,11 @@ def begin(
             check_task(task, policy.spec, tell)
 
     config, episodes = demonstrations(config, out, check, stage, tell)
-    for name, why in episodes.left_out.items():
-        tell(f"Left out: {name}: {why}")
+    tell_of(episodes, tell)
     divide = partial(resumed_material, run) if resume else Material.of
     material = divide(config, episodes)
+    if material.said:
+        tell(material.said)
     skip = config.skip_broken_episodes
     images = material.spec.images
     sound = with_stores(episodes, images, skip_broken=skip, stage=stage, tell=tell)
@@ -98,6 +99,16 @@ def begin(
             begun.close()
             raise
     return begun
+
+
+def tell_of(episodes: Episodes, tell: Tell) -> None:
+    """Say which episodes were chosen, what was left out, and what was read otherwise than said."""
+    if episodes.chosen:
+        tell(f"{episodes.chosen}.")
+    for name, why in episodes.left_out.items():
+        tell(f"Left out: {name}: {why}")
+    for remark in episodes.remarks:
+        tell(f"Note: {remark.message}")
 
 
 def _new_words(task: Task, seen: Observation, table: TaskTable) -> list[str]:

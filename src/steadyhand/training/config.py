@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import tyro
 
 from steadyhand.actions import parse_parts
+from steadyhand.data.selection import parse_selection
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.sizes import SMALLEST_IMAGE, Count, Natural, Share, fitted
 from steadyhand.spec import Chunking
@@ -36,6 +37,9 @@ class TrainConfig:
     """What the task does to the demonstrations first, in this order."""
     skip_broken_episodes: bool = False
     """Whether to leave out episodes that cannot be read, instead of stopping."""
+    select: str = ""
+    """Which of the episodes: 0:50, 1,4,7, success, mask=train, task="TEXT", length>=20; several are
+    joined with +, and each narrows. All of them unless said."""
     observations: tuple[str, ...] = ("state",)
     """Recorded features the policy sees; columns of one are picked as 'state[:2]', all that begin
     alike as 'observation.*'. last_action is what the robot was told at the tick before."""
@@ -93,6 +97,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         parse_parts(self.action_parts)  # refuses what has no meaning
+        parse_selection(self.select)
         fitted((SMALLEST_IMAGE, SMALLEST_IMAGE), self.image_size)  # refuses what is no size
 
     def learning_rate_at(self, step: int) -> float:

@@ -10,7 +10,7 @@ from typing import cast
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.stages import Stage, Tell, unseen, untold
-from steadyhand.errors import DataError, nothing_at
+from steadyhand.errors import ConfigurationError, DataError, nothing_at
 from steadyhand.tasks import Demonstrated, Scores, Task, make_task, record_episodes
 from steadyhand.training.config import TrainConfig
 
@@ -36,11 +36,22 @@ def demonstrations(
             "name where it is now with --data."
         )
     if config.data is not None and (config.data != path or path.exists()):
-        episodes = open_episodes(config.data, skip_broken_episodes=config.skip_broken_episodes)
+        skip = config.skip_broken_episodes
+        episodes = open_episodes(config.data, select=config.select, skip_broken_episodes=skip)
         return replace(config, data=config.data.resolve()), episodes
+    require_all(config)
     check(config, sample(config))
     recorded_here = recorded(config, stage, tell)
     return replace(config, data=path), replace(recorded_here, path=path)
+
+
+def require_all(config: TrainConfig) -> None:
+    """Raise `ConfigurationError` where some of what is only going to be recorded are chosen."""
+    if config.select:
+        raise ConfigurationError(
+            f"select is '{config.select}', and no data is named to choose from. Name it with "
+            "--data; how many are recorded is said with --demonstrations."
+        )
 
 
 def recorded(config: TrainConfig, stage: Stage = unseen, tell: Tell = untold) -> Episodes:

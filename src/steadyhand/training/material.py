@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data import Episodes, policy_statistics, split_episodes
+from steadyhand.data import Episodes, policy_statistics
+from steadyhand.data.splits import divided
 from steadyhand.data.tasks import task_places
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.statistics import Statistics
@@ -34,6 +35,8 @@ class Material:
     held_out: Episodes | None
     """None where none are held out."""
     spec: PolicySpec
+    said: str = ""
+    """How they were divided, where people should know."""
 
     @classmethod
     def of(
@@ -56,12 +59,12 @@ class Material:
                 f"{type(config).__name__}."
             )
         share, seed = config.validation_share, config.seed
-        places = split_episodes(len(episodes), validation_share=share, seed=seed)
+        places, said = divided(episodes, validation_share=share, seed=seed)
         training, *held_out = (
             _prepared(config, episodes.subset(part)) for part in places if len(part)
         )
         spec = specification(config, training, known)
-        return cls(episodes, places, training, held_out[0] if held_out else None, spec)
+        return cls(episodes, places, training, held_out[0] if held_out else None, spec, said)
 
     @cached_property
     def statistics(self) -> dict[str, Statistics]:

@@ -162,6 +162,7 @@ class Trainer:
         provenance = Provenance(
             task=self.config.task,
             data=self.material.source,
+            select=self.config.select,
             validation_episodes=self.material.held_out_numbers,
             seed=self.config.seed,
             step=step,

@@ -34,7 +34,7 @@ class Demonstrations:
     def cells(self, asked: Asked) -> list[Cell]:
         config = asked.config(asked.task or "")
         counts = QUICK if asked.quick else COUNTS
-        most = config.demonstrations if asked.data is None else _episodes(asked.data)
+        most = config.demonstrations if asked.data is None else _episodes(asked.data, asked.select)
         found = [count for count in counts if count <= most]
         found += [] if most in found or (asked.quick and len(found) > 1) else [most]
         if len(found) < 2:
@@ -127,5 +127,5 @@ def _figures(counts: Sequence[int], ranking: Ranking, law: PowerLaw | None) -> d
     return figures
 
 
-def _episodes(path: Path) -> int:
-    return len(open_episodes(path))
+def _episodes(path: Path, select: str) -> int:
+    return len(open_episodes(path, select=select))
