@@ -129,9 +129,22 @@ class Feature:
             )
 
     @property
+    def figures_shape(self) -> tuple[int, ...]:
+        """Shape of its statistics: points have no order, and one figure a column."""
+        return self.shape[-1:] if self.kind == "points" else self.shape
+
+    @property
     def size(self) -> int:
         """How many numbers it has at one time step."""
         return prod(self.shape)
+
+
+def told_apart(depth: Feature) -> str:
+    """The range of depth in words; nothing where it has none."""
+    if depth.range is None:
+        return ""
+    near, far = depth.range
+    return f"depth from {near:g} to {far:g} m is told apart"
 
 
 def parse_name(name: str) -> tuple[str, slice]:

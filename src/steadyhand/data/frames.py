@@ -14,7 +14,7 @@ from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import SKIP, Episodes
 from steadyhand.data.frame_store import FrameStore, Watch
 from steadyhand.data.lazy import LazyArray, Mapped, Parts, Rows
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.resize import resize_depth, resize_frames
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature
@@ -80,6 +80,9 @@ def with_frames(
 
         def stored(base: LazyArray, feature: Feature = feature) -> LazyArray:
             if not hasattr(base, "fingerprint"):
+                if feature.kind == "depth":
+                    size = (feature.shape[0], feature.shape[1])
+                    return resize_depth(np.asarray(base[:], dtype=np.float32), size)
                 name = f"{episodes.path or 'the data'}: '{feature.key}'"
                 pictures = as_pictures(np.asarray(base[:]), picture_scale(base), name)
                 return resize_frames(pictures, (feature.shape[0], feature.shape[1]))

@@ -44,7 +44,8 @@ def understood(episodes: Episodes) -> Episodes:
 
     Little more than the index is read: headers of pictures, and a few pictures of floating numbers.
     """
-    found = {key: why_neither(key, array) for key, array in episodes.arrays.items()}
+    unsaid = {key: a for key, a in episodes.arrays.items() if key not in episodes.kinds}
+    found = {key: why_neither(key, array) for key, array in unsaid.items()}
     reasons = {key: why for key, why in found.items() if why is not None}
     if not reasons:
         return episodes

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.lazy import damage_told, take
+from steadyhand.errors import DataError
 from steadyhand.runtime.statistics import Statistics, far
 from steadyhand.spec import Feature
 
@@ -19,6 +21,8 @@ RARE = 1000
 """Of so many numbers, the highest and the lowest may be accidents."""
 ENOUGH = 100
 """With fewer numbers than this, none is taken for one."""
+MOST_NUMBERS = 1 << 23
+"""Of clouds of points, so many are looked at."""
 ROUNDINGS = 8
 """A range of so many steps between neighbouring floating numbers is rounding and no motion."""
 
@@ -53,12 +57,29 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def statistics(episodes: Episodes, features: Iterable[Feature]) -> dict[str, Statistics]:
-    """The statistics of each state feature."""
-    return {
-        feature.name: statistics_of(episodes.read(feature))
-        for feature in features
-        if feature.kind == "state"
-    }
+    """The statistics of each feature of numbers; of points, those of each column, (columns,)."""
+    found: dict[str, Statistics] = {}
+    for feature in features:
+        if feature.kind == "state":
+            found[feature.name] = statistics_of(episodes.read(feature))
+        elif feature.kind == "points":
+            found[feature.name] = statistics_of(_points(episodes, feature))
+    return found
+
+
+def _points(episodes: Episodes, feature: Feature) -> NDArray[Any]:
+    """Points of steps that are evenly spread, (count, columns), those that were measured."""
+    many = max(1, min(episodes.steps, MOST_NUMBERS // feature.size))
+    steps = np.unique(np.linspace(0, episodes.steps - 1, many).astype(np.int64))
+    with damage_told(episodes.path, feature.key):
+        values = take(episodes.arrays[feature.key], steps).reshape(-1, feature.shape[-1])
+    measured = values[np.isfinite(values).all(-1)]
+    if not len(measured):
+        raise DataError(
+            f"{episodes.path or 'the data'}: '{feature.key}' has no point that was measured in "
+            f"{len(steps)} steps that were looked at. Leave it out of --observations."
+        )
+    return measured
 
 
 def columns_of(values: NDArray[Any]) -> Iterator[NDArray[Any]]:

@@ -68,8 +68,8 @@ def fresh_episodes(
 
     def opened(path: Path, select: str) -> Episodes:
         episodes = open_episodes(path, select=select, skip_broken_episodes=skip_broken)
-        images = [f for f in policy.spec.images if episodes.shapes.get(f.key) == f.recorded_shape]
-        return with_stores(episodes, images, skip_broken=skip_broken, stage=stage, tell=tell)
+        seen = [f for f in policy.spec.pictures if episodes.shapes.get(f.key) == f.recorded_shape]
+        return with_stores(episodes, seen, skip_broken=skip_broken, stage=stage, tell=tell)
 
     episodes = opened(path, select or ("" if data else origin.select))
     if episodes.chosen:

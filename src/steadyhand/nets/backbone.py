@@ -18,7 +18,9 @@ from steadyhand.nets.architecture import TOKENS, offline, read_architecture
 
 
 class Backbone(nn.Module):
-    """Pictures (B, 3, h, w) in ±1 to a map of features (B, D, rows, columns)."""
+    """Pictures (B, 3, h, w) in ±1 to a map of features (B, D, rows, columns); of gray and depth,
+    (B, 1, h, w), it sees the one channel three times.
+    """
 
     def __init__(
         self,
@@ -105,6 +107,7 @@ class Backbone(nn.Module):
     def forward(
         self, pictures: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch features rows columns"]:
+        pictures = pictures.expand(-1, 3, -1, -1)
         values = pictures * self.get_buffer("scale") + self.get_buffer("offset")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             found = self.network(pixel_values=values, **self._options)[0]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.backbone import Backbone
+from steadyhand.nets.points import PointNet
 from steadyhand.nets.shapes import Condition
 from steadyhand.nets.task_choices import TaskEncoding
 from steadyhand.nets.vision import SpatialSoftmax
@@ -19,15 +20,15 @@ SMALLEST_MAP = 4
 class StateEncoder(nn.Module):
     """Normalised states, each (B, T_o, …), flattened and joined → condition (B, T_o, D).
 
-    It learns nothing but what stands for a task: low-dimensional state needs no more. Images need
-    another encoder.
+    It learns nothing but what stands for a task: low-dimensional state needs no more. Images,
+    depth and points need another encoder.
     """
 
     def __init__(self, spec: PolicySpec, tasks: TaskEncoding | None = None) -> None:
         super().__init__()
-        if spec.images:
+        for feature in (*spec.pictures, *spec.points):
             raise ConfigurationError(
-                f"StateEncoder cannot see the image '{spec.images[0].name}'. Leave it out of "
+                f"StateEncoder cannot see the {feature.kind} '{feature.name}'. Leave it out of "
                 "`observations`, or take another encoder: encoder=ImageEncoderConfig()."
             )
         self.names: Sequence[str] = [f.name for f in spec.observations if f.kind == "state"]
@@ -43,12 +44,15 @@ class StateEncoder(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """Cameras and states → condition (B, T_o, D): the features of each camera, then the states.
+    """Cameras, clouds of points and states → condition (B, T_o, D): the features of each camera,
+    of each cloud, then the states. Depth is a camera of one channel.
 
     `network` makes the network of one camera, (B, C, h, w) → (B, features, rows, columns), for a
-    number of channels and a picture's size; with `shared` all cameras have the same. In training
-    each window is cropped at a random place, the same for all its pictures of one camera, and
-    otherwise in the centre. Random numbers come from torch's global generator, as for dropout.
+    number of channels and a picture's size; with `shared` all cameras have the same. `cloud` makes
+    that of one cloud, (B, T_o, N, columns) → (B, T_o, features), for both numbers. In training each
+    window is cropped at a random place, the same for all its pictures of one camera, and otherwise
+    in the centre; only colour is jittered, since depth has a meaning. Random numbers come from
+    torch's global generator, as for dropout.
     """
 
     def __init__(
@@ -61,35 +65,39 @@ class ImageEncoder(nn.Module):
         shared: bool,
         crop: float,
         jitter: float,
+        cloud: Callable[[int, int], nn.Module] = PointNet,
         tasks: TaskEncoding | None = None,
     ) -> None:
         super().__init__()
-        self.cameras: Sequence[str] = [feature.name for feature in spec.images]
+        self.cameras: Sequence[str] = [feature.name for feature in spec.pictures]
+        self.clouds: Sequence[str] = [feature.name for feature in spec.points]
         self.states: Sequence[str] = [f.name for f in spec.observations if f.kind == "state"]
-        self.jitter = jitter
-        self.crops = [(round(f.shape[0] * crop), round(f.shape[1] * crop)) for f in spec.images]
-        kinds = {(f.shape[2], *c) for f, c in zip(spec.images, self.crops, strict=True)}
+        self.jitters = [jitter if f.kind == "image" else 0.0 for f in spec.pictures]
+        self.crops = [(round(f.shape[0] * crop), round(f.shape[1] * crop)) for f in spec.pictures]
+        kinds = {(f.shape[2], *c) for f, c in zip(spec.pictures, self.crops, strict=True)}
         if shared and len(kinds) > 1:
             raise ConfigurationError(
                 "One network for all cameras needs pictures of one size, and they are "
-                f"{', '.join(str(f.shape) for f in spec.images)}. Give --image-size two numbers, "
+                f"{', '.join(str(f.shape) for f in spec.pictures)}. Give --image-size two numbers, "
                 "or each camera its own network."
             )
         count = min(len(self.cameras), 1) if shared else len(self.cameras)
         self.networks = nn.ModuleList()
-        for feature, size in zip(spec.images[:count], self.crops, strict=False):
+        for feature, size in zip(spec.pictures[:count], self.crops, strict=False):
             trunk = network(feature.shape[2], size)
             _check_map(trunk, feature.shape[2], size)
             softmax = SpatialSoftmax(trunk.features, keypoints)  # type: ignore[arg-type]
             head = nn.Sequential(nn.Linear(softmax.features, features), nn.ReLU())
             self.networks.append(nn.Sequential(trunk, softmax, head))
+        self.points = nn.ModuleList(cloud(f.shape[1], features) for f in spec.points)
         states = sum(f.size for f in spec.observations if f.kind == "state")
         self.tasks, more = _told(spec, tasks)
-        width = features * len(self.cameras) + states + more
+        width = features * (len(self.cameras) + len(self.clouds)) + states + more
         self.condition_shape = (spec.chunking.obs_steps, width)
 
     def forward(self, observation: Mapping[str, Tensor]) -> Condition:
         parts = [self._see(number, observation[name]) for number, name in enumerate(self.cameras)]
+        parts += [net(observation[n]) for net, n in zip(self.points, self.clouds, strict=True)]
         parts += [_flat(observation[name]) for name in self.states]
         if self.tasks is not None:
             parts.append(self.tasks(observation[TASK]))
@@ -104,8 +112,8 @@ class ImageEncoder(nn.Module):
     def _see(self, number: int, pictures: Tensor) -> Tensor:
         """Pictures (B, T_o, h, w, C) of one camera in ±1 → features (B, T_o, F)."""
         pictures = self._crop(pictures, self.crops[number])
-        if self.training and self.jitter:
-            pictures = _jittered(pictures, self.jitter)
+        if self.training and self.jitters[number]:
+            pictures = _jittered(pictures, self.jitters[number])
         network = self.networks[min(number, len(self.networks) - 1)]
         flat = pictures.flatten(0, 1).permute(0, 3, 1, 2)
         return network(flat).unflatten(0, pictures.shape[:2])

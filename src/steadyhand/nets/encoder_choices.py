@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.task_choices import TaskEncoding
-from steadyhand.sizes import Depth, Share, Width, check_levels
+from steadyhand.sizes import LARGEST_NUMBER, Depth, Share, Width, check_levels
 from steadyhand.spec import PolicySpec
 from steadyhand.values import Bound, at_least, at_most, checked
 
@@ -103,30 +103,65 @@ class BackboneConfig:
                 "This backbone has no architecture yet: use build_policy, which reads it from "
                 f"'{self.source}'. A policy's file never fetches one."
             )
-        if channels != 3:
-            raise ConfigurationError(f"A backbone sees 3 channels, and a camera has {channels}.")
+        if channels not in (1, 3):
+            raise ConfigurationError(
+                f"A backbone sees 3 channels, or one three times, and a camera has {channels}."
+            )
         return Backbone(**vars(self), size=size)
 
 
 @checked
 @dataclass(frozen=True, kw_only=True)
+class PointNetConfig:
+    """Each point by itself, and of all of them the most, as in DP3."""
+
+    points: Annotated[int, at_least(1), at_most(1 << 16)] = 512
+    """Of a cloud's points, so many are seen: drawn anew in training, else evenly spaced."""
+    widths: tuple[Width, ...] = (64, 128, 256)
+    """Features of a point behind each layer."""
+
+    def __post_init__(self) -> None:
+        check_levels("widths", self.widths)
+
+    def build(self, columns: int, features: int) -> nn.Module:
+        """The network for clouds of points of so many `columns`."""
+        from steadyhand.nets.points import PointNet
+
+        return PointNet(columns, features, **vars(self))
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
 class ImageEncoderConfig:
-    """Cameras through a network each, their features joined with the states."""
+    """Cameras, depth and clouds of points through a network each, joined with the states."""
 
     network: ResNetConfig | BackboneConfig = field(default_factory=ResNetConfig)
-    """What looks at a picture."""
+    """What looks at a picture; depth is one of one channel."""
+    cloud: PointNetConfig = field(default_factory=PointNetConfig)
+    """What looks at a cloud of points."""
+    depth_range: tuple[float, ...] = ()
+    """Nearest and farthest metres of depth that are told apart, as 0.2 1.5; from the data unless
+    named."""
     shared: bool = False
     """Whether all cameras go through one network."""
     keypoints: Annotated[int, at_least(1), at_most(4_096)] = 32
     """Places that the spatial softmax finds in each picture."""
     features: Width = 64
-    """Numbers that stand for one picture in the condition."""
+    """Numbers that stand for one picture, or one cloud, in the condition."""
     crop: Annotated[float, Bound("in (0, 1]", lambda crop: 0 < crop <= 1)] = 0.875
     """Share of each side that is seen: at a random place in training, else in the centre."""
     jitter: Share = 0.0
     """Brightness and contrast vary by up to this share in training."""
     tasks: TaskEncoding = field(default_factory=TaskEncoding)
     """How it is told which task is to be done, where `task` is observed."""
+
+    def __post_init__(self) -> None:
+        near, far = self.depth_range or (0.0, 1.0) if len(self.depth_range) in (0, 2) else (0, 0)
+        if not 0 <= near < far <= LARGEST_NUMBER:
+            raise ConfigurationError(
+                f"depth_range is {self.depth_range}; give the nearest and the farthest metres that "
+                "are told apart, as 0.2 1.5, or none: then it is taken from the data."
+            )
 
     def settled(self) -> ImageEncoderConfig:
         """With what has to be read from elsewhere filled in."""
@@ -142,5 +177,7 @@ class ImageEncoderConfig:
         """The encoder for `spec`; its `condition_shape` is (obs_steps, numbers a step)."""
         from steadyhand.nets.encoder import ImageEncoder
 
-        options: dict[str, Any] = {**vars(self), "network": self.network.build}
+        made = {"network": self.network.build, "cloud": self.cloud.build}
+        options: dict[str, Any] = {**vars(self), **made}
+        del options["depth_range"]  # which is in the features of `spec`
         return ImageEncoder(spec, **options)

@@ -1,4 +1,6 @@
-"""Pictures of another size as products of matrices: what any graph can hold, unlike a filter."""
+"""Pictures of another size: colour as products of matrices, which any graph can hold, unlike a
+filter; depth by its nearest pixel, since the mean of two distances is where nothing is.
+"""
 
 from functools import cache
 
@@ -19,6 +21,21 @@ def resampled(
         for pair in ((height, rows), (width, columns))
     )
     return down @ (pictures @ across.T)
+
+
+def nearest(
+    pictures: Float[Tensor, "batch steps height width channels"], size: tuple[int, ...]
+) -> Float[Tensor, "batch steps rows columns channels"]:
+    """The pixels that lie under the middles of those of `size`, (rows, columns)."""
+    for axis, target in enumerate(size, start=2):
+        places = torch.from_numpy(middles(pictures.shape[axis], target))
+        pictures = pictures.index_select(axis, places.to(pictures.device))
+    return pictures
+
+
+def middles(source: int, target: int) -> NDArray[np.int64]:
+    """Which of `source` things in a row lie in the middle of each of `target` equal parts."""
+    return (2 * np.arange(target) + 1) * source // (2 * target)
 
 
 @cache

@@ -32,6 +32,12 @@ class VLMEncoder(nn.Module):
         super().__init__()
         self.cameras: Sequence[str] = [feature.name for feature in spec.images]
         strange = [feature for feature in spec.images if feature.shape[2] != 3]
+        for feature in (*spec.depths, *spec.points):
+            raise ConfigurationError(
+                f"A vision-language model sees colour and no {feature.kind}. Leave "
+                f"'{feature.name}' out of the observations, or take another encoder: "
+                "ImageEncoderConfig."
+            )
         if not self.cameras or strange:
             raise ConfigurationError(
                 "A vision-language model needs a camera of 3 channels, and the observations are "

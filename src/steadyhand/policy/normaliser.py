@@ -20,6 +20,9 @@ BOUNDS = {"quantile": 3.0, "mean_std": 10.0}
 class Normaliser(nn.Module):
     """`y = x·scale + offset` for each feature, and its inverse; images (uint8) map to ±1.
 
+    Depth in metres maps its feature's range, near to far, to ±1 and is cut beyond; what was not
+    measured (0, less, or no finite number) is at the near end. Points have figures of each column.
+
     `min_max` maps the recorded range to ±1. `quantile` maps its 1 to 99 % to ±1, so that a few
     far values do not squeeze the rest, and `mean_std` has zero mean and unit deviation; but no
     dimension is scaled up so far that all but the rarest thousandth of its numbers would leave ±3
@@ -44,14 +47,19 @@ class Normaliser(nn.Module):
         self._index: dict[str, int] = {}
         self._bounds: dict[str, float] = {}
         self._by_task: set[str] = set()
+        self._depths: set[str] = set()
         for number, feature in enumerate(features):
             scale, centre = _scale_and_centre(feature, self.statistics, normalisation, tasks)
             self._index[feature.name] = number
             wide = False
-            if feature.kind == "state":
+            if feature.kind == "depth":
+                self._depths.add(feature.name)
+                self._bounds[feature.name] = 1.0
+            if feature.kind in ("state", "points"):
                 found = self.statistics[feature.name]
                 self._by_task |= {feature.name} if tasks else set()
-                wide = bool(far(centre, np.where(found.constant, 0, 1 / scale)).any())
+                away = far(centre, np.where(found.constant, 0, 1 / scale))
+                wide = feature.kind == "state" and bool(away.any())  # points come in float32
                 if found.rare_low is not None and normalisation in BOUNDS:
                     self._bounds[feature.name] = BOUNDS[normalisation]
             kind = np.float64 if wide else np.float32
@@ -67,6 +75,8 @@ class Normaliser(nn.Module):
         """
         scale, shift = self._numbers(name, values, task)
         wide = values.to(scale.dtype)
+        if name in self._depths:
+            wide = torch.where((wide > 0) & (wide <= torch.finfo(wide.dtype).max), wide, 0.0)
         # Far from zero the offset is taken first, in float64; elsewhere one product does.
         normal = ((wide - shift) * scale).float() if self.far(name) else wide * scale + shift
         bound = self._bounds.get(name)
@@ -137,17 +147,25 @@ def _scale_and_centre(
         return np.array(1 / 127.5), np.array(127.5)
     if feature.kind == "task":
         return np.array(1.0), np.array(0.0)
+    if feature.kind == "depth":
+        if feature.range is None:
+            raise ConfigurationError(
+                f"The depth '{feature.name}' has no range, so it cannot be normalised: give "
+                "Feature(…, range=(0.2, 1.5)), the nearest and the farthest metres told apart."
+            )
+        near, farthest = feature.range
+        return np.array(2 / (farthest - near)), np.array((farthest + near) / 2)
     if feature.name not in statistics:
         raise ConfigurationError(
             f"There are no statistics for '{feature.name}', so it cannot be normalised. "
             f"Statistics given: {', '.join(statistics) or 'none'}."
         )
     found = statistics[feature.name]
-    shape = (tasks, *feature.shape) if tasks else feature.shape
+    shape = (tasks, *feature.figures_shape) if tasks else feature.figures_shape
     if found.minimum.shape != shape:
         raise ConfigurationError(
             f"The statistics of '{feature.name}' have shape {found.minimum.shape}, "
-            f"the feature has {shape}."
+            f"the feature needs {shape}."
         )
     middle, half = (found.maximum + found.minimum) / 2, (found.maximum - found.minimum) / 2
     if normalisation == "mean_std":

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 from steadyhand.actions.arrays import placed
 from steadyhand.diffusion.shapes import Chunk, Noises, Overlap
 from steadyhand.errors import ConfigurationError
+from steadyhand.nets.resampling import nearest
 from steadyhand.policy.normaliser import Normaliser
 from steadyhand.spec import TASK, Feature, PolicySpec
 from steadyhand.values import named
@@ -47,7 +48,7 @@ class Policy(nn.Module):
     pair of it and a mask (B, N). `sampler` is `(noise, condition, step_noise, previous) → actions`
     and has a `loss` (`diffusion.loss.SamplerModule`). `config` is what all of it was built from, a
     `PolicyConfig` for the file; None for a policy of a user's own parts. `resize` makes pictures as
-    small as the policy sees them.
+    small as the policy sees them; depth takes the nearest pixel.
     """
 
     def __init__(
@@ -149,9 +150,10 @@ class Policy(nn.Module):
     def normalise(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the encoder takes: every feature of the specification, its columns picked."""
         picked = {f.name: _pick(observation, f) for f in self.spec.observations}
-        for feature in self.spec.images:
+        for feature in self.spec.pictures:
             if feature.camera is not None:
-                picked[feature.name] = self.resize(picked[feature.name], feature.shape[:2])
+                resize = nearest if feature.kind == "depth" else self.resize
+                picked[feature.name] = resize(picked[feature.name], feature.shape[:2])
         task = self.task(observation)
         return {name: self.normaliser(name, values, task) for name, values in picked.items()}
 

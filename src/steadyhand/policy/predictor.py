@@ -41,7 +41,7 @@ with every network, and take 0.4 and 0.6 of its time; 4 and 8 do with most."""
 
 def evaluation_batch(spec: PolicySpec) -> int:
     """How many chunks of a policy are always computed together where it is evaluated."""
-    return PICTURE_BATCH if spec.images else EVALUATION_BATCH
+    return PICTURE_BATCH if spec.pictures or spec.points else EVALUATION_BATCH
 
 
 MOST_WAYS = 8

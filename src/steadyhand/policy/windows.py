@@ -1,11 +1,13 @@
 """Recorded windows as a policy takes them: normalised, on its device, worked out when asked for.
 
-Numbers are normalised once and gathered by index; pictures stay in their stores, as uint8, and one
-thread gathers those of the next windows meanwhile. Training and the offline judge both look here.
+Numbers are normalised once and gathered by index; pictures and clouds of points stay where they
+are, as recorded, and one thread gathers those of the next windows meanwhile. Training and the
+offline judge both look here.
 """
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from torch import Tensor
 from steadyhand.actions.arrays import placed
 from steadyhand.data import Episodes, make_windows
 from steadyhand.data.frames import with_frames
-from steadyhand.data.lazy import LazyArray, take
+from steadyhand.data.lazy import LazyArray, damage_told, take
 from steadyhand.data.tasks import task_places
 from steadyhand.diffusion.loss import sent
 from steadyhand.nets.vlm_encoder import PRECOMPUTED
@@ -26,8 +28,11 @@ from steadyhand.spec import LAST_ACTION, TASK, Feature
 
 Steps = NDArray[np.int64]
 """(windows,): a window is known by the step that is its now."""
-Pictures = dict[str, NDArray[np.uint8]]
-"""Camera → (windows, obs_steps, height, width, channels)."""
+Pictures = dict[str, NDArray[Any]]
+"""Camera → (windows, obs_steps, height, width, channels); cloud → (windows, obs_steps, points,
+columns)."""
+HELD = 1 << 30
+"""Bytes of a cloud up to which all of it is held in memory: formats read single steps slowly."""
 
 
 class PolicyWindows:
@@ -42,7 +47,7 @@ class PolicyWindows:
         spec = policy.spec
         if any(feature.key == LAST_ACTION for feature in spec.observations):
             episodes = episodes.with_last_action(spec.action.key)
-        self.episodes = with_frames(episodes, spec.images)
+        self.episodes = with_frames(episodes, spec.pictures)
         self.places = make_windows(episodes, spec.chunking)
         self.waited = 0.0
         """Seconds in which nothing but the gathering of pictures went on."""
@@ -59,7 +64,8 @@ class PolicyWindows:
             for f in states
         }
         self._vectors = spec.tasks and torch.from_numpy(spec.tasks.array).to(self._device)
-        self._frames = {f.name: self.episodes.arrays[f.key] for f in spec.images}
+        self._frames = {f.name: self.episodes.arrays[f.key] for f in spec.pictures}
+        self._frames |= {f.name: self._cloud(f) for f in spec.points}
         # Chunks become what the network sees when they are gathered: only then is now known.
         self._transform = spec.transform
         wide = any([far(self._action), *(policy.exact(f) for _, f in spec.references)])
@@ -83,8 +89,9 @@ class PolicyWindows:
         """
         observation = self.states(steps)
         for name, found in self._gathered(steps, ahead).items():
-            values = sent(found, self._device)
-            observation[name] = values if name == PRECOMPUTED else self._normaliser(name, values)
+            values, task = sent(found, self._device), self.task(steps)
+            known = name == PRECOMPUTED
+            observation[name] = values if known else self._normaliser(name, values, task)
         return observation
 
     def precompute(self, watch: Watch = lambda steps: None) -> None:
@@ -96,7 +103,7 @@ class PolicyWindows:
             self._known.build(watch)
 
     def states(self, steps: Steps) -> dict[str, Tensor]:
-        """The same without the pictures."""
+        """The same without pictures and points."""
         seen = sent(self.places.observation(steps), self._device)
         found = {name: values[seen] for name, values in self._states.items()}
         if self.tasks is not None and self._vectors is not None:
@@ -131,7 +138,7 @@ class PolicyWindows:
         return sent(self.counts(steps).astype(np.float32), self._device)
 
     def pictures(self, steps: Steps) -> Pictures:
-        """What the cameras saw, at the size that the policy sees."""
+        """What the cameras saw, at the size that the policy sees, and clouds as recorded."""
         rows = self.places.observation(steps)
         return {
             name: take(frames, rows.reshape(-1)).reshape(*rows.shape, *frames.shape[1:])
@@ -154,7 +161,7 @@ class PolicyWindows:
         found = {name: values[:, -1:] for name, values in self.states(steps).items()}
         for name, frames in self._frames.items():
             now = sent(take(frames, steps)[:, None], self._device)
-            found[name] = self._normaliser(name, now)
+            found[name] = self._normaliser(name, now, self.task(steps))
         return found
 
     def _gathered(self, steps: Steps, ahead: Steps | None) -> dict[str, NDArray[Any]]:
@@ -168,6 +175,13 @@ class PolicyWindows:
             self._ahead = (ahead, self._worker.submit(self._gather, ahead))
         self.waited += time.perf_counter() - begun
         return found
+
+    def _cloud(self, feature: Feature) -> LazyArray:
+        """A cloud as recorded, read once where that is little; else when it is asked for."""
+        array = self.episodes.arrays[feature.key]
+        few = prod(array.shape) * np.dtype(array.dtype).itemsize <= HELD
+        with damage_told(self.episodes.path, feature.key):
+            return np.asarray(array[:]) if few else array
 
     def _read(self, feature: Feature, wide: bool) -> Tensor:
         """What was recorded, in float64 where float32 would round how it moves."""

@@ -55,6 +55,10 @@ class History:
         for feature in self._spec.observations:
             seen = np.asarray(observation[feature.key])
             seen = seen if feature.columns == slice(None) else seen[feature.columns]
+            if feature.kind == "depth":
+                continue  # where nothing was measured, there is no number
+            if feature.kind == "points" and np.isfinite(seen).all(-1).any():
+                continue  # nor is every point there
             if seen.dtype.kind == "f" and not np.all(np.abs(seen) <= LARGEST):
                 raise NotFiniteError(
                     f"Observation '{feature.name}' is not a finite number of float32: {seen}. No "

@@ -14,6 +14,7 @@ from steadyhand.data import Episodes, inspect_episodes, write_episodes
 from steadyhand.data.frames import with_stores
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import ConfigurationError, MissingExtraError
+from steadyhand.feature import told_apart
 from steadyhand.policy.device import choose_device
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.precomputed import precomputes
@@ -75,8 +76,8 @@ def begin(
     if material.said:
         tell(material.said)
     skip = config.skip_broken_episodes
-    images = material.spec.images
-    sound = with_stores(episodes, images, skip_broken=skip, stage=stage, tell=tell)
+    pictures = material.spec.pictures
+    sound = with_stores(episodes, pictures, skip_broken=skip, stage=stage, tell=tell)
     if len(sound) < len(episodes):
         material = divide(config, sound)
     policy = build(config, material)
@@ -132,7 +133,9 @@ def _look_once(policy: Policy, material: Material, config: TrainConfig, stage: S
 
 
 def _tell_problems(episodes: Episodes, policy: Policy, tell: Tell) -> None:
-    """Say what `inspect` would find in the numbers that are trained on."""
+    """Say what `inspect` would find in what is trained on, and how far depth is told apart."""
+    for feature in policy.spec.depths:
+        tell(f"{feature.name}: {told_apart(feature)}.")
     normalisation = policy.normaliser.normalisation
     for problem in inspect_episodes(episodes, spec=policy.spec, normalisation=normalisation):
         if problem.kind in TOLD:

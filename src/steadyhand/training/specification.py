@@ -6,6 +6,7 @@ import numpy as np
 
 from steadyhand.actions import ActionPart, parse_parts
 from steadyhand.data import Episodes
+from steadyhand.data.depth_range import depth_range
 from steadyhand.data.meaning import is_action, understood
 from steadyhand.data.tasks import texts_of
 from steadyhand.errors import ConfigurationError
@@ -46,7 +47,7 @@ def specification(
             episodes.require(name)
     # A number that was recorded under that name stays one.
     words = TASK in observations and TASK not in episodes.arrays
-    return PolicySpec.select(
+    spec = PolicySpec.select(
         episodes.shapes,
         observations=observations,
         action=config.action,
@@ -58,6 +59,17 @@ def specification(
         tasks=(known or _tasks(config, episodes)) if words else None,
         kinds=episodes.kinds,
     )
+    return replace(
+        spec, observations=tuple(_ranged(f, config, episodes) for f in spec.observations)
+    )
+
+
+def _ranged(feature: Feature, config: TrainConfig, episodes: Episodes) -> Feature:
+    """Depth with the range that a policy tells apart: what is named, or else of the data."""
+    if feature.kind != "depth":
+        return feature
+    named = getattr(config.policy.encoder, "depth_range", ())
+    return replace(feature, range=tuple(named) or depth_range(episodes, feature.key))
 
 
 def _tasks(config: TrainConfig, episodes: Episodes) -> TaskTable:

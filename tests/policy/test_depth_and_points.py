@@ -1,0 +1,269 @@
+"""What has pixels of metres and what has points: seen as recorded, on a robot and in training."""
+
+from dataclasses import replace
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+
+from steadyhand.data import Episodes, policy_statistics
+from steadyhand.data.resize import nearest as nearest_in_stores
+from steadyhand.errors import CheckpointError, ConfigurationError, DataError, NotFiniteError
+from steadyhand.nets.choices import MLPConfig
+from steadyhand.nets.encoder import ImageEncoder, StateEncoder
+from steadyhand.nets.encoder_choices import ImageEncoderConfig, PointNetConfig, ResNetConfig
+from steadyhand.nets.points import PointNet
+from steadyhand.nets.resampling import middles, nearest
+from steadyhand.policy.config import PolicyConfig
+from steadyhand.policy.policy import Policy
+from steadyhand.policy.predictor import TorchPredictor
+from steadyhand.policy.storage import load_policy, save_policy
+from steadyhand.policy.windows import PolicyWindows
+from steadyhand.runtime import ChunkRequest
+from steadyhand.runtime.history import History
+from steadyhand.spec import Chunking, Feature, PolicySpec
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.train import build_policy, train
+
+ENCODER = ImageEncoderConfig(
+    network=ResNetConfig(width=4, blocks=(1, 1)),
+    cloud=PointNetConfig(points=8, widths=(8, 16)),
+    keypoints=4,
+    features=6,
+)
+CONFIG = TrainConfig(
+    observations=("state", "depth", "cloud"),
+    image_size=(16,),
+    chunking=Chunking(obs_steps=2, horizon=4, execute=2),
+    policy=PolicyConfig(encoder=ENCODER, denoiser=MLPConfig(width=16, blocks=1)),
+    validation_share=0.25,
+    steps=3,
+    batch_size=4,
+)
+FAR = 1.5
+"""Metres: nearly all of the depth that was recorded lies nearer."""
+
+
+def recorded(*, points: int = 20, holes: bool = True) -> Episodes:
+    """Four episodes of 10 steps: 24 by 20 pixels of depth, with holes, and a cloud."""
+    random = np.random.default_rng(0)
+    depth = random.uniform(0.4, 1.48, (40, 24, 20, 1)).astype(np.float32)
+    depth[random.random(depth.shape) < 0.1 * holes] = 0
+    cloud = random.uniform(-1, 1, (40, points, 3)) * [1, 2, 0.5] + [0, 0, 3]
+    arrays = {
+        "state": random.normal(size=(40, 2)).astype(np.float32),
+        "depth": depth,
+        "cloud": cloud.astype(np.float32),
+        "action": random.normal(size=(40, 2)).astype(np.float32),
+    }
+    kinds = {"depth": "depth", "cloud": "points"}
+    return Episodes(arrays, np.array([10, 20, 30, 40]), kinds=kinds)
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return build_policy(CONFIG, recorded()).eval()
+
+
+def moment(episodes: Episodes, step: int) -> dict[str, np.ndarray]:
+    rows = [step - 1, step]
+    return {key: episodes.arrays[key][rows] for key in ("state", "depth", "cloud")}
+
+
+def test_the_range_is_that_of_the_data_unless_one_is_named(policy: Policy) -> None:
+    assert policy.spec.depths[0].range == (0.0, FAR)
+    encoder = replace(ENCODER, depth_range=(0.2, 0.9))
+    named = replace(CONFIG, policy=replace(CONFIG.policy, encoder=encoder))
+    assert build_policy(named, recorded()).spec.depths[0].range == (0.2, 0.9)
+    for wrong in ((1.0,), (1.0, 0.5), (-1.0, 2.0)):
+        with pytest.raises(ConfigurationError, match=r"as 0\.2 1\.5"):
+            replace(ENCODER, depth_range=wrong)
+    nothing = recorded()
+    nothing.arrays["depth"][:] = 0
+    with pytest.raises(DataError, match="nothing was measured"):
+        build_policy(CONFIG, nothing)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 2.0), (0.5, 1.5)])
+def test_depth_maps_its_range_and_holes_are_near(
+    policy: Policy, bounds: tuple[float, float]
+) -> None:
+    feature = replace(policy.spec.depths[0], range=bounds)
+    spec = replace(policy.spec, observations=(policy.spec.observations[0], feature))
+    statistics = policy.normaliser.statistics
+    normaliser = CONFIG.policy.build(spec, statistics).normaliser
+    near, far = bounds
+    seen = [near, far, (near + far) / 2, far + 9, 0.0, -3.0, np.nan, np.inf, -np.inf]
+    found = normaliser("depth", torch.tensor(seen))
+    torch.testing.assert_close(found, torch.tensor([-1, 1, 0, 1, -1, -1, -1, -1, -1.0]))
+
+
+def test_the_nearest_pixel_is_the_one_that_the_stores_keep() -> None:
+    for source, target in ((480, 96), (24, 16), (20, 13), (7, 7), (5, 12)):
+        by_the_middle = np.floor((np.arange(target) + 0.5) * source / target).astype(int)
+        np.testing.assert_array_equal(middles(source, target), by_the_middle)
+        np.testing.assert_array_equal(middles(source, target), nearest_in_stores(source, target))
+    picture = torch.arange(24.0).view(1, 1, 4, 6, 1)
+    assert nearest(picture, (2, 3))[0, 0, :, :, 0].tolist() == [[7, 9, 11], [19, 21, 23]]
+
+
+def test_training_sees_what_a_robot_sees(policy: Policy) -> None:
+    episodes = recorded()
+    episodes.arrays["cloud"][13, 4] = np.nan
+    windows = PolicyWindows(policy, episodes)
+    steps = np.array([13, 27])
+    learned = windows.observation(steps, ahead=steps)
+    seen = [moment(episodes, step) for step in steps]
+    raw = {key: torch.from_numpy(np.stack([one[key] for one in seen])) for key in seen[0]}
+    acting = policy.normalise(raw)
+    assert learned.keys() == acting.keys() == {"state", "depth", "cloud"}
+    for name, values in acting.items():
+        torch.testing.assert_close(learned[name], values, equal_nan=True)
+    assert learned["depth"].shape == (2, 2, 19, 16, 1)
+    assert float(learned["depth"].max()) <= 1
+    assert float(learned["depth"].min()) == -1
+
+
+def test_points_are_normalised_by_column(policy: Policy) -> None:
+    episodes = recorded()
+    figures = policy.normaliser.statistics["cloud"]
+    training = episodes.arrays["cloud"].reshape(-1, 3)
+    assert figures.minimum.shape == (3,)
+    assert (figures.minimum >= training.min(0)).all()
+    assert (figures.maximum <= training.max(0)).all()
+    seen = policy.normaliser("cloud", torch.from_numpy(episodes.arrays["cloud"][:5]))
+    assert seen.shape == (5, 20, 3)
+    assert float(seen.abs().amax()) < 1.1
+    assert float(seen.amax((0, 1)).min()) > 0.9  # each column by itself
+
+
+def test_the_figures_of_large_clouds_are_of_steps_all_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("steadyhand.data.statistics"), "MOST_NUMBERS", 5 * 60)
+    episodes = recorded()
+    episodes.arrays["cloud"][:, :, 0] = np.arange(40)[:, None]
+    spec = PolicySpec.select(episodes.shapes, observations=("cloud",), kinds=episodes.kinds)
+    found = policy_statistics(episodes, spec)["cloud"]
+    assert (found.minimum[0], found.maximum[0]) == (0, 39)
+    episodes.arrays["cloud"][:] = np.nan
+    with pytest.raises(DataError, match="no point that was measured"):
+        policy_statistics(episodes, spec)
+
+
+def test_a_cloud_is_the_same_in_any_order_and_only_its_points_count() -> None:
+    torch.manual_seed(0)
+    net = PointNet(3, 5, widths=(8, 16), points=64).eval()
+    cloud = torch.randn(2, 1, 40, 3)
+    found = net(cloud)
+    torch.testing.assert_close(net(cloud[:, :, torch.randperm(40)]), found)
+    twice = torch.cat([cloud, cloud[:, :, :7]], dim=2)  # as a mean would not be
+    torch.testing.assert_close(net(twice), found)
+    missing = torch.cat([cloud, torch.full((2, 1, 7, 3), np.nan)], dim=2)
+    missing[:, :, 44:, 1] = np.inf
+    torch.testing.assert_close(net(missing), found)
+    none = net(torch.full((1, 1, 7, 3), np.nan))
+    assert bool(torch.isfinite(none).all())
+
+
+def test_of_many_points_evenly_spaced_ones_are_seen() -> None:
+    net = PointNet(3, 5, widths=(8, 16), points=10)
+    cloud = torch.randn(3, 2, 25, 3)
+    net.eval()
+    torch.testing.assert_close(net(cloud), net(cloud[:, :, middles(25, 10)]))
+    net.train()
+    torch.manual_seed(1)
+    drawn = net._sampled(torch.arange(25.0).view(1, 1, 25, 1).expand(3, 2, 25, 1))[..., 0]
+    assert bool((drawn[:, 0] == drawn[:, 1]).all())  # the same at both steps of a window
+    assert not bool((drawn[0] == drawn[1]).all())  # and others in each window
+    parts = torch.arange(10) * 2.5
+    assert bool(((drawn >= parts.floor()) & (drawn < parts + 2.5)).all())
+    torch.manual_seed(1)
+    again = net(cloud)
+    torch.manual_seed(1)
+    torch.testing.assert_close(net(cloud), again)
+
+
+def test_depth_is_a_camera_and_never_jittered() -> None:
+    kinds = {"depth": "depth"}
+    recorded_shapes = {"action": (2,), "state": (3,), "depth": (16, 16, 1), "rgb": (16, 16, 3)}
+    spec = PolicySpec.select(recorded_shapes, observations=("depth", "rgb"), kinds=kinds)
+    encoder = replace(ENCODER, jitter=0.9, crop=1.0).build(spec).train()
+    assert encoder.condition_shape == (2, 12)
+    seen = {f.name: torch.rand(3, 2, *f.shape) for f in spec.observations}
+    found = [encoder(seen) for _ in range(2)]
+    torch.testing.assert_close(found[0][..., :6], found[1][..., :6])
+    assert not bool((found[0][..., 6:] == found[1][..., 6:]).all())
+
+
+@pytest.mark.parametrize("name", ["depth", "cloud"])
+def test_an_encoder_of_states_says_which_other_one_there_is(name: str) -> None:
+    episodes = recorded()
+    spec = PolicySpec.select(episodes.shapes, observations=(name,), kinds=episodes.kinds)
+    with pytest.raises(ConfigurationError, match=f"'{name}'.*ImageEncoderConfig"):
+        StateEncoder(spec)
+    with pytest.raises(ConfigurationError, match=r"range, so it cannot|no statistics"):
+        CONFIG.policy.build(spec, {})
+
+
+def test_what_was_not_measured_is_no_mistake_and_nothing_at_all_is(policy: Policy) -> None:
+    episodes = recorded()
+    seen = {key: values[-1] for key, values in moment(episodes, 5).items()}
+    history = History(policy.spec)
+    holes = {**seen, "depth": np.full_like(seen["depth"], np.nan)}
+    history.see(holes)
+    half = seen["cloud"].copy()
+    half[:10] = np.nan
+    history.see({**seen, "cloud": half})
+    with pytest.raises(NotFiniteError, match="cloud"):
+        history.see({**seen, "cloud": np.full_like(half, np.nan)})
+    with pytest.raises(ConfigurationError, match="millimetres"):
+        history.see({**seen, "depth": (1000 * seen["depth"]).astype(np.uint16)})
+    request = ChunkRequest(observation=history.stacked())
+    assert np.isfinite(TorchPredictor(policy).predict([request])).all()
+
+
+def test_it_trains_is_stored_and_goes_on(policy: Policy, tmp_path) -> None:
+    episodes = recorded()
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    trained = build_policy(CONFIG, episodes)
+    losses = [float(step.loss) for step in train(trained, episodes, CONFIG)]
+    assert len(losses) == 3
+    assert np.isfinite(losses).all()
+    moved = {n for n, value in trained.state_dict().items() if not torch.equal(value, before[n])}
+    assert {name.split(".")[1] for name in moved if name.startswith("encoder.")} == {
+        "networks",
+        "points",
+    }
+    save_policy(tmp_path / "policy", trained)
+    found = load_policy(tmp_path / "policy")
+    assert found.spec == trained.spec
+    request = ChunkRequest(observation=moment(episodes, 5))
+    answers = [TorchPredictor(one).predict([request]) for one in (trained.eval(), found)]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_a_strangers_card_with_another_range_or_none_is_refused(policy: Policy, tmp_path) -> None:
+    save_policy(tmp_path / "policy", policy)
+    card = tmp_path / "policy" / "policy.json"
+    text = card.read_text()
+    said = text.replace(" ", "").replace("\n", "")
+    assert f'"range":[0.0,{FAR}]' in said
+    for wrong in ('"range":null', '"range":[2.0,1.0]', '"range":[0.0,1e99]'):
+        card.write_text(said.replace(f'"range":[0.0,{FAR}]', wrong))
+        with pytest.raises(CheckpointError):
+            load_policy(tmp_path / "policy")
+
+
+def test_a_feature_of_depth_names_itself() -> None:
+    assert isinstance(
+        ENCODER.build(
+            PolicySpec.select(
+                {"action": (2,), "cloud": (9, 4)},
+                observations=("cloud",),
+                kinds={"cloud": "points"},
+            )
+        ),
+        ImageEncoder,
+    )
+    with pytest.raises(ConfigurationError, match="no cloud of points"):
+        Feature(name="cloud", shape=(9, 2), kind="points")
