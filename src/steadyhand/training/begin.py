@@ -76,8 +76,7 @@ def begin(
     if material.said:
         tell(material.said)
     skip = config.skip_broken_episodes
-    pictures = material.spec.pictures
-    sound = with_stores(episodes, pictures, skip_broken=skip, stage=stage, tell=tell)
+    sound = with_stores(episodes, material.spec.pictures, skip_broken=skip, stage=stage, tell=tell)
     if len(sound) < len(episodes):
         material = divide(config, sound)
     policy = build(config, material)
