@@ -77,7 +77,7 @@ def test_material_is_made_once_and_taken_everywhere(config, episodes, monkeypatc
     assert len(material.training) + len(material.held_out) == len(episodes)
     assert material.held_out_numbers == tuple(material.places[1])
     expected = [step.loss for step in train(build_policy(config, episodes), episodes, config)]
-    monkeypatch.setattr("steadyhand.training.material.split_episodes", None)
+    monkeypatch.setattr("steadyhand.training.material.divided", None)
     policy = build_policy(config, material)
     assert [step.loss for step in train(policy, material, config)] == expected
 
