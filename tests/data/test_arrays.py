@@ -73,11 +73,12 @@ def test_no_codec_that_runs_code_is_asked(feature, replay, monkeypatch) -> None:
     assert Runs.ran == ()
 
 
-def test_a_missing_codec_costs_one_array_and_names_its_package(replay) -> None:
+def test_a_missing_codec_costs_one_array_and_names_its_package(replay, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
     describe(replay / "data" / "camera", compressor={"id": "imagecodecs_jpegxl", "level": 99})
     episodes = open_episodes(replay)
     assert set(episodes.arrays) == {"action", "state"}
-    assert "pip install imagecodecs" in episodes.left_out["camera"]
+    assert "pip install 'steadyhand[jpegxl]' brings imagecodecs" in episodes.left_out["camera"]
     assert "opy" not in episodes.left_out["camera"]
 
 

@@ -126,11 +126,14 @@ def test_data_is_read_lazily(tmp_path, replay) -> None:
         found.read("state")
 
 
-def test_a_missing_chunk_is_not_read_as_zeros(replay) -> None:
-    (replay / "data" / "state" / "1.0").unlink()
-    found = open_episodes(replay)
-    with pytest.raises(DataError, match="1 of 3 chunks are not there"):
+def test_a_missing_chunk_of_ours_is_not_read_as_zeros(replay, tmp_path) -> None:
+    write_episodes(tmp_path / "ours.zarr", open_episodes(replay))
+    (tmp_path / "ours.zarr" / "data" / "state" / "0.0").unlink()
+    found = open_episodes(tmp_path / "ours.zarr")
+    with pytest.raises(DataError, match="1 of 1 chunks are not there"):
         found.read("state")
+    with pytest.raises(DataError, match="1 of 1 chunks are not there"):
+        found.arrays["state"][3]
     assert [problem.kind for problem in inspect_episodes(found)] == ["unreadable"]
 
 

@@ -158,7 +158,7 @@ RIGHT: dict[str, tuple[dict[str, Any], Change | None]] = {
         {},
         lambda path: (
             extra("camera")(path),
-            described(path, "camera", compressor={"id": "imagecodecs_jpegxl", "level": 99}),
+            described(path, "camera", compressor={"id": "imagecodecs_tiff", "level": 99}),
         ),
     ),
     "with-a-bad-name": ({}, extra("\x1b[2J")),

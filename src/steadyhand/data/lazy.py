@@ -73,9 +73,8 @@ class Parts:
         return gathered(self, key, self._found)
 
     def _found(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
-        places = np.searchsorted(self.ends, rows, side="right")
-        for place in np.unique(places):
-            inside, part = places == place, self.parts[place]
+        for place, inside in grouped(np.searchsorted(self.ends, rows, side="right")):
+            part = self.parts[place]
             yield inside, take(part, rows[inside] - (self.ends[place] - part.shape[0]))
 
 
@@ -105,6 +104,16 @@ def gathered(
             result = np.empty((len(rows), *array.shape[1:]), array.dtype)
         result[places] = values
     return result.reshape(*np.shape(wanted), *array.shape[1:])
+
+
+def grouped(numbers: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """(number, where it is, in order) of each different one of the numbers (n,)."""
+    if not len(numbers):
+        return
+    order = np.argsort(numbers, kind="stable")
+    cuts = np.flatnonzero(np.diff(numbers[order])) + 1
+    for places in np.split(order, cuts):
+        yield int(numbers[places[0]]), places
 
 
 def take(source: LazyArray, rows: NDArray[np.int64]) -> NDArray[Any]:

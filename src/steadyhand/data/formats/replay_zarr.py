@@ -5,32 +5,25 @@ The format has no place for the rate: it is written as the attribute `rate_hz`, 
 is missing. Reading needs no zarr, and believes nothing that an array says before it is checked.
 """
 
-import math
 import zipfile
-import zlib
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats import limits
+from steadyhand.data.formats.empty import without_empty
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.stream import piece_steps, pieces
-from steadyhand.data.formats.zarr_layout import Layout, read_layout
+from steadyhand.data.formats.zarr_array import CHECKSUM, ZarrArray, checksum
+from steadyhand.data.formats.zarr_layout import read_layout
 from steadyhand.data.formats.zarr_store import Archive, Folder, Store, read_description
-from steadyhand.data.lazy import LazyArray, damage_told
-from steadyhand.disk import regular
+from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError, library, plain
 
-TOGETHER = 128
-"""Steps that are read at once at least, where chunks are smaller."""
-CHECKSUM = "crc32"
-"""The attribute of an array that holds its checksum, where this project wrote it."""
 DEPTH = 8
 """Groups within each other that are looked into."""
+SHOWN = 8
 
 
 def matches(path: Path) -> bool:
@@ -53,7 +46,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         ends = array_at(store, path, "meta/episode_ends")
         if ends is None:
             raise ValueError("there is no array meta/episode_ends")
-        _require_stored_together(path, [*arrays.values(), ends])
+        if (absent := ends.unstored()) is not None:
+            raise ValueError(f"meta/episode_ends is not whole: {absent} are not there")
         rate = described.get("rate_hz") if isinstance(described, dict) else None
         if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
             raise ValueError(f"its rate_hz is {repr(rate)[:40]!a}, which is no number")
@@ -65,16 +59,32 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     if not arrays:
         said = "".join(f" '{name}' is left out: {why}." for name, why in left_out.items())
         raise DataError(f"{path} has no arrays under data/.{said[:500]}")
+    whole, numbers, remarks = without_empty(ends[:])
     return Episodes(
         arrays,
-        ends[:],
+        whole,
         10.0 if rate is None else float(rate),
         path,
         version=f"v{3 if root else 2}",
         rate_assumed=rate is None,
+        numbers=numbers,
         tasks=_texts(described),
         left_out=left_out,
+        remarks=(*remarks, *_unstored(arrays)),
     )
+
+
+def _unstored(arrays: dict[str, ZarrArray]) -> Iterator[Problem]:
+    """What is to be known of chunks that are not there, and by zarr's rules hold a fill value."""
+    found = {name: array.unstored() for name, array in arrays.items()}
+    told = [f"'{name}' {what}" for name, what in found.items() if what is not None]
+    if told:
+        shown = ", ".join(told[:SHOWN]) + ", …" * (len(told) > SHOWN)
+        message = (
+            f"Chunks that are not stored are read as the fill value, as zarr has it: {shown}. If "
+            "the data was copied, see whether all of it was."
+        )
+        yield Problem("fill-value", message)
 
 
 def _texts(described: Any) -> tuple[str, ...]:
@@ -84,7 +94,7 @@ def _texts(described: Any) -> tuple[str, ...]:
     return tuple(listed) if all(isinstance(text, str) for text in listed) else ()
 
 
-def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _WholeArray]":
+def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> dict[str, ZarrArray]:
     """By path below data/; what cannot be read goes to `left_out`. Raises for what is needed."""
     arrays, waiting = {}, store.children("data")
     while waiting:
@@ -105,25 +115,16 @@ def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> "dict[str, _W
     return arrays
 
 
-def array_at(store: Store, path: Path, key: str) -> "_WholeArray | None":
+def array_at(store: Store, path: Path, key: str) -> ZarrArray | None:
     """None where there is no array. Raises `OSError`, `ValueError`."""
     layout = read_layout(store, key)
     if layout is None:
         return None
     limits.require_chunks(layout.chunks, layout.shape, layout.dtype)
-    array = _WholeArray(store, layout, path, key)
+    array = ZarrArray(store, layout, path, key)
     if 8 * layout.shape[0] > limits.FREE:  # what counting its steps takes
         limits.require_stored(8 * layout.shape[0], array.stored)
     return array
-
-
-def _require_stored_together(path: Path, arrays: "list[_WholeArray]") -> None:
-    """All flat arrays are read whole: what they take together is held against what is there."""
-    flat = [array for array in arrays if len(array.shape) < 4]
-    stored = sum(array.stored for array in flat)
-    if path.is_file():
-        stored = min(stored, regular(path))
-    limits.require_stored(sum(limits.bytes_of(array.shape, array.dtype) for array in flat), stored)
 
 
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
@@ -139,15 +140,15 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     for key, source in episodes.arrays.items():
         size = piece_steps(episodes, key)
         array = _array(data, key, (episodes.steps, *source.shape[1:]), source.dtype, size)
-        checksum = None
+        total = None
         for start, values in pieces(episodes, key):
             array[start : start + len(values)] = values
-            checksum = _sum(values, array, checksum)
+            total = checksum(values, array, total)
             watch(len(values))
-        array.attrs[CHECKSUM] = checksum
+        array.attrs[CHECKSUM] = total
     ends = _array(meta, "episode_ends", episodes.ends.shape, episodes.ends.dtype, len(episodes))
     ends[...] = episodes.ends
-    ends.attrs[CHECKSUM] = _sum(episodes.ends, ends)
+    ends.attrs[CHECKSUM] = checksum(episodes.ends, ends)
 
 
 def _array(group: Any, key: str, shape: tuple[int, ...], dtype: Any, steps: int) -> Any:
@@ -158,98 +159,9 @@ def _array(group: Any, key: str, shape: tuple[int, ...], dtype: Any, steps: int)
         dtype=dtype,
         chunks=(steps, *(max(size, 1) for size in shape[1:])),
         compressors=codecs.Zstd(level=3, checksum=True),
-        # A chunk of nothing but zeros is written, too: a missing one is taken for damage.
+        # A chunk of nothing but zeros is written, too: one of ours that is missing is damage.
         config={"write_empty_chunks": True},
     )
-
-
-def _sum(values: NDArray[Any], array: LazyArray, before: int | None = None) -> int:
-    """The checksum of an array's shape, its kind and, piece by piece, its numbers."""
-    if before is None:
-        before = zlib.crc32(f"{tuple(array.shape)} {np.dtype(array.dtype).str}".encode())
-    return zlib.crc32(np.ascontiguousarray(values).data, before)
-
-
-class _WholeArray:
-    """A zarr array that does not pass a missing chunk off as zeros."""
-
-    def __init__(self, store: Store, layout: Layout, path: Path, key: str) -> None:
-        self._store, self._layout, self._path, self._place = store, layout, path, key
-        self._key = key.rpartition("/")[2]
-        self.shape, self.dtype = layout.shape, layout.dtype
-
-    @cached_property
-    def _sizes(self) -> dict[str, int]:
-        return self._store.sizes(self._place)
-
-    @property
-    def stored(self) -> int:
-        """Bytes that are stored of it."""
-        return sum(self._sizes.values())
-
-    @cached_property
-    def _missing(self) -> int:
-        chunks, known = math.prod(self._layout.grid), self._sizes
-        if chunks > len(known):  # a stranger can declare more chunks than could ever be counted
-            return chunks - sum(1 for key in known if key[-1:].isdecimal())
-        return sum(self._layout.key(place) not in known for place in np.ndindex(*self._layout.grid))
-
-    @property
-    def blocks(self) -> NDArray[np.int64]:
-        """Where each stretch of time ends that is stored, and so read, in one piece."""
-        steps, chunk = self.shape[0], self._layout.chunks[0]
-        stretch = chunk * -(-TOGETHER // chunk)
-        return np.append(np.arange(stretch, steps, stretch), steps)
-
-    def fingerprint(self) -> list[Any]:
-        """Changes when what is stored does."""
-        return self._store.fingerprint(self._place)
-
-    def __getitem__(self, key: Any, /) -> Any:
-        with damage_told(self._path, self._key):
-            if self._missing:
-                raise DataError(
-                    f"{self._missing} of {math.prod(self._layout.grid)} chunks are not there, and "
-                    "would be read as zeros; if that is what they hold, write empty chunks, too"
-                )
-            wanted = np.arange(self.shape[0])[key]
-            values = self._rows(np.atleast_1d(wanted).reshape(-1))
-            values = values.reshape(*np.shape(wanted), *self.shape[1:])
-            expected = self._layout.attributes.get(CHECKSUM)
-            whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)
-            # Others may keep something else under that name.
-            if whole and isinstance(expected, int) and expected != _sum(values, self):
-                raise DataError("its numbers are not those that were written")
-            return values
-
-    def _rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """The rows of those numbers, in their order; each chunk is unpacked once."""
-        layout, (size, *sizes) = self._layout, self._layout.chunks
-        shape = (len(rows), *self.shape[1:])
-        limits.require_stored(limits.bytes_of(shape, self.dtype), self.stored)
-        values = np.empty(shape, self.dtype)
-        for first in np.unique(rows // size):
-            here = np.flatnonzero(rows // size == first)
-            inside = _span(rows[here] - first * size)
-            for rest in np.ndindex(*layout.grid[1:]):
-                chunk = self._chunk((int(first), *rest))
-                spans = [slice(i * n, (i + 1) * n) for i, n in zip(rest, sizes, strict=True)]
-                window = values[(slice(None), *spans)]
-                window[_span(here)] = chunk[(inside, *map(slice, window.shape[1:]))]
-        return values
-
-    def _chunk(self, place: tuple[int, ...]) -> NDArray[Any]:
-        key, most = self._layout.key(place), limits.most_stored(self._layout.chunk_bytes)
-        limits.require_stored(self._layout.chunk_bytes, self._sizes[key])
-        starts = (i * n for i, n in zip(place, self._layout.chunks, strict=True))
-        extent = tuple(end - start for end, start in zip(self.shape, starts, strict=True))
-        return self._layout.decode(self._store.read(f"{self._place}/{key}", most), extent)
-
-
-def _span(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:
-    """The same rows, as a slice where they follow one another: no copy of them is then made."""
-    start, count = int(rows[0]), len(rows)
-    return slice(start, start + count) if np.all(np.diff(rows) == 1) else rows
 
 
 FORMAT = Format(

@@ -6,7 +6,6 @@ read. What a stranger packed never grows beyond what its chunk can hold.
 
 import bz2
 import gzip
-import importlib
 import io
 import lzma
 import re
@@ -35,7 +34,10 @@ FILTERS: dict[str, frozenset[str]] = {
 """Codecs of numcodecs that give about what they are given, and the settings of each."""
 MEMORY = 1 << 27
 """Bytes that lzma may need for itself."""
-PICTURES = {"imagecodecs_jpeg2k": "jpeg2k_decode", "imagecodecs_jpegxl": "jpegxl_decode"}
+PICTURES = {
+    f"imagecodecs_{kind}": f"{kind}_decode"
+    for kind in ("avif", "jpeg", "jpeg2k", "jpegls", "jpegxl", "jpegxr", "png", "webp")
+}
 """Pictures, one a chunk, that another package unpacks."""
 Unpack = Callable[[Any, int], Any]
 
@@ -92,7 +94,10 @@ def _unpacker(codec: Any, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpac
         return PACKED[name]
     if name not in FILTERS:
         known = ", ".join(sorted([*PACKED, *FILTERS, *PICTURES]))
-        raise ValueError(f"it is packed by {name[:40]!a}, which is not read here; read are {known}")
+        raise ValueError(
+            f"it is packed by {name[:40]!a}, which is not read here; write it anew with zarr, "
+            f"packed by one of {known}"
+        )
     settings = {key: value for key, value in codec.items() if key != "id"}
     for key, value in settings.items():
         if key in ("dtype", "astype", "encode_dtype", "decode_dtype"):
@@ -117,11 +122,11 @@ def _numcodecs(name: str, settings: dict[str, Any]) -> Any:
 
 def _picture(name: str, chunk: tuple[int, ...], dtype: np.dtype[Any]) -> Unpack:
     try:
-        decode = getattr(importlib.import_module("imagecodecs"), PICTURES[name])
+        decode = getattr(library("imagecodecs"), PICTURES[name])
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"its pictures are packed by '{name}', which another package unpacks: "
-            "pip install imagecodecs"
+            "pip install 'steadyhand[jpegxl]' brings imagecodecs"
         ) from error
     shape = chunk[1:] if chunk[0] == 1 else chunk
     # What it says of its size is held against the array that it is to fill.

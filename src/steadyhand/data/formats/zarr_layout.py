@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.zarr_codecs import KIND, unpackers
+from steadyhand.data.formats.zarr_fill import filled
 from steadyhand.data.formats.zarr_store import Store, read_description
 
 KINDS_V3 = ("bool", "float16", "float32", "float64")
@@ -42,6 +43,8 @@ class Layout:
     decode: Decode
     """The numbers of one whole chunk."""
     attributes: Mapping[str, Any]
+    fill: Any = None
+    """What is in chunks that are not stored; None where that is not said."""
     prefix: str = ""
     separator: str = "."
 
@@ -93,7 +96,8 @@ def _version_2(found: dict[str, Any], attributes: dict[str, Any]) -> Layout:
             data = unpack(data, limit)
         return _numbers(data, dtype, count).reshape(chunks, order=order)
 
-    return Layout(shape, chunks, dtype, decode, attributes, separator=separator)
+    fill = filled(found.get("fill_value"), dtype)
+    return Layout(shape, chunks, dtype, decode, attributes, fill, separator=separator)
 
 
 def _version_3(found: dict[str, Any]) -> Layout:
@@ -108,19 +112,23 @@ def _version_3(found: dict[str, Any]) -> Layout:
     separator = settings.get("separator", "/" if encoding == "default" else ".")
     if encoding not in ("default", "v2") or separator not in (".", "/"):
         raise ValueError(f"its chunks are named by {encoding[:20]!a}, which is not read here")
-    attributes = found.get("attributes")
+    attributes, dtype = found.get("attributes"), np.dtype(kind)
+    fill = filled(found.get("fill_value"), dtype)
     return Layout(
         shape,
         chunks,
-        np.dtype(kind),
-        _codecs(found.get("codecs"), chunks, np.dtype(kind)),
+        dtype,
+        _codecs(found.get("codecs"), chunks, dtype, fill),
         attributes if isinstance(attributes, dict) else {},
+        fill,
         f"c{separator}" if encoding == "default" else "",
         separator,
     )
 
 
-def _codecs(listed: Any, chunk: tuple[int, ...], dtype: np.dtype[Any], depth: int = 0) -> Decode:
+def _codecs(
+    listed: Any, chunk: tuple[int, ...], dtype: np.dtype[Any], fill: Any = None, depth: int = 0
+) -> Decode:
     """What undoes the codecs of zarr v3: orders, then one that makes bytes, then packing."""
     if not isinstance(listed, list) or not 0 < len(listed) <= 8 or depth > 2:
         raise ValueError("its list of codecs is empty, no list, or too long")
@@ -149,7 +157,7 @@ def _codecs(listed: Any, chunk: tuple[int, ...], dtype: np.dtype[Any], depth: in
             return _numbers(data, stored, count).reshape(chunk)
     else:
         most = limits.most_stored(limits.bytes_of(chunk, dtype))
-        read = _shards(settings, chunk, dtype, depth)
+        read = _shards(settings, chunk, dtype, fill, depth)
 
     def decode(data: Any, extent: tuple[int, ...]) -> NDArray[Any]:
         for unpack in reversed(undo):
@@ -165,15 +173,15 @@ def _codecs(listed: Any, chunk: tuple[int, ...], dtype: np.dtype[Any], depth: in
 
 
 def _shards(
-    settings: Mapping[str, Any], chunk: tuple[int, ...], dtype: np.dtype[Any], depth: int
+    settings: Mapping[str, Any], chunk: tuple[int, ...], dtype: np.dtype[Any], fill: Any, depth: int
 ) -> Decode:
     """A chunk made of smaller ones, with an index of their places at its end or start."""
     shape, inner = _sizes(list(chunk), settings.get("chunk_shape"))
     if any(n % size for n, size in zip(shape, inner, strict=True)):
         raise ValueError(f"its shards {shape} cannot be cut into {inner}")
-    part = _codecs(settings.get("codecs"), inner, dtype, depth + 1)
+    part = _codecs(settings.get("codecs"), inner, dtype, fill, depth + 1)
     grid = tuple(n // size for n, size in zip(shape, inner, strict=True))
-    index = _codecs(settings.get("index_codecs"), (*grid, 2), np.dtype("u8"), depth + 1)
+    index = _codecs(settings.get("index_codecs"), (*grid, 2), np.dtype("u8"), None, depth + 1)
     names = [_named(codec)[0] for codec in settings["index_codecs"]]
     at_start = settings.get("index_location", "end") == "start"
     if names not in (["bytes"], ["bytes", "crc32c"]):
@@ -185,12 +193,14 @@ def _shards(
         if len(whole) < index_size:
             raise ValueError("a shard of it is cut short")
         places = index(whole[:index_size] if at_start else whole[-index_size:], (*grid, 2))
-        values = np.zeros(shape, dtype)
+        values = np.full(shape, 0 if fill is None else fill, dtype)
         for place in np.ndindex(*grid):
             rest = tuple(end - i * n for end, i, n in zip(extent, place, inner, strict=True))
             if min(rest) <= 0:
                 continue  # beyond the array's end: nobody writes it, and nobody asks for it
             start, size = (int(number) for number in places[place])
+            if (start, size) == (NOTHING, NOTHING) and fill is not None:
+                continue
             if start == NOTHING or start + size > len(whole):
                 raise ValueError(f"the part {place} of a shard is not there")
             window = (slice(i * n, (i + 1) * n) for i, n in zip(place, inner, strict=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 from steadyhand.data.files import stamp
 from steadyhand.data.formats import limits
-from steadyhand.disk import LARGEST_TEXT, inside, parse_json, regular
+from steadyhand.disk import LARGEST_TEXT, NotTheFileError, inside, parse_json, regular
 
 
 def read_description(store: "Store", key: str) -> dict[str, Any]:
@@ -52,10 +52,20 @@ class Folder:
         top = inside(self._path, key)
         return [[str(file.relative_to(top)), *stamp(file)] for file in sorted(top.rglob("*"))]
 
+    def has(self, key: str) -> bool:
+        """Whether anything is there, a link that leads nowhere among it."""
+        return os.path.lexists(self._path / key)
+
     def read(self, key: str, at_most: int) -> bytes:
-        """Raises `FileNotFoundError`, `OSError`, `ValueError`."""
+        """Raises `FileNotFoundError` where nothing is there, other `OSError`, `ValueError`."""
         file = inside(self._path, key)
-        _require_size(regular(file), at_most)
+        try:
+            _require_size(regular(file), at_most)
+        except FileNotFoundError:
+            links = (up for up in (file, *file.parents) if up.is_symlink())
+            if any(not link.exists() for link in links):  # as git-annex keeps things elsewhere
+                raise NotTheFileError("it is a link to what is not there") from None
+            raise
         return file.read_bytes()
 
 
@@ -82,6 +92,9 @@ class Archive:
 
     def fingerprint(self, key: str) -> list[Any]:
         return [stamp(self._path), key.rpartition("/")[2]]
+
+    def has(self, key: str) -> bool:
+        return key in self._archive.NameToInfo
 
     def read(self, key: str, at_most: int) -> bytes:
         try:
