@@ -8,6 +8,7 @@ import pytest
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.data.joined import joined
+from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
 
@@ -63,3 +64,50 @@ def test_sets_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     write_episodes(tmp_path / "push.zarr", made(2, 1.0))
     with pytest.raises(DataError, match="differ in their ending alone"):
         open_episodes(tmp_path)
+
+
+def test_what_is_said_of_episodes_is_said_of_them_together() -> None:
+    one = replace(
+        made(2, 1.0),
+        success=(True, False),
+        masks={"train": (0,), "core": (1,)},
+        remarks=(Problem("rate", "read by index", 7),),
+        numbers=(4, 7),
+        chosen="2 of 9 episodes are chosen: 4,7",
+    )
+    other = replace(made(2, 2.0), masks={"train": (1,)}, left_out={"x": "it is odd"})
+    found = joined({"one": one, "other": other})
+    assert found.success == (True, False, None, None)
+    assert found.masks == {"train": (0, 3), "one/core": (1,)}
+    assert found.remarks == (Problem("rate", "one: read by index", 1),)
+    assert found.left_out == {"other/x": "it is odd"}
+    assert found.chosen.startswith("one: 2 of 9")
+    assert joined({"one": made(1, 1.0), "two": made(1, 1.0)}).success == ()
+
+
+def test_sets_that_say_nothing_of_tasks_are_of_one_where_their_names_are_no_tasks() -> None:
+    found = joined({"a": made(1, 1.0), "b": made(1, 2.0)}, named=False)
+    assert found.tasks == ()
+    assert "task_index" not in found.arrays
+    told = replace(made(1, 1.0), tasks=("open it",))
+    assert joined({"a": told, "b": made(1, 2.0)}, named=False).tasks == ("open it", "b")
+
+
+def test_columns_of_other_names_are_told_and_of_another_order_are_turned() -> None:
+    values = np.arange(10).reshape(5, 2)
+    one = Episodes({"q": values}, np.array([5]), 20.0, names={"q": ("x", "y")})
+    turned = replace(one, arrays={"q": values[:, ::-1]}, names={"q": ("y", "x")})
+    found = joined({"one": one, "turned": turned})
+    np.testing.assert_array_equal(found.read("q"), np.concatenate([values, values]))
+    assert "put into that order" in found.remarks[0].message
+    assert found.names == {"q": ("x", "y")}
+    strange = joined({"one": one, "strange": replace(one, names={"q": ("u", "v")})})
+    assert "u, v in strange and x, y in one: they are taken for" in strange.remarks[0].message
+    points = replace(one, arrays={"q": np.zeros((5, 64, 3))}, names={})
+    with pytest.raises(DataError, match="'q' has different kinds: state in a, points in b"):
+        joined({"a": points, "b": replace(points, kinds={"q": "points"})})
+
+
+def test_what_only_some_sets_have_is_told_with_who_lacks_it() -> None:
+    found = joined({"a": made(1, 1.0, more=np.zeros(5)), "b": made(1, 1.0), "c": made(1, 1.0)})
+    assert found.left_out == {"more": "a has it, and b, c have not"}
