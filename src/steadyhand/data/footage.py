@@ -1,25 +1,32 @@
 """Video as an array: frames by number, decoded when they are asked for (PyAV).
 
 Step i of a clip has the frame that is shown nearest to `start + i / rate_hz`, to half a step: so
-that several episodes may share a file, and a file may run at a higher rate than the robot.
+that several episodes may share a file, and a file may run at a higher rate than the robot. What
+else is read, `film_time` decides, and `remarks` says.
 """
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import ForeignFilmError, opened
+from steadyhand.data.containers import ForeignFilmError, opened, times_of
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
-from steadyhand.data.lazy import Parts, gathered
+from steadyhand.data.film_time import Film, Moments, Wanted, moments
+from steadyhand.data.lazy import LazyArray, Parts, gathered
+from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
 
+LOOKED = 16
+"""Films of a camera whose headers are read when a set is opened."""
 EARLY = 0.01
 """Steps by which a frame may come early and still be taken without a look at the next."""
 
@@ -39,6 +46,12 @@ class Clip:
     """Whether nothing else is in the file."""
     expected: Sum | None = None
     """Size and checksum of the file, where they are known."""
+    before: int = 0
+    """Steps of other episodes whose frames come before in the file."""
+    rows: int | None = None
+    """Steps that have their frames in the file, 0 where unknown; its own where it is whole."""
+    clock: LazyArray | None = field(default=None, compare=False)
+    """Seconds since the episode began, (steps,), where they are recorded."""
     dtype = np.dtype(np.uint8)
 
     @property
@@ -69,7 +82,7 @@ class Clip:
                 yield number, frame
                 done = number + 1
         except DataError:
-            if self.start + low / self.rate_hz <= 0:
+            if self.moments.times[low] <= 0:
                 raise
             # Where pictures refer across key frames (open GOP), only the whole way leads there.
             yield from self._frames(done, high, seek=False)
@@ -79,34 +92,61 @@ class Clip:
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         if low >= high:
             return
-        expected = low
+        expected, times = low, self.moments.times
         with self.opened() as (container, stream):
             first = stream.start_time or 0
-            offset = int((self.start + low / self.rate_hz) / stream.time_base)
+            offset = int(times[low] / stream.time_base)
             if seek and offset > 0:
                 container.seek(first + offset, stream=stream, backward=True)
             before: tuple[float, Any] = (-math.inf, None)
             for frame in container.decode(stream):
-                seconds = float((frame.pts - first) * stream.time_base) - self.start
-                here = (seconds * self.rate_hz, frame)
-                while here[0] >= expected - EARLY:
-                    nearest = min(before, here, key=lambda shown: abs(shown[0] - expected))
+                here = (float((frame.pts - first) * stream.time_base), frame)
+                while here[0] >= times[expected] - EARLY / self.rate_hz:
+                    nearest = min(before, here, key=lambda shown: abs(shown[0] - times[expected]))
                     yield expected, self._picture(stream, expected, *nearest)
                     expected += 1
                     if expected == high:
                         return
                 before = here
-            yield expected, self._picture(stream, expected, *before)
-            if expected + 1 < high:
-                raise self._without(stream, expected + 1)
+            while expected < high:
+                yield expected, self._picture(stream, expected, *before)
+                expected += 1
 
     def _picture(self, stream: Any, step: int, shown: float, frame: Any) -> NDArray[np.uint8]:
-        if abs(shown - step) > 0.5 or frame.is_corrupt:
+        late = abs(shown - self.moments.times[step]) > self.moments.within
+        if late or frame.is_corrupt:
             raise self._without(stream, step)
         self.require_size(frame)
         if measured(frame.format.name):
             raise self.damaged(f"it is depth or another measure, in {frame.format.name}", LEAVE)
         return frame.to_ndarray(format="rgb24")
+
+    @cached_property
+    def moments(self) -> Moments:
+        """When each step is shown, as the header says and, in doubt, the times of all frames."""
+        with self.opened() as (_, stream):
+            film = Film(
+                pictures=stream.frames,
+                rate_hz=float(stream.average_rate or 0),
+                shown=lambda: times_of(self.file, *stamp(self.file)),
+            )
+            return moments(self._wanted, film)
+
+    @property
+    def _wanted(self) -> Wanted:
+        rows = (self.steps if self.whole else 0) if self.rows is None else self.rows
+        try:
+            clock = None if self.clock is None else np.asarray(self.clock[:], np.float64)
+        except DataError:  # it is told where it is read itself
+            clock = None
+        return Wanted(
+            start=self.start,
+            steps=self.steps,
+            rate_hz=self.rate_hz,
+            before=self.before,
+            rows=rows,
+            clock=clock,
+        )
 
     def _without(self, stream: Any, step: int) -> DataError:
         """What to say where there is no frame for a step: copying again makes no more of them."""
@@ -126,10 +166,13 @@ class Clip:
         require_whole(self._named, self.file, self.expected, self.episode)
         with self.opened() as (_, stream):
             self.require_size(stream)
-            same_rate = abs(float(stream.average_rate or 0) / self.rate_hz - 1) < 0.01
-            if self.whole and stream.frames and same_rate and stream.frames != self.steps:
-                way = AGAIN if stream.frames < self.steps else LEAVE
-                raise self.damaged(f"it has {stream.frames} frames for {self.steps} steps", way)
+        if (why := self.moments.lacking) is not None:
+            raise self.damaged(why, AGAIN if self.moments.again else LEAVE)
+
+    def clocked(self) -> list[int]:
+        """A checksum of the clock that its frames are chosen by; empty where the rate does."""
+        uneven = self._wanted.uneven
+        return [] if uneven is None else [zlib.crc32(uneven.tobytes())]
 
     @property
     def _named(self) -> str:
@@ -188,9 +231,33 @@ class Footage:
             return None
         return f"in video of {pixels}, more than 8 bits of gray" if measured(pixels) else None
 
+    def remarks(self, key: str, places: Iterable[int] | None = None) -> list[Problem]:
+        """What is read otherwise than by the rate in some clips, by their headers; key: its name.
+
+        Of each kind the first is told. What is damaged is told where it is read.
+        """
+        found: dict[str, tuple[Clip, str, list[int]]] = {}
+        for place in spread(len(self.clips)) if places is None else places:
+            clip = self.clips[place]
+            with suppress(SteadyhandError):
+                if clip.moments.remark is not None:
+                    kind, said = clip.moments.remark
+                    found.setdefault(kind, (clip, said, []))[2].append(place)
+        remarks = []
+        for kind, (clip, said, listed) in found.items():
+            more = f" (and of {len(listed) - 1} others)" if len(listed) > 1 else ""
+            told = f"The film '{key}' of episode {clip.episode}{more} {said}."
+            remarks.append(Problem(kind, told, clip.episode, str(clip.file)))
+        return remarks
+
     def fingerprint(self) -> list[Any]:
-        """Changes when a file does."""
-        return [[*stamp(c.file), c.start, c.steps, c.rate_hz] for c in self.clips]
+        """Changes when a file does, or a clock that the frames are chosen by."""
+        return [[*stamp(c.file), c.start, c.steps, c.rate_hz, *c.clocked()] for c in self.clips]
+
+
+def spread(clips: int) -> list[int]:
+    """The places of some clips, the first and the last among them, whose headers are soon read."""
+    return np.unique(np.linspace(0, clips - 1, min(LOOKED, clips)).astype(int)).tolist()
 
 
 def _runs(numbers: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -5,9 +5,7 @@ files in one chunk, columns left out, features that are declared and were never 
 be understood is read; `left_out` says what there is no file for.
 """
 
-import os
-from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.files import AGAIN, LEAVE, damage_of, told
-from steadyhand.data.footage import Clip, Footage
+from steadyhand.data.files import LEAVE, damage_of, told
+from steadyhand.data.footage import Footage
 from steadyhand.data.formats.format import Format
+from steadyhand.data.formats.lerobot_films import Films, footage
 from steadyhand.data.formats.lerobot_index import IndexedEpisode, index_v2, index_v3
 from steadyhand.data.formats.lerobot_info import COUNTED, INFO, Description
 from steadyhand.data.formats.lerobot_writer import write
@@ -26,9 +25,11 @@ from steadyhand.data.formats.parquet import Column, Table
 from steadyhand.data.formats.picture_column import Images
 from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.meaning import declared
+from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
-SINGLE = ("timestamp", "task_index")
+CLOCK = "timestamp"
+SINGLE = (CLOCK, "task_index")
 """Columns with one number a step whose shape is said to be [1]."""
 
 
@@ -45,11 +46,10 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     cameras = [key for key, value in said.features.items() if value["dtype"] == "video"]
     old = said.version.startswith("v2.")
     indexed, tasks = index_v2(path, cameras) if old else index_v3(path, said.info, cameras)
-    users = Counter(file for episode in indexed for file, _ in episode.videos.values())
-    shared = {file for file, count in users.items() if count > 1}
-    shared |= {path / name for name in said.noted("shared")}
+    shared = {path / name for name in said.noted("shared")}
+    films = {key: Films(key, indexed, shared) for key in cameras}
     found = _wanted(path, said.info, indexed, skip)
-    content = _Content(path, said, found, shared)
+    content = _Content(path, said, found, films)
     made = {
         key: declared(key, feature) or content.array(key)
         for key, feature in said.features.items()
@@ -71,7 +71,12 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         numbers=tuple(episode.number for episode in found),
         tasks=tasks if any(tasks) else (),
         left_out=left_out,
+        remarks=tuple(remark for key in made for remark in _remarks(key, made[key])),
     )
+
+
+def _remarks(key: str, array: LazyArray | str) -> list[Problem]:
+    return array.remarks(key) if isinstance(array, Footage) else []
 
 
 def _wanted(
@@ -101,8 +106,8 @@ class _Content:
     path: Path
     said: Description
     episodes: Sequence[IndexedEpisode]
-    shared: Container[Path]
-    """Videos in which there is more than one episode."""
+    films: Mapping[str, Films]
+    """By camera."""
 
     @cached_property
     def tables(self) -> dict[Path, Table]:
@@ -122,7 +127,7 @@ class _Content:
         """The array of one feature, or why there is none."""
         kind = self.said.features[key]["dtype"]
         if kind == "video":
-            return self._footage(key)
+            return footage(key, self.said, self.films[key], self.episodes, self._clock)
         shape = self.said.shape(key)
         missing = [e for e in self.episodes if key not in self.tables[e.table].columns]
         if len(missing) == len(self.episodes):
@@ -150,20 +155,11 @@ class _Content:
         said = f"{odd.table} of episode {odd.number} has {what} column '{key}', which {others}."
         return DataError(f"{said} {LEAVE}", episode=odd.number, file=odd.table)
 
-    def _footage(self, key: str) -> Footage | str:
-        found = [episode.videos.get(key, (None, 0.0)) for episode in self.episodes]
-        there = [file is not None and os.path.exists(file) for file, _ in found]
-        if not any(there):
-            return "there is no video file of it, though meta/info.json declares it"
-        (height, width, _), rate, clips = self.said.picture_shape(key), self.said.rate_hz, []
-        for (file, start), is_there, e in zip(found, there, self.episodes, strict=True):
-            if file is None or not is_there:
-                what = f"The video {file or f'of {key}'} of episode {e.number} is not there"
-                said = f"{what}, and others of '{key}' are. {AGAIN}"
-                raise DataError(said, episode=e.number, file=file)
-            whole, known = file not in self.shared, self.said.sum_of(file)
-            clips.append(Clip(file, start, e.steps, height, width, rate, e.number, whole, known))
-        return Footage(clips)
+    def _clock(self, episode: IndexedEpisode) -> LazyArray | None:
+        table = self.tables[episode.table]
+        if CLOCK not in table.columns or table.kind(CLOCK):
+            return None
+        return Column(table, CLOCK, (), episode.first, episode.steps, episode.number)
 
 
 FORMAT = Format(

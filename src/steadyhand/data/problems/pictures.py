@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import Footage
+from steadyhand.data.footage import Footage, spread
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
@@ -28,6 +28,8 @@ def inspect(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Pro
         except DataError as error:
             known.add(number)
             problems.append(Problem("video", str(error), clip.episode, str(clip.file)))
+    if isinstance(array, Footage):  # the others are told since the set was opened
+        problems += array.remarks(key, sorted({*range(len(clips))} - {*spread(len(clips))}))
     seen: list[NDArray[Any]] = []
     count = len(episodes)
     for number in np.unique(np.linspace(0, count - 1, min(EPISODES, count)).astype(int)).tolist():
