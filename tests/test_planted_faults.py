@@ -1396,6 +1396,13 @@ FAULTS = [
         "data/test_fill_values.py -k missed",
     ),
     Fault(
+        "of a large set the first episodes alone are looked at",
+        "data/problems/sample.py",
+        "return np.unique(np.linspace(0, count - 1, max(min(most, count), 1)).astype(np.int64))",
+        "return np.arange(max(min(most, count), 1))",
+        "data/test_sampling.py -k evenly_spread",
+    ),
+    Fault(
         "a codec outside of the list",
         "data/formats/zarr_codecs.py",
         "if name not in FILTERS:",

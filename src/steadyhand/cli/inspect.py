@@ -12,6 +12,7 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
 from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
+from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
 from steadyhand.policy.named import is_address
 from steadyhand.runtime.exported import is_export
@@ -62,7 +63,7 @@ def _data(options: Options) -> dict[str, Any]:
             advance(1, key)
 
         problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
-    features = _features(episodes)
+    features, looked = _features(episodes), share(episodes)
     if options.report is not None:
         from steadyhand.reports.data import data_page
 
@@ -84,6 +85,7 @@ def _data(options: Options) -> dict[str, Any]:
         f"all, {rate_of(episodes)}",
         *([f"{episodes.chosen}."] if episodes.chosen else []),
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),
+        *([_sampled(looked, len(episodes))] if looked else []),
         *(f"Problem: {problem.message}" for problem in problems),
         *([] if problems else ["No problem found."]),
         *([] if written is None else [f"Report: {written}"]),
@@ -96,9 +98,18 @@ def _data(options: Options) -> dict[str, Any]:
         "rate_hz": episodes.rate_hz,
         "features": features,
         "tasks": list(episodes.tasks),
+        "sampled": {"episodes": min(looked.values()), "of": len(episodes), "features": looked}
+        if looked
+        else None,
         "problems": [vars(problem) for problem in problems],
         "report": written,
     }
+
+
+def _sampled(looked: dict[str, int], of: int) -> str:
+    """What was not looked at as a whole."""
+    told = (f"{key} in {count} of {of} episodes" for key, count in looked.items())
+    return f"Sampled, a few pictures or some episodes: {', '.join(told)}."
 
 
 def _features(episodes: Episodes) -> dict[str, dict[str, Any]]:

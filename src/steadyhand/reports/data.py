@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, Problem
 from steadyhand.data.colour import as_pictures, picture_scale
+from steadyhand.data.problems.sample import of_numbers
 from steadyhand.data.resize import resize_frames
 from steadyhand.errors import SteadyhandError, library
 from steadyhand.reports.charts import Line, chart, least_span, scale_words
@@ -56,6 +57,7 @@ def _drawn(episodes: Episodes) -> list[str]:
 
 def _trajectories(episodes: Episodes, key: str) -> tuple[str, list[tuple[str, Markup]], str]:
     """(feature, (name, chart) of each of its numbers over time, how they are to be read)."""
+    whole, episodes = len(episodes), of_numbers(episodes, [key])
     try:
         values = episodes.read(key)
     except SteadyhandError as error:
@@ -71,7 +73,7 @@ def _trajectories(episodes: Episodes, key: str) -> tuple[str, list[tuple[str, Ma
             x = picks / episodes.rate_hz
             lines.append(Line(x=x, y=path[picks], colour="left", opacity=0.35))
         charts.append((name, chart(lines, name, x_label="s", span=span)))
-    overlaid = f"Episodes over one another, {len(chosen)} of {len(episodes)}."
+    overlaid = f"Episodes over one another, {len(chosen)} of {whole}."
     return key, charts, f"{overlaid} {scale_words(span)}"
 
 

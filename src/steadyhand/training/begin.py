@@ -35,7 +35,19 @@ from steadyhand.training.session import Event, Session, session
 from steadyhand.training.trackers import summary_writer
 from steadyhand.training.train import build_policy, rebuild_policy, resumed_material
 
-TOLD = ("outliers", "rounding", "echo", "rate", "jump", "late", "tasks", "black", "frozen", "video")
+TOLD = (
+    "sampled",
+    "outliers",
+    "rounding",
+    "echo",
+    "rate",
+    "jump",
+    "late",
+    "tasks",
+    "black",
+    "frozen",
+    "video",
+)
 """Kinds of problems that are worth a look before hours of training."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats.limits import FREE, bytes_of
 
 PIECE_BYTES = 16_000_000
 """About as much is read and written at once."""
@@ -20,9 +21,13 @@ def piece_steps(episodes: Episodes, key: str) -> int:
 
 
 def pieces(episodes: Episodes, key: str) -> Iterator[tuple[int, NDArray[Any]]]:
-    """(first step, values), all of `piece_steps` steps but the last; only pictures come lazily."""
-    size, steps = piece_steps(episodes, key), episodes.steps
-    whole = episodes.read(key) if len(episodes.arrays[key].shape) < 4 else None
+    """(first step, values), all of `piece_steps` steps but the last.
+
+    Pictures come lazily, and numbers that are more than is held at once.
+    """
+    size, steps, array = piece_steps(episodes, key), episodes.steps, episodes.arrays[key]
+    lazy = len(array.shape) > 3 or bytes_of((steps, *array.shape[1:]), array.dtype) > FREE
+    whole = None if lazy else episodes.read(key)
     for first in range(0, steps, size):
         end = min(first + size, steps)
         yield first, episodes.read(key, first, end) if whole is None else whole[first:end]

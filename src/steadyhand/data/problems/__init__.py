@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.problem import Problem
-from steadyhand.data.problems import numbers, outliers, pictures, tasks, time
+from steadyhand.data.problems import numbers, outliers, pictures, sample, tasks, time
 from steadyhand.errors import DataError
-from steadyhand.sizes import kind_of
 from steadyhand.spec import PolicySpec
 
 SHORT = 4
@@ -35,7 +34,8 @@ def inspect_episodes(
     """Every problem found, those of the whole set first.
 
     `watch` is given each feature, None where it cannot be read; pictures are looked at by samples,
-    and not at all without `look`. Episodes shorter than `horizon` are reported. What is advised
+    and not at all without `look`. So are numbers that are more than fit (`sample.py`), and it is
+    said. Episodes shorter than `horizon` are reported. What is advised
     is for numbers that are normalised as `normalisation` says. Where a policy is to be trained,
     `spec` says what it sees and does: all else is left alone, but clocks and tasks.
     """
@@ -48,27 +48,33 @@ def inspect_episodes(
     problems += _lengths(episodes, horizon)
     flat: dict[str, NDArray[Any]] = {}
     used = episodes.arrays if spec is None else {feature.key for feature in spec.features}
+    few = sample.of_numbers(episodes, sample.plain(episodes, used))
+    problems += sample.said(episodes, few)
     for key, array in episodes.arrays.items():
         if key not in used:
             continue
         if array.shape[0] > episodes.steps:
             message = f"'{key}' has steps after the end of the last episode; they are not used."
             problems.append(Problem("surplus", message))
-        picture = kind_of(array.shape[1:]) == "image"
+        picture, alone = sample.pictured(episodes, key), sample.wide(episodes, key)
         if picture and not look:
             continue
-        inspect = pictures.inspect if picture else _read
-        values, found = inspect(episodes, key)
+        if picture:
+            values, found = pictures.inspect(episodes, key, sample.of_pictures(episodes, key))
+        else:
+            part = sample.of_numbers(episodes, [key]) if alone else few
+            values, found = _read(part, key)
+            problems += sample.said(episodes, part, f"numbers of '{key}'") if alone else ()
         problems += found
         watch(key, values)
-        if values is not None and not picture and values.dtype.kind in "iuf":
+        if values is not None and not picture and not alone and values.dtype.kind in "iuf":
             flat[key] = values
             if values.ndim == 2:
-                problems += numbers.inspect(episodes, key, values)
-                problems += outliers.inspect(episodes, key, values, normalisation)
-    problems += time.inspect(episodes, flat)
-    problems += tasks.inspect(episodes, flat, () if spec is None else used)
-    problems += numbers.compare(episodes, flat, None if spec is None else spec.action.key)
+                problems += numbers.inspect(few, key, values)
+                problems += outliers.inspect(few, key, values, normalisation)
+    problems += time.inspect(few, flat)
+    problems += tasks.inspect(few, flat, () if spec is None else used)
+    problems += numbers.compare(few, flat, None if spec is None else spec.action.key)
     file = str(episodes.path) if episodes.path else None
     return [replace(problem, file=problem.file or file) for problem in problems]
 

@@ -39,8 +39,11 @@ def inspect(
         )
         yield Problem("rounding", message)
     range_ = found.high - found.low
-    beyond = np.maximum(found.low - values, values - found.high)
-    far = (beyond > FAR * np.maximum(range_, 1e-300)) & (range_ > 0) & ~found.constant
+    far = np.zeros(values.shape, bool)
+    for column in np.flatnonzero((range_ > 0) & ~found.constant):  # one by one: they may be many
+        numbers, most = values[:, column], FAR * max(range_[column], 1e-300)
+        beyond = np.maximum(found.low[column] - numbers, numbers - found.high[column])
+        far[:, column] = beyond > most
     if not far.any():
         return
     rare = far & ((values < found.rare_low) | (values > found.rare_high))

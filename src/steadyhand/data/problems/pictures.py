@@ -10,14 +10,17 @@ from steadyhand.data.footage import Footage, spread
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
-EPISODES = 60
-"""So many are looked at, evenly spread; the headers of all videos are."""
 DARK = 0.03
 """Share of full brightness below which the brightest pixels make a picture black."""
 
 
-def inspect(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Problem]]:
-    """(the first, middle and last picture of some episodes, what is wrong with them)."""
+def inspect(
+    episodes: Episodes, key: str, places: NDArray[np.int64]
+) -> tuple[NDArray[Any] | None, list[Problem]]:
+    """(the first, middle and last picture of the episodes at `places`, what is wrong with them).
+
+    The headers of all videos are looked at.
+    """
     problems: list[Problem] = []
     array = episodes.arrays[key]
     clips = array.clips if isinstance(array, Footage) else ()
@@ -31,8 +34,7 @@ def inspect(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Pro
     if isinstance(array, Footage):  # the others are told since the set was opened
         problems += array.remarks(key, sorted({*range(len(clips))} - {*spread(len(clips))}))
     seen: list[NDArray[Any]] = []
-    count = len(episodes)
-    for number in np.unique(np.linspace(0, count - 1, min(EPISODES, count)).astype(int)).tolist():
+    for number in places.tolist():
         if number in known:
             continue
         start, last = int(episodes.starts[number]), int(episodes.ends[number]) - 1

@@ -1,0 +1,102 @@
+"""What is looked at of a set too large to be read whole: some of its episodes, evenly spread.
+
+Which those are follows from sizes alone, so that the same set is judged by the same episodes.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.lazy import Rows
+from steadyhand.data.problem import Problem
+from steadyhand.sizes import kind_of
+
+NUMBERS = 1 << 27
+"""Bytes of numbers that are held at once; what is made of them takes a few times that."""
+PICTURES = 1 << 27
+"""Bytes of the pictures of one camera that are held at once."""
+EPISODES, EACH = 60, 3
+"""Of each camera, pictures of so many episodes are looked at, and so many of each."""
+WIDE = 256
+"""A feature of more numbers at a step, as points are, is looked at by itself."""
+
+
+def pictured(episodes: Episodes, key: str) -> bool:
+    """Whether a feature is looked at picture by picture."""
+    return kind_of(episodes.shapes[key]) == "image"
+
+
+def wide(episodes: Episodes, key: str) -> bool:
+    """Whether a feature of numbers has too many of them to be held against others."""
+    return not pictured(episodes, key) and prod(episodes.shapes[key]) > WIDE
+
+
+def plain(episodes: Episodes, used: Container[str]) -> list[str]:
+    """The features in `used` that are held against one another."""
+    keys = [key for key in episodes.arrays if key in used]
+    return [key for key in keys if not pictured(episodes, key) and not wide(episodes, key)]
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """At most so many of `count` places, from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, max(min(most, count), 1)).astype(np.int64))
+
+
+def of_numbers(episodes: Episodes, keys: Iterable[str]) -> Episodes:
+    """The episodes whose numbers are read: all, or as many as there is room for.
+
+    Of a single one for which there is none, the first steps.
+    """
+    step, most = sum(_bytes(episodes, key) for key in keys), NUMBERS
+    if step * episodes.steps <= most:
+        return episodes
+    places = evenly(len(episodes), int(len(episodes) * most / (step * episodes.steps)))
+    while len(places) > 1 and step * int(episodes.lengths[places].sum()) > most:
+        places = places[evenly(len(places), len(places) * 9 // 10)]
+    few, room = episodes.subset(places), max(most // step, 1)
+    if few.steps <= room:
+        return few
+    arrays = {key: Rows(array, np.arange(room)) for key, array in few.arrays.items()}
+    return replace(few, arrays=arrays, ends=np.array([room]))
+
+
+def of_pictures(episodes: Episodes, key: str) -> NDArray[np.int64]:
+    """The places of the episodes whose pictures are looked at."""
+    room = PICTURES // (EACH * max(_bytes(episodes, key), 1))
+    return evenly(len(episodes), min(EPISODES, room))
+
+
+def share(episodes: Episodes) -> dict[str, int]:
+    """By feature of which not every step is looked at: of how many episodes some are."""
+    together, found = plain(episodes, episodes.arrays), dict[str, int]()
+    few = of_numbers(episodes, together)
+    for key in episodes.arrays:
+        if pictured(episodes, key):
+            places = of_pictures(episodes, key)
+            if len(places) * EACH < episodes.steps:
+                found[key] = len(places)
+        else:
+            part = few if key in together else of_numbers(episodes, [key])
+            found |= {key: len(part)} if part is not episodes else {}
+    return found
+
+
+def said(episodes: Episodes, few: Episodes, what: str = "numbers") -> Iterator[Problem]:
+    """What is to be known of numbers that were not all read."""
+    if few is not episodes:
+        message = (
+            f"The {what} of {len(few)} of {len(episodes)} episodes were looked at, evenly spread "
+            f"({few.steps / episodes.steps:.2g} of all steps), for all of them are more than is "
+            "read at once. What is wrong in others alone is not found."
+        )
+        yield Problem("sampled", message)
+
+
+def _bytes(episodes: Episodes, key: str) -> int:
+    """Of one step of a feature."""
+    array = episodes.arrays[key]
+    return prod(array.shape[1:]) * np.dtype(array.dtype).itemsize

@@ -1,0 +1,95 @@
+"""Sets too large to be read whole: what is looked at, that little is held, and that it is said."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from steadyhand.cli import inspect
+from steadyhand.data import Episodes, inspect_episodes, write_episodes
+from steadyhand.data.problems import sample
+
+ENDS = np.cumsum(np.full(50, 20))
+
+
+class Counting:
+    """An array that knows which of its rows were asked for."""
+
+    def __init__(self, values) -> None:
+        self.values, self.asked = values, np.zeros(len(values), int)
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def __getitem__(self, key):
+        self.asked[key] += 1
+        return self.values[key]
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """A thousand steps, of which a quarter of the numbers is held at once, and few pictures."""
+    monkeypatch.setattr(sample, "NUMBERS", 6_000)
+    monkeypatch.setattr(sample, "PICTURES", 3 * 10 * 8 * 8 * 3)
+    random = np.random.default_rng(0)
+    values = {
+        "state": random.normal(size=(1000, 4)).astype(np.float32),
+        "action": random.normal(size=(1000, 2)).astype(np.float32),
+        "cloud": random.normal(size=(1000, 100, 3)).astype(np.float32),
+        "camera": random.integers(60, 255, (1000, 8, 8, 3), np.uint8),
+    }
+    return Episodes({key: Counting(array) for key, array in values.items()}, ENDS)
+
+
+def test_whole_episodes_evenly_spread_are_read_and_said(large) -> None:
+    problems = inspect_episodes(large)
+    asked = {key: array.asked.reshape(50, 20) for key, array in large.arrays.items()}
+    assert (asked["state"] == asked["action"]).all()
+    looked = asked["state"].all(1)
+    assert (asked["state"].any(1) == looked).all()
+    assert looked[0]
+    assert looked[-1]
+    assert 5_000 <= looked.sum() * 20 * 24 <= 6_000
+    assert np.ptp(np.diff(np.flatnonzero(looked))) <= 1
+    assert (asked["camera"] > 0).any(1).sum() == 10
+    told = [problem.message for problem in problems if problem.kind == "sampled"]
+    assert told[0].startswith(f"The numbers of {looked.sum()} of 50 episodes were looked at")
+    assert told[1].startswith("The numbers of 'cloud' of 1 of 50 episodes")
+    assert asked["cloud"].sum() * 1200 <= 6_000
+    assert sample.share(large) == {
+        "state": looked.sum(),
+        "action": looked.sum(),
+        "cloud": 1,
+        "camera": 10,
+    }
+
+
+def test_faults_are_told_by_the_numbers_of_the_whole_set(large) -> None:
+    values = large.arrays["action"].values
+    values[999] = 1e6
+    found = [p for p in inspect_episodes(large) if p.kind in ("outliers", "seldom")]
+    assert [problem.episode for problem in found] == [49]
+    assert "the first at step 19 of episode 49" in found[0].message
+
+
+def test_of_one_endless_episode_the_first_steps_are_read(large) -> None:
+    endless = replace(large, ends=np.array([1000]))
+    few = sample.of_numbers(endless, ["state", "action"])
+    assert (len(few), few.steps) == (1, 250)
+    np.testing.assert_array_equal(few.read("state"), large.arrays["state"].values[:250])
+
+
+def test_what_fits_is_looked_at_whole(large, monkeypatch) -> None:
+    monkeypatch.undo()
+    assert sample.of_numbers(large, ["state", "cloud"]) is large
+    assert sample.share(replace(large, arrays={"state": large.arrays["state"]})) == {}
+    assert not [p for p in inspect_episodes(large) if p.kind == "sampled"]
+
+
+def test_the_verb_says_that_it_sampled(large, tmp_path, capsys) -> None:
+    write_episodes(tmp_path / "a.zarr", large)
+    found = inspect.run([str(tmp_path / "a.zarr"), "--report", str(tmp_path / "a.html")])
+    capsys.readouterr()
+    assert 1 <= found["sampled"]["episodes"] <= 10
+    assert found["sampled"]["of"] == 50
+    assert found["sampled"]["features"]["camera"] == 10
+    json.dumps(found)
