@@ -12,9 +12,9 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, npz, recording, replay_zarr, robomimic
 from steadyhand.data.formats.format import Format, Watch
-from steadyhand.data.formats.known_by_name import told_by_name
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.joined import joined
+from steadyhand.data.mapping import a_map_suggested
 from steadyhand.data.meaning import understood
 from steadyhand.data.selection import parse_selection, selected
 from steadyhand.disk import regular, require_room
@@ -48,7 +48,8 @@ def open_episodes(
     missing, of no known format, or damaged, and `ConfigurationError` for what cannot be chosen.
     """
     parse_selection(select)  # refused before anything is read
-    return selected(_opened(Path(path), skip_broken_episodes), select)
+    with a_map_suggested(Path(path)):
+        return selected(_opened(Path(path), skip_broken_episodes), select)
 
 
 def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
@@ -67,8 +68,6 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
     inside = sorted(path.glob("[!.]*")) if path.is_dir() else []
     sets = [child for child in inside if any(format.matches(child) for format in FORMATS)]
     if not sets:
-        if said := told_by_name(path):
-            raise DataError(f"{path} {said}.")
         known += "; or a folder of such sets"
         raise DataError(f"{path} is of no format known here. Known: {known}.")
     opened = {child.stem: _opened(child, skip_broken_episodes) for child in sets}

@@ -76,7 +76,7 @@ class Archive:
         self._path, self._archive = path, zipfile.ZipFile(path)
 
     def _below(self, key: str) -> Iterator[tuple[str, int]]:
-        start = f"{key}/"
+        start = f"{key}/" if key else ""
         for info in self._archive.infolist():
             if info.filename.startswith(start):
                 yield info.filename.removeprefix(start), info.compress_size
