@@ -65,7 +65,7 @@ def still_steps(episodes: Episodes) -> NDArray[np.bool_]:
     rests = episodes.owner(begins) == episodes.owner(begins + least - 1)  # in one episode
     whole, tells = np.flatnonzero(rests), False
     if len(whole):
-        for key, block in _blocks(episodes):
+        for key, block in motion(episodes):
             resting = _resting(episodes, block, least, whole)
             rests[whole] &= resting.all(1)
             few = is_action(key) and all(len(np.unique(column)) <= FEW for column in block.T)
@@ -91,7 +91,7 @@ def stretches(episodes: Episodes, still: NDArray[np.bool_]) -> list[Stretch]:
     return found
 
 
-def _blocks(episodes: Episodes) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def motion(episodes: Episodes) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """(feature, some of its columns (steps, columns), less an offset), of all that tells motion."""
     for key, array in episodes.arrays.items():
         numbers = np.dtype(array.dtype).kind in "biuf" and episodes.kind(key) == "state"

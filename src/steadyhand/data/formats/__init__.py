@@ -12,6 +12,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, npz, recording, replay_zarr, robomimic
 from steadyhand.data.formats.format import Format, Watch
+from steadyhand.data.formats.known_by_name import told_by_name
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.joined import joined
 from steadyhand.data.mapping import a_map_suggested
@@ -68,6 +69,8 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
     inside = sorted(path.glob("[!.]*")) if path.is_dir() else []
     sets = [child for child in inside if any(format.matches(child) for format in FORMATS)]
     if not sets:
+        if said := told_by_name(path):
+            raise DataError(f"{path} {said}.")
         known += "; or a folder of such sets"
         raise DataError(f"{path} is of no format known here. Known: {known}.")
     opened = {child.stem: _opened(child, skip_broken_episodes) for child in sets}
