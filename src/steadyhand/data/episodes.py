@@ -135,6 +135,13 @@ class Episodes:
         return step - int(self.starts[episode]), self.number(episode)
 
     @property
+    def said(self) -> list[str]:
+        """What people should know before they use it: what was chosen, left out, read otherwise."""
+        chosen = [f"{self.chosen}."] if self.chosen else []
+        left_out = [f"Left out: {name}: {why}" for name, why in self.left_out.items()]
+        return [*chosen, *left_out, *(f"Note: {remark.message}" for remark in self.remarks)]
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each recorded feature at one time step."""
         return {key: tuple(array.shape[1:]) for key, array in self.arrays.items()}

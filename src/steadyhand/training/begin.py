@@ -82,7 +82,8 @@ def begin(
             check_task(task, policy.spec, tell)
 
     config, episodes = demonstrations(config, out, check, stage, tell)
-    tell_of(episodes, tell)
+    for line in episodes.said:
+        tell(line)
     divide = partial(resumed_material, run) if resume else Material.of
     material = divide(config, episodes)
     if material.said:
@@ -111,16 +112,6 @@ def begin(
             begun.close()
             raise
     return begun
-
-
-def tell_of(episodes: Episodes, tell: Tell) -> None:
-    """Say which episodes were chosen, what was left out, and what was read otherwise than said."""
-    if episodes.chosen:
-        tell(f"{episodes.chosen}.")
-    for name, why in episodes.left_out.items():
-        tell(f"Left out: {name}: {why}")
-    for remark in episodes.remarks:
-        tell(f"Note: {remark.message}")
 
 
 def _new_words(task: Task, seen: Observation, table: TaskTable) -> list[str]:

@@ -3,8 +3,9 @@
 Each takes episodes and gives others, read when they are asked for, and says what it did.
 """
 
+from steadyhand.data.mending.mending import Mending
 from steadyhand.data.mending.names import dropped, renamed
 from steadyhand.data.mending.rate import Actions, resampled
 from steadyhand.data.mending.trim import trimmed
 
-__all__ = ["Actions", "dropped", "renamed", "resampled", "trimmed"]
+__all__ = ["Actions", "Mending", "dropped", "renamed", "resampled", "trimmed"]
