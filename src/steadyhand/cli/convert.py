@@ -55,16 +55,16 @@ class Options(Printed):
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "convert", _together(arguments))
-    *sources, target = options.paths
-    if not sources:
+    if options.map == "guess":
+        if len(options.paths) not in (1, 2):
+            raise UsageError("--map guess looks at one set. Name it and, after it, where it goes.")
+        return guessed(options.paths[0], *(options.paths[1:] or [None]), as_json=options.json)
+    if len(options.paths) < 2:
         raise UsageError(
             "Name a data set and, after it, where it goes: steadyhand convert SET OUT.npz. "
             "Several sets are written as one: steadyhand convert A B OUT.npz."
         )
-    if options.map == "guess":
-        if len(sources) > 1:
-            raise UsageError("--map guess looks at one set at a time. Name one, and where it goes.")
-        return guessed(sources[0], target, as_json=options.json)
+    *sources, target = options.paths
     require_free(target, options.format)
     mending = Mending(
         rename=_pairs(options.rename),
