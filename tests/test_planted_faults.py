@@ -31,6 +31,62 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "the episode after a stretch of numbers is chosen, too",
+        "data/selection.py",
+        "(numbers < last)",
+        "(numbers <= last)",
+        "data/test_selection.py -k these_and_no_others",
+    ),
+    Fault(
+        "what is held out by a set itself is trained on, too",
+        "data/splits.py",
+        "train &= ~held_out & ~test",
+        "train &= ~test",
+        "training/test_chosen.py -k divides_itself",
+    ),
+    Fault(
+        "episodes kept for a test are trained on",
+        "data/splits.py",
+        "usable = np.flatnonzero(~test)",
+        "usable = np.arange(len(episodes))",
+        "training/test_chosen.py -k kept_for_a_test",
+    ),
+    Fault(
+        "choices of the second of two joined sets that are of the first",
+        "data/joined.py",
+        "*(start + place for place in chosen)",
+        "*chosen",
+        "data/test_joined.py -k said_of_them_together",
+    ),
+    Fault(
+        "another rate, a step too late",
+        "data/mending/rate.py",
+        "start + np.floor(place)",
+        "start + np.ceil(place)",
+        "data/test_mending.py -k goes_evenly",
+    ),
+    Fault(
+        "a gripper that is half open between two steps",
+        "data/mending/rate.py",
+        "JUMP = 0.5",
+        "JUMP = 2.0",
+        "data/test_mending.py -k number_between",
+    ),
+    Fault(
+        "a last move that is cut off with the rest after it",
+        "data/mending/trim.py",
+        "return rests + int(found[-1]) if",
+        "return rests + int(found[-1]) - 1 if",
+        "data/test_mending.py -k ends_of_episodes",
+    ),
+    Fault(
+        "a film that is cut and begins where the whole one did",
+        "data/clips.py",
+        "start=float(times[0]),",
+        "start=clip.start,",
+        "data/test_clips.py -k later_step",
+    ),
+    Fault(
         "files of an export that are not compared with their checksums",
         "runtime/exported.py",
         "size != file.bytes or sha256_of(path) != file.sha256",

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.clips import clips_of
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
-from steadyhand.data.footage import Clip, Footage
+from steadyhand.data.footage import Clip
 from steadyhand.data.formats.format import Watch
 from steadyhand.data.formats.lerobot_index import DATA_PATH, VIDEO_PATH
 from steadyhand.data.formats.lerobot_info import COUNTED
@@ -27,7 +28,6 @@ from steadyhand.data.formats.lerobot_tables import (
     index_of,
     place_of,
 )
-from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.errors import library
 from steadyhand.sizes import kind_of
 
@@ -37,7 +37,7 @@ SIDES = ["height", "width", "channels"]
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     """A folder. `write_episodes` is what users call."""
     (path / "meta").mkdir(parents=True)
-    found = {key: _clips(episodes, array) for key, array in episodes.arrays.items()}
+    found = {key: clips_of(episodes, array) for key, array in episodes.arrays.items()}
     clips = {key: listed for key, listed in found.items() if listed is not None}
     where = {key: _copy_videos(path, key, listed) for key, listed in clips.items()}
     tables = Tables(path, episodes, clips)
@@ -74,24 +74,6 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
         if not clip.whole
     }
     _write_json(path / "meta" / "steadyhand.json", _note(path, episodes, shared), indent=1)
-
-
-def _clips(episodes: Episodes, array: LazyArray) -> list[Clip] | None:
-    """The clip of each episode, where the array is whole clips of video."""
-    if isinstance(array, Footage):
-        return list(array.clips)
-    if not (isinstance(array, Rows) and isinstance(array.source, Footage)):
-        return None
-    footage, found = array.source, []
-    starts = footage.blocks - [clip.steps for clip in footage.clips]
-    for start, end in zip(episodes.starts, episodes.ends, strict=True):
-        rows = array.rows[start:end]
-        place = int(np.searchsorted(footage.blocks, rows[0], side="right"))
-        clip = footage.clips[place]
-        if not np.array_equal(rows, starts[place] + np.arange(clip.steps)):
-            return None
-        found.append(clip)
-    return found
 
 
 def _copy_videos(path: Path, key: str, clips: list[Clip]) -> dict[Path, int]:

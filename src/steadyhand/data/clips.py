@@ -1,0 +1,77 @@
+"""Which parts of films the episodes of a set are, so that films are copied and not coded again.
+
+Views are seen through: episodes that were chosen, joined, trimmed or brought to another rate.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.footage import Clip, Footage
+from steadyhand.data.lazy import LazyArray, Parts, Rows
+
+Found = tuple[list[Clip], NDArray[np.int64], NDArray[np.int64]]
+"""(clips, which of them each row is of, which of its steps)."""
+NEARLY = 1e-6
+"""Seconds by which times may be off for what rounding does."""
+
+
+def clips_of(episodes: Episodes, array: LazyArray) -> list[Clip] | None:
+    """The clip of each episode; None where its pictures are no film shown at the episodes' rate."""
+    found = _seen_through(array)
+    if found is None:
+        return None
+    clips, places, steps = found
+    each: list[Clip] = []
+    for start, end in zip(episodes.starts, episodes.ends, strict=True):
+        if len(np.unique(places[start:end])) != 1:
+            return None
+        clip = _part(clips[places[start]], steps[start:end], episodes.rate_hz)
+        if clip is None:
+            return None
+        each.append(clip)
+    return each
+
+
+def _seen_through(array: LazyArray) -> Found | None:
+    if isinstance(array, Footage):
+        counts = [clip.steps for clip in array.clips]
+        steps = np.concatenate([np.arange(count) for count in counts])
+        return list(array.clips), np.repeat(np.arange(len(counts)), counts), steps
+    if isinstance(array, Rows):
+        found = _seen_through(array.source)
+        return found and (found[0], found[1][array.rows], found[2][array.rows])
+    if isinstance(array, Parts):
+        clips, places, steps = list[Clip](), [], []
+        for part in array.parts:
+            found = _seen_through(part)
+            if found is None:
+                return None
+            places.append(found[1] + len(clips))
+            steps.append(found[2])
+            clips += found[0]
+        return clips, np.concatenate(places), np.concatenate(steps)
+    return None
+
+
+def _part(clip: Clip, steps: NDArray[np.int64], rate_hz: float) -> Clip | None:
+    """Some steps of a clip as one of its own; None where no even times lead to its pictures."""
+    same_rate = abs(clip.rate_hz / rate_hz - 1) < NEARLY
+    if same_rate and np.array_equal(steps, np.arange(clip.steps)):
+        return clip
+    times = clip.moments.times[steps]
+    even = times[0] + np.arange(len(steps)) / rate_hz
+    if np.abs(times - even).max() > 0.5 / clip.rate_hz + NEARLY:
+        return None
+    return replace(
+        clip,
+        start=float(times[0]),
+        steps=len(steps),
+        rate_hz=rate_hz,
+        whole=False,
+        before=0,
+        rows=0,
+        clock=None,
+    )
