@@ -4,6 +4,7 @@ The many cases of the kind are in tests/hostile; here are those whose answer is 
 """
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -127,12 +128,17 @@ def test_a_whole_number_that_is_written_with_a_point(v2) -> None:
     assert [episode.steps for episode in index_v2(v2, [])[0]] == [12, 9, 15]
 
 
-def test_an_episode_of_no_steps_costs_itself(v2) -> None:
+def test_an_episode_of_no_steps_is_passed_over_and_said(v2) -> None:
     file = v2 / "meta" / "episodes.jsonl"
     file.write_text(file.read_text().replace('"length": 9', '"length": 0'))
     change(v2 / "meta" / "info.json", total_frames=27)
-    assert "episode 1 has no steps" in message(v2)
-    assert open_episodes(v2, skip_broken_episodes=True).lengths.tolist() == [12, 15]
+    episodes = open_episodes(v2)
+    assert episodes.lengths.tolist() == [12, 15]
+    assert episodes.numbers == (0, 2)
+    assert [p.message for p in episodes.remarks] == ["Episode 1 has no steps and is passed over."]
+    file.write_text(re.sub('"length": [0-9]+', '"length": 0', file.read_text()))
+    change(v2 / "meta" / "info.json", total_frames=0)
+    assert "has only episodes of no steps" in message(v2)
 
 
 def test_what_a_table_claims_is_held_against_its_size(v3) -> None:

@@ -93,7 +93,7 @@ def moments(wanted: Wanted, film: Film) -> Moments:
         return _by_pictures(wanted, shown)
     times = wanted.even
     lacking = round(wanted.start * wanted.rate_hz) + wanted.steps - (film.pictures or 10**12)
-    if lacking < 0 and wanted.rows == wanted.steps:
+    if lacking < 0 and wanted.rows == wanted.steps and not wanted.start:
         said = f"has {film.pictures} pictures for {wanted.steps} steps"
         remark = ("video-long", f"{said}: those after the last are unused")
         return Moments(times=times, within=wanted.half, remark=remark)

@@ -4,9 +4,12 @@ An index is a stranger's: its numbers count something, its paths stay in the fol
 of paths is filled in with the words known here and nothing else.
 """
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,8 @@ WANTED += ("data/chunk_index", "data/file_index")
 FILM = ("chunk_index", "file_index", "from_timestamp")
 """What it says of each camera's film."""
 AGAIN = "Copy it again."
+DEEPEST = 20
+"""Folders in folders."""
 
 
 @dataclass
@@ -39,6 +44,8 @@ class IndexedEpisode:
     table: Path
     first: int = 0
     """Its first row in the table."""
+    row: int | None = None
+    """Its first row in the whole set, where the index says."""
     whole: bool = True
     """Whether nothing else is in the table."""
     videos: dict[str, tuple[Path, float]] = field(default_factory=dict)
@@ -58,8 +65,8 @@ def within(path: Path, name: str | Path) -> Path:
 def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], tuple[str, ...]]:
     """One table and one video an episode, named by number wherever they lie."""
     lines = _lines(path, "meta/episodes.jsonl")
-    tables = _by_number(path, "data", "episode_*.parquet")
-    videos = {key: _by_number(path, "videos", "episode_*.mp4", key) for key in cameras}
+    tables = _by_number(path, "data", r"episode_(\d{1,18})\.parquet")
+    videos = {key: _by_number(path, "videos", r"episode_(\d{1,18})\.mp4", key) for key in cameras}
     found = []
     for where, line in lines:
         number, steps = _count(where, line, "episode_index"), _count(where, line, "length")
@@ -74,12 +81,29 @@ def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], 
 def _by_number(path: Path, folder: str, pattern: str, part: str | None = None) -> dict[int, Path]:
     """The files by the number in their names; of two of one number, the first by path."""
     found: dict[int, Path] = {}
-    for file in sorted(within(path, folder).rglob(pattern), reverse=True):
-        number = file.stem.removeprefix("episode_")
-        inner = file.relative_to(path)
-        if number.isdecimal() and (part is None or part in inner.parts[1:]):
-            found[int(number)] = within(path, inner)
+    for name in sorted(files_in(path, folder), reverse=True):
+        *folders, last = name.split("/")
+        named = re.fullmatch(pattern, last)
+        if named and (part is None or part in folders):
+            found[int(named[1])] = path / name
     return found
+
+
+def files_in(path: Path, folder: str) -> Iterator[str]:
+    """The files in a folder of the data set and in its folders, as `folder/…`.
+
+    Raises `DataError` for what leads out of the data set.
+    """
+    within(path, folder)
+    with suppress(OSError), os.scandir(path / folder) as entries:
+        for entry in entries:
+            name = f"{folder}/{entry.name}"
+            if entry.is_symlink():
+                within(path, name)
+            if entry.is_dir(follow_symlinks=False) and name.count("/") < DEEPEST:
+                yield from files_in(path, name)
+            else:
+                yield name
 
 
 def index_v3(
@@ -90,12 +114,12 @@ def index_v3(
     if not files:
         raise DataError(f"{path} has no meta/episodes/*/*.parquet, its index. Copy it again.")
     templates = info.get("data_path", DATA_PATH), info.get("video_path", VIDEO_PATH)
-    found = []
+    there, found = cache(partial(within, path)), []  # many episodes, few files
     for file in files:
         table = Table(within(path, file.relative_to(path)), again=AGAIN)
         films = [f"videos/{key}/{what}" for key in cameras for what in FILM]
         lines = table.records([*WANTED, *(name for name in films if name in table.columns)])
-        found += [_episode_v3(path, table.file, line, templates, cameras) for line in lines]
+        found += [_episode_v3(path, there, table.file, line, templates, cameras) for line in lines]
     # Rows are counted over the whole set; within a file they begin with its first episode.
     shared: dict[Path, list[IndexedEpisode]] = {}
     for episode in found:
@@ -109,11 +133,16 @@ def index_v3(
 
 
 def _episode_v3(
-    path: Path, file: Path, line: dict[str, Any], templates: tuple[Any, Any], cameras: Sequence[str]
+    path: Path,
+    there: Callable[[str], Path],
+    file: Path,
+    line: dict[str, Any],
+    templates: tuple[Any, Any],
+    cameras: Sequence[str],
 ) -> IndexedEpisode:
     number = _count(file, line, "episode_index")
     where = f"{file}: episode {number}"
-    table = within(path, _filled(path, templates[0], where, line, "data"))
+    table = there(_filled(path, templates[0], where, line, "data"))
     clips = {}
     for key in cameras:
         if line.get(f"videos/{key}/file_index") is not None:
@@ -121,11 +150,11 @@ def _episode_v3(
             start = line.get(f"videos/{key}/from_timestamp")
             if not isinstance(start, int | float) or not 0 <= start < MOST:
                 raise DataError(f"{where}: its film '{key}' begins at {start}, which is no time.")
-            clips[key] = (within(path, name), float(start))
+            clips[key] = (there(name), float(start))
     steps, first, end = (_count(where, line, name) for name in WANTED[1:4])
     if end - first != steps:
         raise DataError(f"{where} counts {steps} steps, and rows {first} to {end}. Mend the index.")
-    return IndexedEpisode(number, steps, table, first, videos=clips)
+    return IndexedEpisode(number, steps, table, first, first, videos=clips)
 
 
 def _filled(

@@ -4,7 +4,6 @@ A small file may claim, or unfold to, more than there is memory for: what it dec
 against its size before a column is read, and words and bytes stay folded as they are stored.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.files import AGAIN, LEAVE, Sum, damage_of, require_whole, told
+from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, told
 from steadyhand.errors import DataError, library
 
 WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -26,6 +25,32 @@ ALWAYS, UNFOLDED = 1 << 26, 1000
 """Bytes that any file may unfold to, and how many more for each of its own."""
 LARGEST_INDEX = 1 << 20
 """Rows of an index or a list of tasks."""
+AT_ONCE = 1 << 24
+"""Bytes of a column from which row groups are no longer read in one go."""
+
+
+class _Kept:
+    """Numbers that were read last, up to so many bytes, of all tables together."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._arrays: dict[Any, NDArray[Any]] = {}
+
+    def get(self, key: Any) -> NDArray[Any] | None:
+        found = self._arrays.pop(key, None)
+        if found is not None:
+            self._arrays[key] = found  # the last to go
+        return found
+
+    def put(self, key: Any, values: NDArray[Any]) -> None:
+        self._arrays[key] = values
+        self._bytes += values.nbytes
+        while self._bytes > self._most and len(self._arrays) > 1:
+            oldest = next(iter(self._arrays))
+            self._bytes -= self._arrays.pop(oldest).nbytes
+
+
+KEPT = _Kept(1 << 28)
 
 
 class Table:
@@ -34,7 +59,7 @@ class Table:
     def __init__(self, file: Path, expected: Sum | None = None, again: str = AGAIN) -> None:
         """`again` says what to do where it is damaged."""
         self.file, self._expected, self._again = file, expected, again
-        self._kept: dict[str, NDArray[Any]] = {}
+        self._places: dict[str, list[tuple[range, range]]] = {}
 
     @cached_property
     def _described(self) -> tuple[dict[str, Any], Any, list[tuple[str, str]], int]:
@@ -60,14 +85,14 @@ class Table:
     def length(self) -> int:
         return self._described[1].num_rows
 
-    def _read(self, names: Sequence[str], group: int | None = None) -> Any:
-        """The columns of those names, of all row groups or of one, as an arrow table.
+    def _read(self, names: Sequence[str], groups: Sequence[int] | None = None) -> Any:
+        """The columns of those names, of all row groups or of some, as an arrow table.
 
         Checksums are verified, if it has them. Words and bytes are dictionaries: each value is
         there once, however often it is meant.
         """
         metadata, leaves = self._described[1:3]
-        groups = list(range(metadata.num_row_groups)) if group is None else [group]
+        groups = list(range(metadata.num_row_groups)) if groups is None else list(groups)
         wanted = self._leaves(names, groups)
         folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
         checked = {"page_checksum_verification": True, "read_dictionary": folded}
@@ -96,7 +121,7 @@ class Table:
         for group in range(metadata.num_row_groups):
             rows = range(start, start + metadata.row_group(group).num_rows)
             if row in rows:
-                return rows, self._read([name], group).column(name)
+                return rows, self._read([name], [group]).column(name)
             start = rows.stop
         raise self.damaged(f"it has {start} rows and none of number {row}")
 
@@ -127,25 +152,68 @@ class Table:
             values += [words[-1 if i is None else i] for i in chunk.indices.to_pylist()]
         return values
 
-    def numbers(self, name: str) -> NDArray[Any]:
-        """A column of numbers or lists of numbers of one length, (rows, …)."""
-        if name not in self._kept:
-            with self._told():
-                self._kept[name] = self._numbers(name)
-        return self._kept[name]
+    def numbers(self, name: str, low: int = 0, high: int | None = None) -> NDArray[Any]:
+        """The rows `low…high` of a column of numbers or lists of numbers of one length, (rows, …).
 
-    def kind(self, name: str) -> str | None:
-        """What a column holds that are no numbers, if so."""
+        What was read last is kept, up to so many bytes for all tables together.
+        """
+        high, parts = self.length if high is None else high, list[NDArray[Any]]()
+        for groups, rows in self._bundles(name):
+            if rows.start < high and low < rows.stop:
+                values = KEPT.get((self, name, rows.start))
+                if values is None:
+                    with self._told():
+                        values = self._numbers(name, groups)
+                    KEPT.put((self, name, rows.start), values)
+                parts.append(values[max(low - rows.start, 0) : high - rows.start])
+        if not parts:
+            with self._told():
+                return self._numbers(name, [])
+        if len({part.shape[1:] for part in parts}) > 1:
+            raise self.damaged(f"'{name}' has rows of different lengths", way=LEAVE)
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _bundles(self, name: str) -> list[tuple[range, range]]:
+        """(row groups, their rows) that are read in one go, for a column."""
+        if name not in self._places:
+            metadata, found = self._described[1], list[tuple[range, range]]()
+            wanted = self._leaves([name], [])
+            group = row = size = 0
+            for i in range(metadata.num_row_groups):
+                here = metadata.row_group(i)
+                size += sum(8 * here.column(leaf).num_values for leaf in wanted)
+                if size >= AT_ONCE or i + 1 == metadata.num_row_groups:
+                    rows = range(row, row + sum(self._rows(range(group, i + 1))))
+                    found.append((range(group, i + 1), rows))
+                    group, row, size = i + 1, rows.stop, 0
+            self._places[name] = found
+        return self._places[name]
+
+    def _rows(self, groups: Sequence[int]) -> list[int]:
+        return [self._described[1].row_group(group).num_rows for group in groups]
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """What the numbers of a column are; raises `DataError` where it holds others."""
+        if kind := self.kind(name):
+            raise self.damaged(f"'{name}' holds {kind}, not numbers", way=LEAVE)
+        return np.dtype(self._innermost(name).to_pandas_dtype())
+
+    def _innermost(self, name: str) -> Any:
         kind = self._described[0][name]
         for _ in range(DEEPEST):
             kind = getattr(kind, "storage_type", kind)
             kind = getattr(kind, "value_type", kind)
+        return kind
+
+    def kind(self, name: str) -> str | None:
+        """What a column holds that are no numbers, if so."""
+        kind = self._innermost(name)
         return None if str(kind) in NUMBERS else told(kind)
 
-    def _numbers(self, name: str) -> NDArray[Any]:
+    def _numbers(self, name: str, groups: Sequence[int]) -> NDArray[Any]:
         if kind := self.kind(name):
             raise self.damaged(f"'{name}' holds {kind}, not numbers", way=LEAVE)
-        values = self._read([name]).column(name).combine_chunks()
+        values = self._read([name], groups).column(name).combine_chunks()
         shape = [len(values)]
         while True:
             values = getattr(values, "storage", values)
@@ -177,38 +245,3 @@ class Table:
             raise
         except Exception as error:  # a damaged file can raise nearly anything
             raise self.damaged(told(error)) from error
-
-
-class Column:
-    """The rows of one episode in a column of numbers."""
-
-    def __init__(
-        self, table: Table, name: str, shape: tuple[int, ...], first: int, steps: int, episode: int
-    ) -> None:
-        self._table, self._name, self._first, self._episode = table, name, first, episode
-        self.shape = (steps, *shape)
-
-    @cached_property
-    def dtype(self) -> np.dtype[Any]:
-        return self._values.dtype
-
-    @cached_property
-    def _values(self) -> NDArray[Any]:
-        with damage_of(self._episode):
-            values = self._table.numbers(self._name)
-        steps, inner = self.shape[0], self.shape[1:]
-        if math.prod(values.shape[1:]) != math.prod(inner):
-            raise self._table.damaged(
-                f"'{self._name}' has shape {values.shape[1:]} at each step, where meta/info.json "
-                f"says {inner}",
-                self._episode,
-                LEAVE,
-            )
-        if len(values) < self._first + steps:
-            raise self._table.damaged(
-                f"it has {len(values) - self._first} rows for {steps} steps", self._episode
-            )
-        return values[self._first : self._first + steps].reshape(self.shape)
-
-    def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        return self._values[key]

@@ -1,0 +1,115 @@
+"""What a LeRobotDataset's index says of its files, where they are not quite as it says."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import sets
+
+from steadyhand.data import open_episodes
+from steadyhand.errors import DataError
+
+
+def change(file, **changes):
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def index(path, keep):
+    """Leave only some lines in the index of version 3."""
+    file = next((path / "meta" / "episodes").rglob("*.parquet"))
+    table = pq.read_table(file)
+    pq.write_table(table.take(keep), file)
+    change(
+        path / "meta" / "info.json",
+        total_episodes=len(keep),
+        total_frames=sum(table["length"].to_pylist()[i] for i in keep),
+    )
+
+
+@pytest.mark.parametrize("maker", [sets.lerobot_v2, sets.lerobot_v3])
+def test_counts_that_were_not_mended_are_said(maker, tmp_path) -> None:
+    path = maker(tmp_path / "set")
+    change(path / "meta" / "info.json", total_frames=400, total_episodes=40)
+    episodes = open_episodes(path)
+    assert episodes.lengths.tolist() == [12, 9, 15]
+    [remark] = episodes.remarks
+    assert remark.kind == "count"
+    assert "counts 40 as total_episodes, its episodes make 3." in remark.message
+
+
+def test_counts_and_files_that_say_more_are_an_index_that_is_cut(tmp_path) -> None:
+    v2, v3 = sets.lerobot_v2(tmp_path / "v2", videos=False), sets.lerobot_v3(tmp_path / "v3")
+    lines = (v2 / "meta" / "episodes.jsonl").read_text().splitlines(keepends=True)
+    (v2 / "meta" / "episodes.jsonl").write_text("".join(lines[:2]))
+    index(v3, [0, 1])
+    change(v3 / "meta" / "info.json", total_episodes=3)
+    for path in (v2, v3):
+        with pytest.raises(DataError, match="counts 3 as total_episodes, its episodes make 2"):
+            open_episodes(path)
+
+
+def test_files_that_the_index_does_not_speak_of_are_said(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "v2", videos=False)
+    lines = (path / "meta" / "episodes.jsonl").read_text().splitlines(keepends=True)
+    (path / "meta" / "episodes.jsonl").write_text("".join(lines[:2]))
+    change(path / "meta" / "info.json", total_episodes=2, total_frames=21)
+    [remark] = open_episodes(path).remarks
+    assert remark.kind == "surplus"
+    assert "1 files that no episode of its index is in: data/chunk-000/epis" in remark.message
+
+
+@pytest.mark.parametrize("keep", [[1, 2], [2], [1]])
+def test_rows_of_an_episode_are_its_own_where_others_left_the_index(keep, tmp_path) -> None:
+    path = sets.lerobot_v3(tmp_path / "v3")
+    index(path, keep)
+    episodes = open_episodes(path)
+    state, _ = sets.numbers()
+    truth = np.concatenate([state[i] for i in keep])
+    np.testing.assert_array_equal(episodes.read("observation.state"), truth)
+    assert [remark.kind for remark in episodes.remarks] == ["rows"]
+    table = next((path / "data").rglob("*.parquet"))
+    pq.write_table(pq.read_table(table).slice(0, 20), table)
+    with pytest.raises(DataError, match="rows of that number, its index says"):
+        open_episodes(path)
+
+
+def test_of_thousands_of_tables_some_are_looked_at_and_all_are_held_against_them(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("steadyhand.data.formats.lerobot_content.EAGER", 2)
+    monkeypatch.setattr("steadyhand.data.formats.lerobot_content.LOOKED", 2)
+    path = sets.lerobot_v2(tmp_path / "v2", videos=False)
+    state, _ = sets.numbers()
+    np.testing.assert_array_equal(
+        open_episodes(path).read("observation.state"), np.concatenate(state)
+    )
+    middle = path / "data" / "chunk-000" / "episode_000001.parquet"
+    whole = pq.read_table(middle)
+    for odd, said in (
+        (whole.slice(0, 5), "it has 5 rows for 9 steps"),
+        (whole.drop(["observation.state"]), "it has no column 'observation.state'"),
+        (whole.set_column(0, "observation.state", [["x"] * 9]), "holds string, not numbers"),
+        (whole.set_column(0, "observation.state", [np.zeros((9, 3)).tolist()]), "has shape (3,)"),
+    ):
+        pq.write_table(odd, middle)
+        with pytest.raises(DataError) as caught:
+            open_episodes(path).read("observation.state")
+        assert said in str(caught.value)
+        assert caught.value.episode == 1
+        left = open_episodes(path, skip_broken_episodes=True)
+        assert left.lengths.tolist() == [12, 15]
+
+
+def test_columns_are_read_in_parts(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("steadyhand.data.formats.parquet.AT_ONCE", 100)
+    monkeypatch.setattr("steadyhand.data.formats.parquet.KEPT._most", 1000)
+    path = sets.lerobot_v3(tmp_path / "v3")
+    file = next((path / "data").rglob("*.parquet"))
+    pq.write_table(pq.read_table(file), file, row_group_size=5)
+    state, _ = sets.numbers()
+    truth = np.concatenate(state)
+    array = open_episodes(path).arrays["observation.state"]
+    for part in (slice(0, 36), slice(3, 4), slice(4, 14), slice(35, 36), slice(8, 8)):
+        np.testing.assert_array_equal(array[part], truth[part])
+    np.testing.assert_array_equal(array[[35, 0, 17]], truth[[35, 0, 17]])
