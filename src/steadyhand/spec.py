@@ -201,6 +201,11 @@ class PolicySpec:
         return tuple(f for f in self.observations if f.kind == "points")
 
     @property
+    def kinds(self) -> dict[str, Kind]:
+        """What recorded features are whose shape does not say it."""
+        return {f.key: f.kind for f in (*self.depths, *self.points)}
+
+    @property
     def features(self) -> tuple[Feature, ...]:
         """Every feature as it is recorded: the observations, then the action."""
         return (*self.observations, self.action)

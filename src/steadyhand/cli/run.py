@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from steadyhand.runtime.loop.run import run_loop
 from steadyhand.runtime.own_file import own_name, run_file
 from steadyhand.runtime.predictor import check_continuation
 from steadyhand.runtime.robot import Robot, require_robot
+from steadyhand.sizes import Kind
 from steadyhand.tasks import make_task, register_task
 from steadyhand.tasks.world_robot import WorldRobot
 
@@ -87,7 +88,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     told: list[LoopReport] = []
     interrupted = False
     try:
-        with _recorded(robot, options.record, rate) as recorder, _watching(told) as watch:
+        with (
+            _recorded(robot, options.record, rate, predictor.spec.kinds) as recorder,
+            _watching(told) as watch,
+        ):
             run_loop(
                 recorder,
                 predictor,
@@ -162,12 +166,14 @@ def _robot(trained: str | None, options: Options) -> tuple[Robot, int]:
     return WorldRobot(made, seed), seed
 
 
-def _recorded(robot: Robot, out: Path | None, rate: float) -> AbstractContextManager[Robot]:
+def _recorded(
+    robot: Robot, out: Path | None, rate: float, kinds: Mapping[str, Kind]
+) -> AbstractContextManager[Robot]:
     if out is None:
         return nullcontext(robot)
     from steadyhand.data.recording import Recorder
 
-    return Recorder(robot, out, rate_hz=rate)
+    return Recorder(robot, out, rate_hz=rate, kinds=kinds)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ data set is made of it at the end. Nothing is kept in memory but what waits for 
 
 import shutil
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,7 @@ from steadyhand.data.recording_disk import RecordingDisk, Step
 from steadyhand.errors import ConfigurationError, DataError, UsageError
 from steadyhand.runtime.predictor import Observation
 from steadyhand.runtime.robot import Robot, require_robot, stopped
+from steadyhand.sizes import Kind
 from steadyhand.spec import LAST_ACTION, TASK
 from steadyhand.values import named, positive
 
@@ -40,14 +42,21 @@ class Recorder:
 
     The robot never waits for the disk. Where that cannot keep up, or is full, steps are counted in
     `counts` and told at the end. `format` is lerobot, npz or zarr, by default what the path ends
-    in, or lerobot.
+    in, or lerobot. `kinds` says which observations are depth, in metres, or points, as
+    `spec.kinds` of a policy that sees them does.
 
     Raises `UsageError` where something is in the way, `ConfigurationError` for an observation that
     cannot be recorded, before anything moves; `close` raises `DataError` where the disk is full.
     """
 
     def __init__(
-        self, robot: Robot, path: str | Path, *, rate_hz: float, format: str | None = None
+        self,
+        robot: Robot,
+        path: str | Path,
+        *,
+        rate_hz: float,
+        format: str | None = None,
+        kinds: Mapping[str, Kind] | None = None,
     ) -> None:
         require_robot(robot)
         self.robot, self.path = robot, Path(path)
@@ -65,7 +74,7 @@ class Recorder:
                 f"by steadyhand convert {self.folder} {self.path}, and delete it, or record "
                 "elsewhere."
             )
-        self._disk = RecordingDisk(self.folder, positive("rate_hz", rate_hz))
+        self._disk = RecordingDisk(self.folder, positive("rate_hz", rate_hz), kinds or {})
         self._now: Step | None = None
         self._step: Step | None = None
         """The tick that goes on; told faster than it is seen, a robot is told more in it."""

@@ -7,7 +7,7 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.formats.recording import ENDS, HEADER, KIND, TASKS, VERSION, file_of
 from steadyhand.disk import write_json
+from steadyhand.sizes import Kind
 from steadyhand.spec import TASK
 
 MOST_WAITING = 256 << 20
@@ -28,10 +29,11 @@ Step = dict[str, NDArray[Any]]
 class RecordingDisk:
     """Writes steps to a new folder, which is made with the first."""
 
-    def __init__(self, folder: Path, rate_hz: float) -> None:
+    def __init__(self, folder: Path, rate_hz: float, kinds: Mapping[str, Kind]) -> None:
+        """`kinds` are of features whose shape does not say it: depth, points."""
         self.steps = 0
         """Steps that are written, all of them once it is closed."""
-        self._folder, self._rate_hz = folder, rate_hz
+        self._folder, self._rate_hz, self._kinds = folder, rate_hz, dict(kinds)
         self._first: Step = {}
         self._files: dict[str, IO[bytes]] = {}
         self._tasks: dict[str, int] = {}
@@ -112,6 +114,7 @@ class RecordingDisk:
         for number, key in enumerate(self._first):
             self._files[key] = (self._folder / file_of(number)).open("wb")
         head = {"kind": KIND, "version": VERSION, "rate_hz": self._rate_hz, "features": listed}
+        head["kinds"] = {key: kind for key, kind in self._kinds.items() if key in self._files}
         write_json(self._folder / HEADER, head)
 
     def _tell_tasks(self) -> None:

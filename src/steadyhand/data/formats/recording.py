@@ -16,6 +16,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import stamp
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.format import Format
+from steadyhand.data.formats.noted import with_noted
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.disk import inside, parse_json, read_object, read_text, regular
 from steadyhand.errors import DataError
@@ -61,6 +62,10 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     episodes = Episodes(
         held, np.array([*ends, steps]), float(rate), path, version=str(VERSION), tasks=tasks
     )
+    try:
+        episodes = with_noted(episodes, {"kinds": header.get("kinds")})
+    except ValueError as error:
+        raise DataError(f"{path} is no recording that can be read: {HEADER}: {error}.") from error
     if skip:
         kept = [number for number in range(len(episodes)) if number not in skip]
         return episodes.subset(kept)
