@@ -47,14 +47,17 @@ def inspect(
             continue
         seen.append(three)
         file = str(clips[number].file) if clips else None
-        problems += _of_three(key, episodes.number(number), three, file)
+        metres = episodes.kind(key) == "depth"
+        problems += _of_three(key, episodes.number(number), three, file, metres=metres)
     return (np.concatenate(seen) if seen else None), problems
 
 
-def _of_three(key: str, number: int, three: NDArray[Any], file: str | None) -> list[Problem]:
+def _of_three(
+    key: str, number: int, three: NDArray[Any], file: str | None, *, metres: bool
+) -> list[Problem]:
     full = 1.0 if three.dtype.kind == "f" and float(three.max()) <= 1.0 else 255.0
     dark = [float(np.quantile(picture, 0.99)) / full < DARK for picture in three]
-    if any(dark):
+    if any(dark) and not metres:  # which are near and not dark
         which = ["first", "middle", "last"][dark.index(True)]
         message = f"'{key}' is black in episode {number}, in its {which} picture."
         return [Problem("black", message, number, file)]

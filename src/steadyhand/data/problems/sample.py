@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.lazy import Rows
 from steadyhand.data.problem import Problem
-from steadyhand.sizes import kind_of
 
 NUMBERS = 1 << 27
 """Bytes of numbers that are held at once; what is made of them takes a few times that."""
@@ -27,7 +26,7 @@ WIDE = 256
 
 def pictured(episodes: Episodes, key: str) -> bool:
     """Whether a feature is looked at picture by picture."""
-    return kind_of(episodes.shapes[key]) == "image"
+    return episodes.kind(key) in ("image", "depth")
 
 
 def wide(episodes: Episodes, key: str) -> bool:
