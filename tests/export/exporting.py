@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir
 import torch
-from exported import NUMBERS, PICTURES, small_policy, with_weights
+from exported import NUMBERS, PICTURES, SIGHT, small_policy, with_weights
 from torch import nn
 
 from steadyhand.cli.main import main as command
@@ -43,6 +43,7 @@ SMALL = {"width": 16, "layers": 1, "heads": 2}
 POLICIES: dict[str, Policy] = {
     "perceptron": small_policy(*NUMBERS),
     "pictures": small_policy(*PICTURES, denoiser=DiTConfig(**SMALL)),
+    "sight": small_policy(*SIGHT),
     "far": small_policy(
         *NUMBERS, far=1e7, denoiser=TransformerConfig(**SMALL), process=DDPM(prediction="v")
     ),

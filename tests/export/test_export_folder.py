@@ -28,7 +28,7 @@ from steadyhand.runtime.exported import Graph, check_files, read_export
 from steadyhand.spec import Chunking, PolicySpec
 
 SCRIPT = Path(__file__).parent / "exporting.py"
-WHOLE = ["perceptron", "pictures", "unet"]
+WHOLE = ["perceptron", "pictures", "sight", "unet"]
 
 
 @pytest.fixture(scope="module")

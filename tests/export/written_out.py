@@ -7,6 +7,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from steadyhand.diffusion.sampling import SamplerConfig
 from steadyhand.export.continuing import continuing_graph
 from steadyhand.export.graph import Flat
 from steadyhand.nets.choices import DiTConfig, MLPConfig, TransformerConfig, UNetConfig
-from steadyhand.nets.encoder_choices import ImageEncoderConfig, ResNetConfig
+from steadyhand.nets.encoder_choices import ImageEncoderConfig, PointNetConfig, ResNetConfig
 from steadyhand.policy.config import PolicyConfig
 from steadyhand.policy.continuing import continuing
 from steadyhand.policy.policy import Policy
@@ -30,7 +31,9 @@ from steadyhand.spec import Chunking, PolicySpec
 
 ONE = SamplerConfig(steps=1)
 MLP = MLPConfig(width=16, blocks=1)
-PICTURES = ImageEncoderConfig(network=ResNetConfig(width=8, blocks=(1,)))
+PICTURES = ImageEncoderConfig(
+    network=ResNetConfig(width=8, blocks=(1,)), cloud=PointNetConfig(points=8, widths=(8,))
+)
 NETWORKS: dict[str, dict[str, Any]] = {
     "perceptron": {
         "denoiser": MLP,
@@ -51,19 +54,23 @@ NETWORKS: dict[str, dict[str, Any]] = {
 def policy(prefix: int = 0, horizon: int = 4, **parts: Any) -> Policy:
     """A small policy with weights that are not those of the beginning."""
     pictures = "encoder" in parts
-    recorded = {"state": (2,), "action": (2,)} | ({"front": (24, 24, 3)} if pictures else {})
+    recorded = {"state": (2,), "action": (2,)}
+    seen = {"front": (24, 24, 3), "depth": (24, 24, 1), "cloud": (12, 3)} if pictures else {}
     spec = PolicySpec.select(
-        recorded,
-        observations=["state", "front"] if pictures else ["state"],
+        recorded | seen,
+        observations=["state", *seen],
         chunking=Chunking(obs_steps=2, horizon=horizon, execute=2, prefix=prefix),
         action_relative_to="state",
         image_size=(16, 16) if pictures else (),
+        kinds={"depth": "depth", "cloud": "points"},
     )
+    ranged = (replace(f, range=(0.2, 1.5)) if f.kind == "depth" else f for f in spec.observations)
+    spec = replace(spec, observations=tuple(ranged))
     random = np.random.default_rng(0)
     one = {
-        f.name: statistics_of(random.normal(2, 3, (50, *f.shape)))
+        f.name: statistics_of(random.normal(2, 3, (50, *f.figures_shape)))
         for f in (*spec.observations, spec.network_action)
-        if f.kind == "state"
+        if f.kind in ("state", "points")
     }
     made = (
         PolicyConfig(**{"process": Flow(), "sampler": SamplerConfig(steps=2), **parts})

@@ -1,5 +1,6 @@
 """What has pixels of metres and what has points: seen as recorded, on a robot and in training."""
 
+import time
 from dataclasses import replace
 from importlib import import_module
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from steadyhand.data import Episodes, policy_statistics
+from steadyhand.data import Episodes, open_episodes, policy_statistics
+from steadyhand.data.recording import Recorder
 from steadyhand.data.resize import nearest as nearest_in_stores
 from steadyhand.errors import CheckpointError, ConfigurationError, DataError, NotFiniteError
+from steadyhand.evaluation.held_out import HeldOut
+from steadyhand.evaluation.perturbed import deviations
 from steadyhand.nets.choices import MLPConfig
 from steadyhand.nets.encoder import ImageEncoder, StateEncoder
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, PointNetConfig, ResNetConfig
@@ -267,3 +271,63 @@ def test_a_feature_of_depth_names_itself() -> None:
     )
     with pytest.raises(ConfigurationError, match="no cloud of points"):
         Feature(name="cloud", shape=(9, 2), kind="points")
+
+
+def test_a_blurred_past_has_the_size_of_what_was_measured(policy: Policy) -> None:
+    found = deviations(policy.spec, policy.normaliser.statistics)
+    np.testing.assert_allclose(found["depth"], FAR / 4)
+    assert found["depth"].shape == (24, 20, 1)
+    assert found["cloud"].shape == (20, 3)
+    np.testing.assert_allclose(found["cloud"][7], policy.normaliser.statistics["cloud"].deviation)
+
+
+def test_the_nearest_moment_is_the_one_that_looks_alike(policy: Policy) -> None:
+    """Each of depth and points counts, the points in any order."""
+    episodes = recorded(holes=False)
+    steps = np.arange(1, 40)
+    known = HeldOut(policy, episodes).features(steps)
+    random = np.random.default_rng(1)
+    for key in ("depth", "cloud"):
+        other = recorded(holes=False)
+        noise = 0.05 * random.standard_normal(other.arrays[key].shape)
+        other.arrays[key][:] = (other.arrays[key] + noise).astype(np.float32)
+        if key == "cloud":
+            other.arrays[key][:] = recorded().arrays[key][:, random.permutation(20)]
+        seen = HeldOut(policy, other).features(steps)
+        nearest_one = ((seen[:, None] - known) ** 2).sum(-1).argmin(1)
+        np.testing.assert_array_equal(nearest_one, np.arange(39))
+
+
+class Seeing:
+    """A robot with a depth camera and a scanner."""
+
+    def __init__(self) -> None:
+        self.tick = 0
+
+    def observe(self) -> dict[str, np.ndarray]:
+        self.tick += 1
+        return {key: values[self.tick % 40] for key, values in recorded().arrays.items()}
+
+    def act(self, action: np.ndarray) -> None: ...
+
+
+def test_what_a_loop_saw_is_recorded_as_what_it_is(policy: Policy, tmp_path) -> None:
+    robot = Seeing()
+    robot.observe = lambda: {k: v for k, v in Seeing.observe(robot).items() if k != "action"}
+    with Recorder(robot, tmp_path / "seen.npz", rate_hz=10, kinds=policy.spec.kinds) as recorder:
+        for _ in range(12):
+            recorder.act(recorder.observe()["state"])
+        recorder.observe()
+        while recorder._disk.steps < 8:  # written by a thread
+            time.sleep(0.01)
+        found = open_episodes(recorder.folder)
+        assert found.kinds == {"depth": "depth", "cloud": "points"}
+        assert found.shapes["depth"] == (24, 20, 1)
+        header = recorder.folder / "recording.json"
+        text = header.read_text()
+        header.write_text(text.replace('"points"', '"soup"'))
+        with pytest.raises(DataError, match="kinds"):
+            open_episodes(recorder.folder)
+        header.write_text(text)
+        seen = found.arrays["depth"][:8]
+        np.testing.assert_array_equal(seen, recorded().arrays["depth"][1:9])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.frames import with_stores
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.resize import resize_depth, resize_frames
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import DataError, nothing_at
 from steadyhand.policy.policy import Policy
@@ -25,6 +26,8 @@ MOST_WINDOWS = 4096
 """Of more, so many are taken, evenly spread."""
 THUMBNAIL = (12, 12)
 """Pictures are compared at this size to find the nearest moment."""
+SPREAD = (0.02, 0.25, 0.5, 0.75, 0.98)
+"""And clouds of points by these quantiles of each of their columns."""
 Steps = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
@@ -172,13 +175,27 @@ class HeldOut:
     def features(self, steps: Steps) -> NDArray[np.float32]:
         """What was seen at those steps, each observation of equal weight, (windows, numbers)."""
         states = {k: v.cpu().numpy() for k, v in self._windows.states(steps).items()}
+        kinds = {f.name: f.kind for f in self.policy.spec.observations}
         small = {
-            name: np.stack([resize_frames(f, THUMBNAIL) for f in frames[:, -1]]) / 127.5 - 1
-            for name, frames in self._windows.pictures(steps).items()
+            name: self._small(name, kinds[name], recorded[:, -1])
+            for name, recorded in self._windows.pictures(steps).items()
         }
         flat = [v.reshape(len(steps), -1) for v in (*states.values(), *small.values())]
         equal = [part / np.sqrt(part.shape[1]) for part in flat]
         return np.concatenate(equal, 1).astype(np.float32)
+
+    def _small(self, name: str, kind: str, seen: NDArray[Any]) -> NDArray[np.floating]:
+        """A few numbers that stand for pictures or clouds (windows, …), of about size one."""
+        if kind == "image":
+            return np.stack([resize_frames(f, THUMBNAIL) for f in seen]) / 127.5 - 1
+        if kind == "depth":
+            seen = resize_depth(seen, THUMBNAIL)
+        normal = self.policy.normaliser(name, torch.from_numpy(seen).to(self.policy.device))
+        found = normal.cpu().numpy()
+        if kind == "points":  # which have no order: where they begin, lie and end in each column
+            measured = np.where(np.isfinite(found), found, np.nan)
+            found = np.nan_to_num(np.nanquantile(measured, SPREAD, axis=1).swapaxes(0, 1))
+        return found
 
     def reference(self, steps: Steps) -> Numbers | None:
         """What chunks of those steps are relative to, (windows, 1, action_size)."""

@@ -19,7 +19,7 @@ from steadyhand.values import at_least, taken
 STREAM = 3
 """Tells this noise from all other that is drawn for the same episode."""
 PICTURE = 64.0
-"""The deviation taken for a picture's numbers, 0 to 255."""
+"""The deviation taken for a picture's numbers, 0 to 255; depth's is as large for its range."""
 
 
 class PerturbedHistory:
@@ -74,9 +74,15 @@ def deviations(
         if feature.kind == "image":
             found[feature.key] = np.full(feature.recorded_shape, PICTURE)
             continue
+        if feature.range is not None:
+            near, farthest = feature.range
+            spread = (farthest - near) * PICTURE / 256
+            found[feature.key] = np.full(feature.recorded_shape, spread)
+            continue
         known = statistics[feature.name]
         whole = found.setdefault(feature.key, np.zeros(feature.recorded_shape))
         moving = np.where(known.constant, 0.0, known.deviation)
         # Of several tasks, each with its own figures, as in the one in which it moves most.
-        whole[feature.columns] = moving if moving.ndim == len(feature.shape) else moving.max(0)
+        alike = moving.ndim == len(feature.figures_shape)
+        whole[feature.columns] = moving if alike else moving.max(0)
     return found

@@ -23,7 +23,8 @@ def export_policy(policy: Policy, *, batch: int | None = None) -> torch.export.E
     """`torch.export` of `policy`, called as `program.module()(observation, noise[, step_noise])`.
 
     The batch is dynamic unless given. Observations are (B, obs_steps, …) by key: uint8 where they
-    are images, float64 where their numbers lie far from zero for their range, and float32; noise
+    are images, float64 where their numbers lie far from zero for their range, and else float32,
+    as depth (metres) and points are; noise
     is (B, *spec.noise_shape); step noise, for stochastic solvers, (B, steps, *spec.noise_shape).
     """
     require_policy("An export", policy)
@@ -117,6 +118,9 @@ def example_inputs(policy: Policy, batch: int) -> tuple[Observed, *tuple[Tensor,
 
     def seen(feature: Feature) -> Tensor:
         shape = (spec.chunking.obs_steps, *feature.recorded_shape)
+        if feature.range is not None:  # what is nowhere near it would all be at one end
+            far = feature.range[1]
+            return (torch.rand((batch, *shape), generator=generator) * far).to(policy.device)
         if feature.kind != "image":
             return random(*shape).to(kinds[feature.key])
         pixels = torch.randint(256, (batch, *shape), generator=generator)

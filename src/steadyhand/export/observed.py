@@ -10,6 +10,9 @@ from steadyhand.policy.policy import Policy
 from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.spec import LAST_ACTION, TASK, Feature, PolicySpec
 
+UNMEASURED = 0.05
+"""Share of made-up pixels of depth, and of points, where nothing was measured."""
+
 
 def recorded_moments(spec: PolicySpec, episodes: Episodes, count: int) -> list[ChunkRequest]:
     """What is asked at so many moments of `episodes`, evenly spread, as a robot would ask it.
@@ -40,11 +43,20 @@ def made_up_moments(policy: Policy, count: int) -> list[ChunkRequest]:
         shape = (*lead, *feature.recorded_shape)
         if feature.kind == "image":
             seen[feature.key] = random.integers(0, 256, shape, dtype=np.uint8)
+        elif feature.range is not None:
+            metres = random.uniform(0, feature.range[1], shape)
+            metres[random.random(shape) < UNMEASURED] = np.nan
+            seen[feature.key] = metres.astype(np.float32)
         elif feature.kind == "task" and spec.tasks is not None:
             which = random.integers(len(spec.tasks.texts), size=count)
             seen[feature.key] = np.repeat(spec.tasks.array[which][:, None], lead[1], axis=1)
         else:
             low, high = _range(policy, feature)
+            if feature.kind == "points":
+                places = random.uniform(low, high, shape)
+                places[random.random(shape[:-1]) < UNMEASURED] = np.nan
+                seen[feature.key] = places.astype(np.float32)
+                continue
             values = seen.setdefault(feature.key, np.zeros(shape))
             values[..., feature.columns] = random.uniform(low, high, (*lead, *feature.shape))
     return _asked(seen, count)
@@ -53,7 +65,7 @@ def made_up_moments(policy: Policy, count: int) -> list[ChunkRequest]:
 def _range(policy: Policy, feature: Feature) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     found = policy.normaliser.statistics[feature.name]
     low, high = found.minimum, found.maximum
-    by_task = low.ndim > len(feature.shape)
+    by_task = low.ndim > len(feature.figures_shape)
     return (low.min(0), high.max(0)) if by_task else (low, high)
 
 
