@@ -1,5 +1,7 @@
 """Recorded pictures as colour in 0 to 255, whatever kind of numbers they were stored as."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,16 +40,50 @@ def _scale(values: NDArray[Any], kind: str) -> float | None:
     return 255.0 if high <= 1.0 else 1.0 if high >= DIM else None
 
 
-def as_pictures(values: NDArray[Any], scale: float | None, name: str) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class AsColour:
+    """The form of colour: (height, width, channels), as cameras give it."""
+
+    name: str
+    scale: float = 1.0
+    """As `picture_scale` finds it."""
+    turned: bool = False
+    """Whether the channels lie along the first axis."""
+    flat: bool = False
+    """Whether there is no axis of channels, for there is one."""
+    file: Path | None = None
+    """Where they lie, for what is told of them."""
+    dtype = np.dtype(np.uint8)
+
+    def shape(self, recorded: tuple[int, ...]) -> tuple[int, ...]:
+        if self.flat:
+            return (*recorded, 1)
+        return (*recorded[1:], recorded[0]) if self.turned else recorded
+
+    def __call__(self, values: NDArray[Any], /) -> NDArray[np.uint8]:
+        if self.turned:
+            values = np.moveaxis(values, 1, -1)
+        found = as_pictures(
+            values, self.scale, f"{self.file or 'the data'}: '{self.name}'", self.file
+        )
+        return found[..., None] if self.flat else found
+
+
+def as_pictures(
+    values: NDArray[Any], scale: float | None, name: str, file: Path | None = None
+) -> NDArray[np.uint8]:
     """Recorded pictures as uint8. Raises `DataError` where they do not lie in 0…255."""
     if values.dtype == np.uint8:
         return values
     if values.dtype.kind not in "iuf":
-        raise DataError(f"{name} holds {values.dtype}, which are no pictures.")
+        raise DataError(f"{name} holds {values.dtype}, which are no pictures.", file=file)
+    if not values.size:
+        return values.astype(np.uint8)
     low, high = float(np.min(values)), float(np.max(values))
     if scale is None or not (low >= 0 and high * scale <= BRIGHTEST):
         raise DataError(
             f"{name} are pictures with values {low:g} to {high:g}; they are taken in 0 to 255, or "
-            "all of them in 0 to 1. Depth and other measures are not pictures yet."
+            "all of them in 0 to 1. Depth is stored in metres, and other measures as numbers.",
+            file=file,
         )
     return (np.rint(values * scale) if values.dtype.kind == "f" else values).astype(np.uint8)

@@ -6,11 +6,10 @@ else is read, `film_time` decides, and `remarks` says.
 """
 
 import math
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from steadyhand.data.containers import ForeignFilmError, opened, times_of
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
 from steadyhand.data.film_time import Film, Moments, Wanted, moments
 from steadyhand.data.lazy import LazyArray, Parts, gathered
+from steadyhand.data.pixels import measures, numbers_of
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
 
@@ -52,13 +52,18 @@ class Clip:
     """Steps that have their frames in the file, 0 where unknown; its own where it is whole."""
     clock: LazyArray | None = field(default=None, compare=False)
     """Seconds since the episode began, (steps,), where they are recorded."""
-    dtype = np.dtype(np.uint8)
+    numbers: np.dtype[Any] | None = None
+    """Of a measure, as depth: what its one channel holds. None for colour."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.numbers or np.dtype(np.uint8)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        return (self.steps, self.height, self.width, 3)
+        return (self.steps, self.height, self.width, 1 if self.numbers else 3)
 
-    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
         return gathered(
             self,
             key,
@@ -69,10 +74,8 @@ class Clip:
             ),
         )
 
-    def frames(
-        self, low: int = 0, high: int | None = None
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """(step, frame (height, width, 3)) for the steps `low…high`, in order.
+    def frames(self, low: int = 0, high: int | None = None) -> Iterator[tuple[int, NDArray[Any]]]:
+        """(step, frame (height, width, channels)) for the steps `low…high`, in order.
 
         Raises `DataError` where one is missing or the video is damaged.
         """
@@ -87,9 +90,7 @@ class Clip:
             # Where pictures refer across key frames (open GOP), only the whole way leads there.
             yield from self._frames(done, high, seek=False)
 
-    def _frames(
-        self, low: int, high: int, *, seek: bool
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def _frames(self, low: int, high: int, *, seek: bool) -> Iterator[tuple[int, NDArray[Any]]]:
         if low >= high:
             return
         expected, times = low, self.moments.times
@@ -112,13 +113,18 @@ class Clip:
                 yield expected, self._picture(stream, expected, *before)
                 expected += 1
 
-    def _picture(self, stream: Any, step: int, shown: float, frame: Any) -> NDArray[np.uint8]:
+    def _picture(self, stream: Any, step: int, shown: float, frame: Any) -> NDArray[Any]:
         late = abs(shown - self.moments.times[step]) > self.moments.within
         if late or frame.is_corrupt:
             raise self._without(stream, step)
         self.require_size(frame)
-        if measured(frame.format.name):
-            raise self.damaged(f"it is depth or another measure, in {frame.format.name}", LEAVE)
+        name = frame.format.name
+        if self.numbers is not None:
+            if numbers_of(name, declared=True) != self.numbers:
+                raise self.damaged(f"it is in {name}, and other films of it are not", LEAVE)
+            return measures(frame.planes[0], name, self.height, self.width)
+        if numbers_of(name) is not None:
+            raise self.damaged(f"it is depth or another measure, in {name}", LEAVE)
         return frame.to_ndarray(format="rgb24")
 
     @cached_property
@@ -202,20 +208,18 @@ class Clip:
             raise self.damaged(f"{getattr(error, 'strerror', None) or told(error)}") from error
 
 
-def measured(pixels: str) -> bool:
-    """Whether a pixel format of that name has one channel of more than 8 bits, as depth has."""
-    return re.fullmatch(r"gray(9|1\d|32|f16|f32)(le|be)?", pixels) is not None
-
-
 class Footage:
-    """All clips of one camera, one after the other: (steps, height, width, 3), uint8."""
+    """All clips of one camera, one after the other: (steps, height, width, 3), uint8.
+
+    Those of a measure are (steps, height, width, 1), in the numbers they were stored in.
+    """
 
     def __init__(self, clips: Sequence[Clip]) -> None:
         self.clips = tuple(clips)
         self._parts = Parts(self.clips)
-        self.shape, self.dtype = self._parts.shape, np.dtype(np.uint8)
+        self.shape, self.dtype = self._parts.shape, self._parts.dtype
 
-    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
         return self._parts[key]
 
     @property
@@ -223,13 +227,16 @@ class Footage:
         """Where each clip ends: what is best read in one go."""
         return self._parts.ends
 
-    def measures(self) -> str | None:
-        """What the first clip holds instead of colour, by its header."""
-        try:
-            pixels = self.clips[0].pixels()
-        except SteadyhandError:  # what is damaged or missing is told where it is read
-            return None
-        return f"in video of {pixels}, more than 8 bits of gray" if measured(pixels) else None
+    def measured(self, *, declared: bool) -> "Footage":
+        """As numbers, where the header of its first whole film says that it holds those.
+
+        `declared` is whether it is said to be depth.
+        """
+        for clip in self.clips[:LOOKED]:
+            with suppress(DataError):  # what is damaged or missing is told where it is read
+                numbers = numbers_of(clip.pixels(), declared=declared)
+                return Footage([replace(each, numbers=numbers) for each in self.clips])
+        return self
 
     def remarks(self, key: str, places: Iterable[int] | None = None) -> list[Problem]:
         """What is read otherwise than by the rate in some clips, by their headers; key: its name.

@@ -1,8 +1,9 @@
-"""The frame store: every picture decoded once, resized, in one memory-mapped uint8 file a camera.
+"""The frame store: every picture decoded once, resized, in one memory-mapped file a camera.
 
-It lies in a cache folder, not beside the data, which may be read-only. A store is built block by
-block, so that a killed process goes on where it was; one process builds, others wait. The folder's
-name says what it was made from: other content is another store, and none is ever written over.
+Colour is uint8 in it, depth metres in float32. It lies in a cache folder, not beside the data,
+which may be read-only. A store is built block by block, so that a killed process goes on where it
+was; one process builds, others wait. The folder's name says what it was made from: other content
+is another store, and none is ever written over.
 """
 
 import hashlib
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.footage import Footage
-from steadyhand.data.lazy import LazyArray
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.lazy import Formed, LazyArray, beneath
+from steadyhand.data.resize import resize_depth, resize_frames
 from steadyhand.disk import lock, read_object, regular, write_json
 from steadyhand.errors import DataError
 
@@ -47,18 +48,27 @@ def cache_folder() -> Path:
 class FrameStore:
     """The frames of one camera at one size."""
 
-    def __init__(self, source: LazyArray, where: str, key: str, size: tuple[int, int]) -> None:
+    def __init__(
+        self, source: LazyArray, where: str, key: str, size: tuple[int, int], *, depth: bool = False
+    ) -> None:
         """`where` and `key` say what it is, and so where it lies; `size` is (height, width)."""
-        self.source, self.key, self.where = source, key, where
+        self.source, self.key, self.where, self._depth = source, key, where, depth
         self.shape = (source.shape[0], *size, source.shape[3])
-        name = hashlib.sha256(json.dumps([where, key, size]).encode()).hexdigest()[:16]
+        self.dtype = np.dtype(np.float32 if depth else np.uint8)
+        said = [where, key, size, *(["depth"] if depth else [])]
+        name = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
         words = f"{Path(where).name}-{key}"[:60]
         plain = "".join(c if c.isalnum() else "-" for c in words)
         self._place = f"{plain}-{size[0]}x{size[1]}-{name}"
 
     @property
     def bytes(self) -> int:
-        return int(np.prod(self.shape))
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def _file(self) -> Path:
+        """Where all the frames are, once they are."""
+        return self.folder / ("frames.f4" if self._depth else "frames.u8")
 
     @cached_property
     def folder(self) -> Path:
@@ -76,7 +86,7 @@ class FrameStore:
     @property
     def ready(self) -> bool:
         """Whether it is whole and of the source as it is now."""
-        return self._says("store.json") and self._there("frames.u8")
+        return self._says("store.json") and self._there(self._file.name)
 
     def _says(self, card: str) -> bool:
         return self._card(card).get("fingerprint") == self._fingerprint
@@ -93,9 +103,9 @@ class FrameStore:
         """(first frame, frame after the last, why) of each block that could not be decoded."""
         return [tuple(entry) for entry in self._card("store.json").get("broken", [])]
 
-    def frames(self) -> NDArray[np.uint8]:
+    def frames(self) -> NDArray[Any]:
         """The frames (steps, height, width, channels), memory-mapped, read-only."""
-        return np.memmap(self.folder / "frames.u8", np.uint8, "r", shape=self.shape)
+        return np.memmap(self._file, self.dtype, "r", shape=self.shape)
 
     def build(self, watch: Watch = lambda frames: None, *, tolerant: bool = False) -> None:
         """Decode what is not there yet. Where another process is at it, wait for that one.
@@ -121,8 +131,9 @@ class FrameStore:
             ) from error
 
     def _build(self, watch: Watch, tolerant: bool) -> None:
-        if isinstance(self.source, Footage) and not tolerant:
-            for clip in self.source.clips:  # a look at the headers, before hours of decoding
+        films = beneath(self.source)
+        if isinstance(films, Footage) and not tolerant:
+            for clip in films.clips:  # a look at the headers, before hours of decoding
                 clip.check()
         ends, done = self._ends.tolist(), self._resumable()
         broken: list[tuple[int, int, str]] = []
@@ -156,7 +167,7 @@ class FrameStore:
                 )
             # What says that the frames are whole goes first, so that it never speaks of others.
             (self.folder / "store.json").unlink(missing_ok=True)
-            partial.replace(self.folder / "frames.u8")
+            partial.replace(self._file)
             self._note(file, "store.json", len(ends), broken)
         (self.folder / "progress.json").unlink(missing_ok=True)
 
@@ -177,16 +188,26 @@ class FrameStore:
         blocks = getattr(self.source, "blocks", None)
         return np.append(np.arange(BLOCK, steps, BLOCK), steps) if blocks is None else blocks
 
-    def _decoded(self, start: int, end: int) -> NDArray[np.uint8]:
-        if isinstance(self.source, Footage):
-            frames = self.source.clips[int(np.searchsorted(self._ends, end))].frames()
+    def _decoded(self, start: int, end: int) -> NDArray[Any]:
+        films = beneath(self.source)
+        if isinstance(films, Footage):
+            frames = films.clips[int(np.searchsorted(self._ends, end))].frames()
         else:
-            name = f"{self.where}: '{self.key}'"
-            frames = enumerate(as_pictures(self.source[start:end], self._scale, name))
-        result = np.empty((end - start, *self.shape[1:]), np.uint8)
+            frames = enumerate(np.asarray(films[start:end]))
+        result = np.empty((end - start, *self.shape[1:]), self.dtype)
         for number, frame in frames:
-            result[number] = resize_frames(frame, (self.shape[1], self.shape[2]))
+            result[number] = self._stored(frame)
         return result
+
+    def _stored(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """A frame as it is recorded, as it is in the store."""
+        size = (self.shape[1], self.shape[2])
+        if isinstance(self.source, Formed):
+            [frame] = self.source.form(frame[None])
+        if self._depth:
+            return resize_depth(frame.astype(np.float32, copy=False), size)
+        pictures = as_pictures(frame, self._scale, f"{self.where}: '{self.key}'")
+        return resize_frames(pictures, size)
 
     @cached_property
     def _scale(self) -> float | None:

@@ -70,7 +70,9 @@ def with_stores(
 def with_frames(
     episodes: Episodes, features: Iterable[Feature], *, watch: Watch = lambda frames: None
 ) -> Episodes:
-    """The episodes with their pictures from stores, uint8 at the size each feature asks for.
+    """The episodes with their pictures from stores, at the size each feature asks for.
+
+    Colour is uint8, depth metres in float32.
 
     Stores that are not there are built, `watch` is told of their frames. Raises `DataError` for
     pictures that cannot be decoded, naming file and episode, and where the disk is full.
@@ -131,7 +133,8 @@ def _broken(episodes: Episodes, feature: Feature) -> tuple[NDArray[np.int64], li
 
 def _store(episodes: Episodes, feature: Feature, base: LazyArray) -> FrameStore:
     where = str(episodes.path.resolve()) if episodes.path else "memory"
-    return FrameStore(base, where, feature.key, (feature.shape[0], feature.shape[1]))
+    size, depth = (feature.shape[0], feature.shape[1]), feature.kind == "depth"
+    return FrameStore(base, where, feature.key, size, depth=depth)
 
 
 def _rebuilt(

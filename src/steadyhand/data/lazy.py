@@ -3,8 +3,9 @@
 All are indexed along time only: by a slice, a number, or whole numbers of any shape.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,6 +90,61 @@ class Mapped:
         return self.function(np.asarray(self.source[key]))
 
 
+class Form(Protocol):
+    """What steps are made of those of a file; frozen, so that its `repr` says which it is."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def shape(self, recorded: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a step of which `recorded` is that in the file."""
+        ...
+
+    def __call__(self, values: NDArray[Any], /) -> NDArray[Any]:
+        """(n, *recorded) → (n, *shape), of `dtype`."""
+        ...
+
+
+class Formed:
+    """An array whose steps are given another form as they are read: turned round, in metres."""
+
+    def __init__(self, source: LazyArray, form: Form) -> None:
+        self.source, self.form = source, form
+        self.shape, self.dtype = (source.shape[0], *form.shape(source.shape[1:])), form.dtype
+        if hasattr(source, "fingerprint"):  # only of what lies in files can stores be kept
+            self.fingerprint = self._fingerprint
+        if (blocks := getattr(source, "blocks", None)) is not None:
+            self.blocks = blocks
+
+    def _fingerprint(self) -> list[Any]:
+        """Changes when the source does, or what is made of it."""
+        return [repr(self.form), self.source.fingerprint()]  # type: ignore[attr-defined]
+
+    def __getitem__(self, key: Any, /) -> Any:
+        values = np.asarray(self.source[key])
+        recorded = self.source.shape[1:]
+        lead = values.shape[: values.ndim - len(recorded)]
+        return self.form(values.reshape(prod(lead), *recorded)).reshape(*lead, *self.shape[1:])
+
+
+class Told:
+    """An array as it lies in a file, and what the file says of its numbers, as `depth_unit`.
+
+    Formats hand it over, and `meaning.understood` takes it apart.
+    """
+
+    def __init__(self, source: LazyArray, said: Mapping[str, Any]) -> None:
+        self.source, self.said = source, said
+        self.shape, self.dtype = source.shape, source.dtype
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self.source[key]
+
+
+def beneath(array: LazyArray) -> LazyArray:
+    """What lies in the file, under the form that its steps are given."""
+    return beneath(array.source) if isinstance(array, Formed) else array
+
+
 def gathered(
     array: LazyArray, key: Any, read: Callable[[NDArray[np.int64]], Iterable[tuple[Any, Any]]]
 ) -> NDArray[Any]:
@@ -124,6 +180,8 @@ def take(source: LazyArray, rows: NDArray[np.int64]) -> NDArray[Any]:
     if high - low == len(rows) and rows[0] == low and np.all(np.diff(rows) == 1):
         found = np.asarray(source[low:high])
         return found if found.flags.writeable else found.copy()
-    if isinstance(source, np.ndarray | Rows | Parts | Mapped) or high - low > DENSE * len(rows):
+    if isinstance(source, np.ndarray | Rows | Parts | Mapped | Formed) or high - low > DENSE * len(
+        rows
+    ):
         return np.asarray(source[rows])
     return np.asarray(source[low:high])[rows - low]

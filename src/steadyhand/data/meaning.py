@@ -1,143 +1,241 @@
-"""What the numbers of a feature are: colour, a state, or what is trained on as neither.
+"""What the numbers of a feature are: colour, depth, points or a state; or none that is read.
 
-Depth read as colour is rounded to nothing, and a cloud of points has no order that a network of
-states could learn. Told by name, shape, kind of number and what the file declares; only where these
-leave it open, by a few of the pictures.
+Told by what the file declares, by name, shape and kind of number; only where these leave it open,
+by a few steps. Each is given the one form of its kind, and what was assumed is said.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from steadyhand.data.colour import picture_scale
+from steadyhand.data.colour import AsColour, picture_scale
+from steadyhand.data.depth import Declared, InMetres
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import measured
-from steadyhand.data.lazy import LazyArray
-from steadyhand.sizes import SMALLEST_IMAGE, kind_of
+from steadyhand.data.lazy import Formed, LazyArray, Mapped, Parts, Rows, Told
+from steadyhand.data.measures import (
+    FLAT,
+    MOST_NUMBERS,
+    Meant,
+    as_depth,
+    as_one_channel,
+    as_points,
+    is_table,
+)
+from steadyhand.data.points import COLUMNS, AsPoints, columns_first
+from steadyhand.data.problem import Problem
+from steadyhand.data.words import (
+    is_action,
+    says_depth,
+    says_order,
+    says_pixels_of_places,
+    says_points,
+    says_table,
+    says_vectors,
+)
+from steadyhand.sizes import SMALLEST_IMAGE, Kind, kind_of
 
-MOST_NUMBERS = 4096
-"""A feature with more numbers at a time step is not taken for a state."""
+__all__ = ["is_action", "understood"]
 SMALLEST_MAP = 32
-"""Rows and columns from which a table of wide numbers is taken for a map; of up to 16 bits, as few
-as make a picture."""
+"""Rows and columns from which a table of numbers is taken for what a camera sees."""
 CLOUD, FEW_POINTS = 64, 16
 """Rows from which a table is taken for points: one of 3 to 7 columns, and one that is named so."""
-DEPTH = ("depth", "disparity", "rgbd")
-"""What the name of a picture holds that is no colour."""
-MEASURES = {"xyz", "normal", "normals", "pointmap", "flow", "position", "positions"}
-"""Words in the names of pictures of floating numbers that are no colour either."""
-POINTS = {"cloud", "clouds", "lidar", "pc", "pcd", "pcl", "points", "xyz", "xyzrgb"}
-POINTS |= {"pointcloud", "pointclouds"}
-ORDERED = ("key", "landmark", "marker", "joint", "corner", "waypoint", "skeleton", "traj", "path")
-ORDERED += ("history", "wrench", "force", "imu")
-"""How words begin by which a long table is said to have an order."""
-FLAT = "if it is a state, store it flat, (steps, numbers)"
-NOT_YET = "which is not trained on yet"
 
 
 def understood(episodes: Episodes) -> Episodes:
-    """The episodes without the features that are neither colour nor a state; `left_out` says why.
+    """The episodes with each feature in the form of its kind: `kinds` and `remarks` say what it is.
 
-    Little more than the index is read: headers of pictures, and a few pictures of floating numbers.
+    What is none of them is left out; `left_out` says why. Little more than the index is read:
+    headers of pictures, and a few steps of what is floating and has no unit. What was understood
+    stays as it is.
     """
-    unsaid = {key: a for key, a in episodes.arrays.items() if key not in episodes.kinds}
-    found = {key: why_neither(key, array) for key, array in unsaid.items()}
-    reasons = {key: why for key, why in found.items() if why is not None}
-    if not reasons:
+    arrays, kinds = dict[str, LazyArray](), dict(episodes.kinds)
+    left_out, remarks = dict(episodes.left_out), list(episodes.remarks)
+    for key, array in episodes.arrays.items():
+        try:
+            meant = _meant(key, array, episodes.kinds.get(key), episodes.path)
+        except ValueError as error:
+            left_out[key] = str(error)
+            kinds.pop(key, None)
+            continue
+        arrays[key] = meant.array
+        if meant.kind is not None:
+            kinds[key] = meant.kind
+        remarks += [Problem(kind, f"'{key}' {sentence}") for kind, sentence in meant.said]
+    told = tuple(dict.fromkeys(remarks))
+    same = len(arrays) == len(episodes.arrays) and told == episodes.remarks
+    if same and kinds == episodes.kinds and all(a is episodes.arrays[k] for k, a in arrays.items()):
         return episodes
-    arrays = {key: array for key, array in episodes.arrays.items() if key not in reasons}
-    return replace(episodes, arrays=arrays, left_out={**episodes.left_out, **reasons})
+    return replace(episodes, arrays=arrays, kinds=kinds, left_out=left_out, remarks=told)
 
 
-def why_neither(key: str, array: LazyArray) -> str | None:
-    """Why a feature (steps, …) is neither colour nor a state; None where it may be one of them."""
+def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) -> Meant:
+    """Raises `ValueError`, whose text is the reason, for what is not read."""
+    said: Mapping[str, Any] = {}
+    if isinstance(array, Told):
+        said, array = array.said, array.source
     shape, dtype = tuple(array.shape[1:]), np.dtype(array.dtype)
     if 0 in shape:
-        return f"it is empty, {shape} at each step"
-    if kind_of(shape) == "image":
-        return _picture(key, array, shape[2], dtype)
+        raise ValueError(f"it is empty, {shape} at each step")
+    if dtype.kind not in "biuf":
+        return Meant(array)
+    if noted in ("depth", "points", "state", "task"):
+        return _noted(array, noted, shape)
+    declared = Declared.by(said)
     wide = [size for size in shape if size != 1]
-    if len(wide) >= 2 and prod(wide) >= SMALLEST_IMAGE**2 and _says_depth(key):
-        return f"it is depth of shape {shape}, {NOT_YET}"
+    depth = says_depth(key) and len(wide) >= 2 and prod(wide) >= SMALLEST_IMAGE**2
+    if declared.depth or depth:
+        return as_depth(key, array, declared, "meta/info.json" if declared.depth else None)
+    if kind_of(shape) == "image":
+        return _picture(key, array, shape, path)
     if len(shape) == 3 and shape[0] in (3, 4) and kind_of((*shape[1:], shape[0])) == "image":
-        return (
-            f"its pictures have their channels first, {shape}; store them as cameras give them, "
-            "(height, width, channels)"
-        )
+        return _turned(key, array, shape, path)
     if len(wide) >= 2 and _is_cloud(key, wide):
-        return (
-            f"it is a cloud of points, {shape} at each step, {NOT_YET}; if its rows have an order, "
-            "store it flat, (steps, numbers)"
+        return _cloud(key, array, shape, wide)
+    if len(wide) == 2 and min(wide) >= SMALLEST_MAP and not is_table(key, shape):
+        return _map(key, array, shape, path)
+    return _state(key, array, shape, dtype)
+
+
+def _noted(array: LazyArray, kind: Kind, shape: tuple[int, ...]) -> Meant:
+    """What was written by this project, or understood before."""
+    if kind == "depth" and not (len(shape) == 3 and shape[2] == 1):
+        raise ValueError(f"it is noted as depth, and its shape is {shape}, not (height, width, 1)")
+    if kind == "points" and not (len(shape) == 2 and shape[1] >= 3):
+        raise ValueError(f"it is noted as points, and its shape is {shape}, not (count, columns)")
+    if kind in ("state", "task") or _is_formed(array):
+        return Meant(array, kind)
+    return Meant(Formed(array, InMetres() if kind == "depth" else AsPoints()), kind)
+
+
+def _is_formed(array: LazyArray) -> bool:
+    if isinstance(array, Rows | Mapped):
+        return _is_formed(array.source)
+    if isinstance(array, Parts):
+        return all(map(_is_formed, array.parts))
+    return isinstance(array, Formed)
+
+
+def _picture(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
+    """What has rows and columns of pixels, channels last."""
+    dtype, channels = np.dtype(array.dtype), shape[2]
+    if dtype == np.uint8:
+        return Meant(array)
+    if channels == 1:
+        return as_one_channel(key, array, shape)
+    if says_pixels_of_places(key) and dtype.kind == "f" and channels in COLUMNS:
+        return as_points(array, AsPoints(), "")
+    if says_vectors(key):
+        raise ValueError(f"by its name it is no colour but a measure; {FLAT}")
+    return _colour(AsColour(key, file=path), array)
+
+
+def _colour(form: AsColour, array: LazyArray) -> Meant:
+    """Colour in wide or floating numbers, or turned."""
+    dtype, shape = np.dtype(array.dtype), tuple(array.shape[1:])
+    if dtype.kind == "b":
+        raise ValueError(f"it is a picture of {dtype}; colour is uint8, 0 to 255")
+    made = Formed(array, form)
+    said = []
+    if dtype != np.uint8:
+        seen = (
+            array if not (form.turned or form.flat) else Formed(array, _Turned(form.turned, dtype))
         )
-    smallest = SMALLEST_IMAGE if dtype.itemsize <= 2 and dtype.kind in "iu" else SMALLEST_MAP
-    if len(wide) == 2 and min(wide) >= smallest:
-        if dtype == np.uint8:
-            return f"it is a picture of shape {shape}; gray ones are (height, width, 1)"
-        return f"it is a map of {dtype}, {shape} at each step, as depth is, {NOT_YET}; {FLAT}"
+        try:
+            scale = picture_scale(seen)
+        except Exception:  # what is damaged is told where it is read
+            scale = 1.0
+        if scale is None:
+            raise ValueError(
+                f"its numbers ({dtype}) are no colour, which lies in 0 to 255, or floating in 0 to "
+                "1; store depth by itself, (height, width, 1), and places in a name with 'points'"
+            )
+        made = Formed(array, replace(form, scale=scale))
+        most = "1" if scale == 255 else "255"
+        said = [("colour", f"is colour in {dtype}, 0 to {most}; it is read as uint8, 0 to 255.")]
+    if form.turned or form.flat:
+        how = "its channels first" if form.turned else "no axis of channels"
+        said = [
+            ("channels", f"has {how}, {shape}; it is read as cameras give it, {made.shape[1:]}."),
+            *said,
+        ]
+    return Meant(made, None, tuple(said))
+
+
+@dataclass(frozen=True)
+class _Turned:
+    """The form of what is looked at before it is known to be colour: with its channels last."""
+
+    turned: bool
+    dtype: np.dtype[Any]
+
+    def shape(self, recorded: tuple[int, ...]) -> tuple[int, ...]:
+        return (*recorded[1:], recorded[0]) if self.turned else (*recorded, 1)
+
+    def __call__(self, values: NDArray[Any], /) -> NDArray[Any]:
+        return np.moveaxis(values, 1, -1) if self.turned else values[..., None]
+
+
+def _turned(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
+    """Pictures with their channels first; but what is no colour and has few numbers is a state."""
+    floating = np.dtype(array.dtype).kind == "f"
+    if floating and says_pixels_of_places(key):
+        return as_points(array, AsPoints(turned=True), "")
+    if says_vectors(key):
+        raise ValueError(f"by its name it is no colour but a measure; {FLAT}")
+    try:
+        return _colour(AsColour(key, turned=True, file=path), array)
+    except ValueError:
+        if floating and prod(shape) <= MOST_NUMBERS:
+            return Meant(array)
+        raise
+
+
+def _map(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
+    """(height, width), or (1, height, width): gray, or a measure."""
+    if np.dtype(array.dtype) == np.uint8:
+        if len(shape) == 2:
+            return _colour(AsColour(key, flat=True, file=path), array)
+        if shape[0] == 1 and len(shape) == 3:
+            return _colour(AsColour(key, turned=True, file=path), array)
+        raise ValueError(f"it is a picture of shape {shape}; gray ones are (height, width, 1)")
+    if np.dtype(array.dtype).kind == "b":
+        return _state(key, array, shape, np.dtype(bool))
+    return as_one_channel(key, array, shape)
+
+
+def _state(key: str, array: LazyArray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Meant:
     if prod(shape) > MOST_NUMBERS:
-        return (
+        raise ValueError(
             f"it has {prod(shape)} numbers at each step, and a state has at most {MOST_NUMBERS}; "
             "record what is to be seen of it as a feature of its own"
         )
-    return None
-
-
-def declared(key: str, feature: Mapping[str, Any]) -> str | None:
-    """Why pictures that LeRobot's info.json describes so are no colour; None where they may be."""
-    if feature.get("dtype") not in ("image", "video"):
-        return None
-    info, shape = feature.get("info"), feature.get("shape")
-    said = {**feature, **info} if isinstance(info, Mapping) else feature
-    depth = any(said.get(name) for name in ("is_depth_map", "video.is_depth_map", "depth_unit"))
-    if depth or measured(str(said.get("video.pix_fmt", ""))):
-        return f"meta/info.json says that it is depth, {NOT_YET}"
-    if isinstance(shape, list) and len(shape) == 2:
-        return f"it is declared as a map of shape {shape}, as depth is, {NOT_YET}"
-    return f"by its name it is depth, {NOT_YET}" if _says_depth(key) else None
-
-
-def is_action(key: str) -> bool:
-    """Whether a feature is, by its name, what the robot was told: `action`, `actions`, …"""
-    return re.match(r"actions?(?![a-z])", key.lower()) is not None
-
-
-def _picture(key: str, array: LazyArray, channels: int, dtype: np.dtype[Any]) -> str | None:
-    if _says_depth(key):
-        return f"by its name it is depth, {NOT_YET}"
-    if (said := getattr(array, "measures", lambda: None)()) is not None:
-        return f"it is {said}, as depth is, {NOT_YET}"
-    if dtype == np.uint8:
-        return None
-    if channels == 1:
-        return (
-            f"it is one channel of {dtype}: depth or another measure, {NOT_YET}; gray pictures are "
-            "stored as uint8, 0 to 255"
-        )
-    if dtype.kind == "f" and _words(key) & (MEASURES | POINTS):
-        return f"by its name it is no colour but a measure, {NOT_YET}"
-    try:
-        scale = picture_scale(array)
-    except Exception:  # what is damaged is told where it is read
-        return None
-    what = f"its numbers ({dtype}) are no colour, which lies in 0 to 255, or floating in 0 to 1"
-    return None if scale is not None else f"{what}, but depth or another measure, {NOT_YET}"
-
-
-def _says_depth(key: str) -> bool:
-    return any(word in key.lower() for word in DEPTH)
-
-
-def _words(key: str) -> set[str]:
-    return set(re.findall("[a-z]+", key.lower()))
+    wide = [size for size in shape if size != 1]
+    small = len(wide) == 2 and min(wide) >= SMALLEST_IMAGE
+    if not small or dtype.kind not in "iu" or dtype.itemsize > 2 or says_table(key):
+        return Meant(array)
+    sentence = f"is a table of whole numbers, {shape}, and is read as a state; depth is named so."
+    return Meant(array, None, (("table", sentence),))
 
 
 def _is_cloud(key: str, wide: list[int]) -> bool:
-    words = _words(key)
-    if any(word.startswith(ORDERED) for word in words):
+    if says_order(key):
         return False
-    points = any(3 <= size <= 7 for size in (wide[0], wide[-1]))
-    return (points and max(wide) >= CLOUD) or (bool(words & POINTS) and max(wide) >= FEW_POINTS)
+    points = wide[0] in COLUMNS or wide[-1] in COLUMNS
+    return (points and max(wide) >= CLOUD) or (says_points(key) and max(wide) >= FEW_POINTS)
+
+
+def _cloud(key: str, array: LazyArray, shape: tuple[int, ...], wide: list[int]) -> Meant:
+    """A table that is a cloud of points by its name or its shape."""
+    if len(shape) > 2 or len(wide) > 2 or np.dtype(array.dtype).kind == "b" or min(shape) < 3:
+        raise ValueError(
+            f"it is a cloud of points of shape {shape} at each step; store each by itself, (count, "
+            "columns), the first three columns a place; if its rows have an order, flat"
+        )
+    named = says_points(key)
+    sentence = "is by its shape a cloud of points; if its rows have an order, store it flat."
+    return as_points(array, AsPoints(columns_first(shape)), "" if named else sentence)

@@ -11,13 +11,12 @@ import numpy as np
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.format import Format
-from steadyhand.data.formats.lerobot_content import Content, remarks_of
+from steadyhand.data.formats.lerobot_content import Content, remarks_of, with_depth
 from steadyhand.data.formats.lerobot_films import Films
 from steadyhand.data.formats.lerobot_index import index_v2, index_v3
 from steadyhand.data.formats.lerobot_info import COUNTED, INFO, Description
 from steadyhand.data.formats.lerobot_whole import counts, placed, without_steps
 from steadyhand.data.formats.lerobot_writer import write
-from steadyhand.data.meaning import declared
 from steadyhand.errors import DataError
 
 
@@ -46,11 +45,15 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         remarks += tuple(placed(found, content.tables))
     remarks += tuple(counts(path, said.info, indexed, content.tables))
     made = {
-        key: declared(key, feature) or content.array(key)
-        for key, feature in said.features.items()
+        key: content.array(key)
+        for key in said.features
         if key not in (*COUNTED, *said.noted("added"))
     }
-    arrays = {key: array for key, array in made.items() if not isinstance(array, str)}
+    arrays = {
+        key: with_depth(array, said.features[key])
+        for key, array in made.items()
+        if not isinstance(array, str)
+    }
     left_out = {key: why for key, why in made.items() if isinstance(why, str)}
     left_out |= dict.fromkeys(content.undeclared, "it is not declared in meta/info.json")
     flat = {key: array.shape[1] for key, array in arrays.items() if len(array.shape) == 2}

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from steadyhand.data.depth import is_depth
 from steadyhand.data.files import LEAVE, damage_of, told
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats.lerobot_films import Films, footage
@@ -19,10 +21,12 @@ from steadyhand.data.formats.lerobot_info import Description
 from steadyhand.data.formats.parquet import Table
 from steadyhand.data.formats.parquet_column import Column
 from steadyhand.data.formats.picture_column import Images
-from steadyhand.data.lazy import LazyArray, Parts
+from steadyhand.data.lazy import LazyArray, Parts, Told
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
+PICTURES = ("image", "depth")
+"""What info.json calls columns of encoded pictures."""
 CLOCK = "timestamp"
 SINGLE = (CLOCK, "task_index")
 """Columns with one number a step whose shape is said to be [1]."""
@@ -96,7 +100,7 @@ class Content:
             return "no file has it, though meta/info.json declares it"
         if missing:
             raise self._unlike(key, missing)
-        if kind == "image":
+        if kind in PICTURES:
             spans = [(self.tables[e.table], e.first, e.steps, e.number) for e in self.episodes]
             return Images(spans, key, self.said.picture_shape(key), root=self.path)
         held = {table.kind(key) for table in self.seen.values()}
@@ -145,3 +149,13 @@ def remarks_of(arrays: Mapping[str, LazyArray | str]) -> list[Problem]:
     """What is to be said of how films are read."""
     films = {key: array for key, array in arrays.items() if isinstance(array, Footage)}
     return [remark for key, film in films.items() for remark in film.remarks(key)]
+
+
+def with_depth(array: LazyArray, feature: Mapping[str, Any]) -> LazyArray:
+    """With what info.json says of it, where that is depth, or where its films are."""
+    depth = is_depth(feature)
+    if isinstance(array, Footage):
+        array = array.measured(declared=depth)
+        if array.dtype.itemsize > 1 and not depth:  # such films are made of depth alone
+            return Told(array, {**feature, "is_depth": True})
+    return Told(array, feature) if depth else array

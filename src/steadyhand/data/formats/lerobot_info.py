@@ -98,6 +98,7 @@ class Description:
     def picture_shape(self, key: str) -> tuple[int, int, int]:
         """(height, width, channels); some sets say (channels, height, width)."""
         shape, names = self.shape(key), self.words(key)
+        shape = (*shape, 1) if len(shape) == 2 else shape
         if len(shape) == 3 and (
             names[:1] in (("channel",), ("channels",), ("c",))
             or (shape[0] in (1, 3) and shape[2] not in (1, 3))

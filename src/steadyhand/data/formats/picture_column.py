@@ -1,4 +1,7 @@
-"""A column of encoded pictures in parquet files: `{bytes, path}` each, one of the two empty."""
+"""A column of encoded pictures in parquet files: `{bytes, path}` each, one of the two empty.
+
+Colour is read as colour; what has one wide number a pixel, as depth, in those numbers.
+"""
 
 import io
 from collections.abc import Sequence
@@ -12,32 +15,37 @@ from steadyhand.data.files import AGAIN, LEAVE, damage_of, require_whole, stamp,
 from steadyhand.data.formats.lerobot_index import within
 from steadyhand.data.formats.parquet import Table
 from steadyhand.data.lazy import gathered
-from steadyhand.errors import DataError, library
+from steadyhand.errors import DataError, MissingExtraError, library
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's names of pictures with so many channels."""
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-ENDINGS = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.bmp")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+ENDINGS = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.bmp", "*.tif", "*.tiff")
 """What files of these are called."""
-MEASURED = (b"II*\0", b"MM\0*", b"v/1\1")
-"""How files of TIFF and EXR begin, which hold measures rather than colour."""
 COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-"""Pillow's names of what is colour; the others are depth and other measures."""
+"""Pillow's names of what is colour."""
+NUMBERS = {"I;16": "u2", "I;16L": "u2", "I;16B": "u2", "I;16N": "u2", "I": "i4", "F": "f4"}
+"""Its names of one number a pixel, and what that is."""
 
 Span = tuple[Table, int, int, int]
 """(table, first row, steps, episode)."""
 
 
 class Images:
-    """The pictures of all episodes, decoded when asked for: (steps, height, width, channels)."""
+    """The pictures of all episodes, decoded when asked for: (steps, height, width, channels).
+
+    What they hold is told by the header of the first.
+    """
 
     def __init__(
         self, spans: Sequence[Span], name: str, shape: tuple[int, int, int], *, root: Path
     ) -> None:
         self._spans, self._name, self._root = spans, name, root
         self.blocks = np.cumsum([steps for _, _, steps, _ in spans])
-        self.shape, self.dtype = (int(self.blocks[-1]), *shape), np.dtype(np.uint8)
         self._held: tuple[Table | None, range, Any] = (None, range(0), None)
+        numbers = self._numbers()
+        self.dtype = np.dtype(numbers or np.uint8)
+        self.shape = (int(self.blocks[-1]), *shape[:2], 1 if numbers else shape[2])
 
     def fingerprint(self) -> list[Any]:
         """Changes when a table does, or a picture beside the tables: cells may name any of them."""
@@ -47,10 +55,10 @@ class Images:
             [[str(file.relative_to(self._root)), *stamp(file)] for file in beside],
         ]
 
-    def __getitem__(self, key: Any, /) -> NDArray[np.uint8]:
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
         return gathered(self, key, lambda steps: enumerate(map(self._picture, steps.tolist())))
 
-    def _picture(self, step: int) -> NDArray[np.uint8]:
+    def _picture(self, step: int) -> NDArray[Any]:
         block = int(np.searchsorted(self.blocks, step, side="right"))
         table, first, steps, episode = self._spans[block]
         row = first + step - (int(self.blocks[block]) - steps)
@@ -72,16 +80,15 @@ class Images:
         why = f"the picture '{self._name}' of its row {row} ({why})"
         raise table.damaged(why, episode, way) from cause
 
-    def measures(self) -> str | None:
-        """What the first picture holds instead of colour, by its header."""
+    def _numbers(self) -> str | None:
+        """What the first picture holds where that is no colour, by its header."""
         table, _, _, episode = self._spans[0]
         try:
             source = self._source(table.first(self._name), episode)
-            with source.open("rb") if isinstance(source, Path) else source as content:
-                if content.read(4) in MEASURED:
-                    return "in TIFF or EXR"
-                with library("PIL.Image").open(content, formats=FORMATS) as picture:
-                    return None if picture.mode in COLOURED else f"in pictures of {picture.mode}"
+            with library("PIL.Image").open(source, formats=FORMATS) as picture:
+                return NUMBERS.get(picture.mode)
+        except MissingExtraError:
+            raise
         except Exception:  # what is damaged is told where it is read
             return None
 
@@ -96,12 +103,15 @@ class Images:
         require_whole(f"The picture {file} of episode {episode}", file, None, episode)
         return file
 
-    def _decoded(self, picture: Any) -> NDArray[np.uint8]:
-        if picture.mode not in COLOURED:
-            raise ValueError(f"mode {picture.mode}: depth and other measures are not read")
+    def _decoded(self, picture: Any) -> NDArray[Any]:
         height, width, channels = self.shape[1:]
         if (picture.height, picture.width) != (height, width):
             size = f"{picture.width}×{picture.height}"
             raise ValueError(f"it is {size}, not {width}×{height} as declared")
-        values = np.asarray(picture.convert(MODES[channels]))
-        return values.reshape(height, width, channels)
+        if self.dtype == np.uint8:
+            if picture.mode not in COLOURED:
+                raise ValueError(f"mode {picture.mode}, and the first of them is colour")
+            picture = picture.convert(MODES[channels])
+        elif NUMBERS.get(picture.mode) != self.dtype.str[1:]:
+            raise ValueError(f"mode {picture.mode}, and the first of them holds {self.dtype}")
+        return np.asarray(picture, self.dtype).reshape(height, width, channels)
