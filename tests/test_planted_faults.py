@@ -1501,6 +1501,20 @@ FAULTS = [
         "data/test_sampling.py -k evenly_spread",
     ),
     Fault(
+        "a flag of the last step taken for the first of the next",
+        "data/formats/bounds.py",
+        "return _told(last + 1, (named[name],), kept=True)",
+        "return _told(last, (named[name],), kept=True)",
+        "data/test_plain_arrays.py -k say_so",
+    ),
+    Fault(
+        "words of an episode for that before it, where one has no steps",
+        "data/formats/plain_arrays.py",
+        "return tasks, np.repeat(places, lengths)",
+        "return tasks, np.repeat(places[: (lengths > 0).sum()], lengths[lengths > 0])",
+        "data/test_plain_arrays.py -k words",
+    ),
+    Fault(
         "a codec outside of the list",
         "data/formats/zarr_codecs.py",
         "if name not in FILTERS:",

@@ -58,7 +58,7 @@ class Rows:
     def __getitem__(self, key: Any, /) -> Any:
         wanted = self.rows[key]
         flat = np.atleast_1d(wanted).reshape(-1)
-        return take(self.source, flat).reshape(*np.shape(wanted), *self.shape[1:])
+        return take(self.source, flat).reshape((*np.shape(wanted), *self.shape[1:]))
 
 
 class Parts:
@@ -159,7 +159,7 @@ def gathered(
         if not len(result):
             result = np.empty((len(rows), *array.shape[1:]), array.dtype)
         result[places] = values
-    return result.reshape(*np.shape(wanted), *array.shape[1:])
+    return result.reshape((*np.shape(wanted), *array.shape[1:]))
 
 
 def grouped(numbers: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.int64]]]:

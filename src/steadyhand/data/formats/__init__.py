@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.flat_actions import with_flat_actions
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats import lerobot, npz, recording, replay_zarr, robomimic
 from steadyhand.data.formats.format import Format, Watch
@@ -82,7 +83,8 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
 
 
 def _read(path: Path, format: Format, skip: frozenset[int] = frozenset()) -> Episodes:
-    return understood(replace(format.read(path, skip), format=format.name))
+    found = with_flat_actions(replace(format.read(path, skip), format=format.name))
+    return understood(found)
 
 
 def _without_broken(path: Path, format: Format) -> Episodes:

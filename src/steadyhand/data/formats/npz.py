@@ -1,29 +1,34 @@
 """The plain format: one `.npz` with an array a feature, `episode_ends` and, if known, `rate_hz`.
 
-`tasks`, if there are any, are texts; the feature `task_index` counts in them.
+`tasks`, if there are any, are texts; the feature `task_index` counts in them. Of others who say it
+otherwise, what is plain is understood: `bounds.py`, `plain_arrays.py`.
 """
 
+import json
 import os
 import zipfile
-import zlib
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.files import stamp
 from steadyhand.data.formats import limits
+from steadyhand.data.formats.bounds import bounds_of
 from steadyhand.data.formats.format import Format, Watch
+from steadyhand.data.formats.noted import noted, with_noted
+from steadyhand.data.formats.npz_members import DAMAGE, NOTED, Member, members, said_in
+from steadyhand.data.formats.plain_arrays import PERIOD, RATES, sorted_out
 from steadyhand.data.formats.stream import pieces
-from steadyhand.data.lazy import damage_told
+from steadyhand.data.tasks import COUNTER
 from steadyhand.disk import regular
-from steadyhand.errors import DataError, plain
+from steadyhand.errors import DataError
 
-DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What the libraries say of a damaged archive."""
+NEEDS = (
+    "Save episode_ends, the step after the last of each episode, or else episode_lengths, "
+    "episode_starts or flags of the last step as dones."
+)
 
 
 def matches(path: Path) -> bool:
@@ -37,24 +42,25 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     """
     try:
         arrays, left_out = members(path)
-        if "episode_ends" not in arrays and "episode_ends" not in left_out:
-            raise DataError(
-                f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
-                f"{', '.join(sorted([*arrays, *left_out])) or 'nothing'}."
-            )
         for name in limits.NEEDED:
             if name in left_out:
                 raise DataError(f"{path}: '{name}' cannot be read: {left_out[name]}.")
-        needed = sum(member.needed for member in arrays.values())
-        limits.require_stored(needed, regular(path))
-        ends = arrays.pop("episode_ends")[:]
-        said = arrays.pop("rate_hz", None)
-        words = arrays.get("tasks")
-        tasks = tuple(map(str, arrays.pop("tasks")[:])) if _is_text(words) else ()
-        if said is not None and (said.shape or said.dtype.kind == "b"):
-            what = f"an array of shape {said.shape}" if said.shape else "no number"
-            raise DataError(f"{path}: rate_hz is {what}; save one number.")
-        rate = 10.0 if said is None else float(said[()])
+        limits.require_stored(sum(member.needed for member in arrays.values()), regular(path))
+        rate = _rate(path, arrays)
+        said, table = said_in(path), _table(arrays)
+        texts = {name: array for name, array in arrays.items() if array.dtype.kind == "U"}
+        numbers = {name: array for name, array in arrays.items() if name not in texts}
+        try:
+            bounds = bounds_of(numbers)
+        except ValueError as error:
+            raise DataError(f"{path} cannot be cut into episodes: {error}. {NEEDS}") from error
+        if bounds is None:
+            raise DataError(
+                f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
+                f"{', '.join(sorted([*arrays, *left_out])) or 'nothing'}. {NEEDS}"
+            )
+        words = {name: partial(_words, array) for name, array in texts.items()}
+        found = sorted_out(numbers, bounds, words)
     except DataError:
         raise
     except DAMAGE as error:
@@ -62,20 +68,54 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
             f"{path} is not a whole .npz file ({error}). If it was cut short, "
             "copy or write it again."
         ) from error
-    return Episodes(
-        arrays,
-        ends,
-        rate,
+    episodes = Episodes(
+        found.arrays,
+        found.ends,
+        rate or 10.0,
         path,
         version="1",
-        rate_assumed=said is None,
-        tasks=tasks,
-        left_out=left_out,
+        rate_assumed=rate is None,
+        numbers=found.numbers,
+        tasks=table or found.tasks,
+        left_out={**left_out, **found.left_out},
+        success=found.success,
+        remarks=found.remarks,
     )
+    try:
+        return with_noted(episodes, said)
+    except ValueError as error:
+        raise DataError(f"{path}: what is noted of it cannot be read: {error}.") from error
 
 
-def _is_text(member: "_Member | None") -> bool:
-    return member is not None and member.dtype.kind == "U"
+def _words(member: Member) -> list[str]:
+    return list(map(str, np.atleast_1d(member[...])))
+
+
+def _table(arrays: dict[str, Member]) -> tuple[str, ...]:
+    """The texts that the feature `task_index` counts in, as this project writes them."""
+    words = arrays.get("tasks")
+    if words is None or words.dtype.kind != "U" or words.shape == ():
+        return ()
+    if COUNTER not in arrays and words.shape[0] > 1:
+        return ()
+    return tuple(map(str, arrays.pop("tasks")[:]))
+
+
+def _rate(path: Path, arrays: dict[str, Member]) -> float | None:
+    """Steps a second, as the file says; None where it does not."""
+    said = arrays.pop("rate_hz", None)
+    if said is not None:
+        if said.shape or said.dtype.kind not in "iuf":
+            what = f"an array of shape {said.shape}" if said.shape else "no number"
+            raise DataError(f"{path}: rate_hz is {what}; save one number.")
+        return float(said[()])
+    for name in filter(arrays.__contains__, (*RATES, PERIOD)):
+        if arrays[name].shape in ((), (1,)) and arrays[name].dtype.kind in "iuf":
+            found = float(np.asarray(arrays[name][...]).item())
+            if 0 < found < np.inf:
+                del arrays[name]
+                return 1 / found if name == PERIOD else found
+    return None
 
 
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
@@ -85,6 +125,7 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
         extra["rate_hz"] = np.float64(episodes.rate_hz)
     if episodes.tasks:
         extra["tasks"] = np.array(episodes.tasks)
+    said = noted(episodes)
     with path.open("wb") as file:
         # Not np.savez, which takes features named as its own arguments for those.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -102,65 +143,10 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
             for key, value in extra.items():
                 with archive.open(f"{key}.npy", "w") as member:
                     np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
+            if said:
+                archive.writestr(NOTED, json.dumps(said))
         file.flush()
         os.fsync(file.fileno())
-
-
-def members(path: Path) -> "tuple[dict[str, _Member], dict[str, str]]":
-    """The arrays inside an `.npz`, and what in it is none or cannot be read, with why."""
-    arrays: dict[str, _Member] = {}
-    left_out: dict[str, str] = {}
-    with zipfile.ZipFile(path) as archive:
-        limits.require_few(len(archive.infolist()))
-        for info in archive.infolist():
-            name = info.filename.removesuffix(".npy")
-            try:
-                if name == info.filename:
-                    raise ValueError("it is no array")
-                limits.require_name(name)
-                arrays[name] = _Member(path, name, archive, info)
-            except (zipfile.BadZipFile, zlib.error, EOFError):
-                raise  # the archive itself is damaged
-            except Exception as error:  # a damaged header can raise nearly anything
-                left_out[plain(name)] = str(error) or type(error).__name__
-    return arrays, left_out
-
-
-class _Member:
-    """One array of the file: its header at once, its numbers as a whole at their first use."""
-
-    def __init__(
-        self, path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo
-    ) -> None:
-        self._path, self._name, self._info = path, name, info
-        limits.require_unlocked(info)
-        with archive.open(info) as file:
-            old = np.lib.format.read_magic(file) == (1, 0)
-            headers = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
-            shape, _, dtype = headers[0 if old else 1](file)
-            there = info.file_size - file.tell()
-        if not (name == "tasks" and dtype.kind == "U" and len(shape) == 1):
-            limits.require_numbers(dtype)
-        self.shape, self.dtype = limits.whole_numbers(shape), dtype
-        self.needed = limits.bytes_of(self.shape, dtype)
-        if self.needed != there:
-            what = f"its shape {self.shape} takes {self.needed} bytes"
-            raise ValueError(f"{what}, and {there} are in the file")
-        limits.require_stored(self.needed, info.compress_size)
-
-    @cached_property
-    def _values(self) -> NDArray[Any]:
-        with zipfile.ZipFile(self._path) as archive, archive.open(self._info) as file:
-            values = np.lib.format.read_array(file, allow_pickle=False)
-            file.read(1)  # up to its end, where the checksum is looked at
-            return values
-
-    def fingerprint(self) -> list[Any]:
-        return [stamp(self._path), self._name]
-
-    def __getitem__(self, key: Any) -> Any:
-        with damage_told(self._path, self._name):
-            return self._values[key]
 
 
 FORMAT = Format(

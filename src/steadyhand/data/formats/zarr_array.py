@@ -94,7 +94,7 @@ class ZarrArray:
                 )
             wanted = np.arange(self.shape[0])[key]
             values = self._rows(np.atleast_1d(wanted).reshape(-1))
-            values = values.reshape(*np.shape(wanted), *self.shape[1:])
+            values = values.reshape((*np.shape(wanted), *self.shape[1:]))
             whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)
             if whole and self._expected not in (None, checksum(values, self)):
                 raise DataError("its numbers are not those that were written")

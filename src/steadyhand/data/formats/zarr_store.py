@@ -73,6 +73,7 @@ class Archive:
     """The same of a zip archive. Raises `OSError`, `ValueError` where it is none."""
 
     def __init__(self, path: Path) -> None:
+        regular(path)
         self._path, self._archive = path, zipfile.ZipFile(path)
 
     def _below(self, key: str) -> Iterator[tuple[str, int]]:
