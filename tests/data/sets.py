@@ -169,7 +169,7 @@ def robomimic(path: Path, *, images=False, libver="latest"):
             demo = file.create_group(f"data/demo_{number}")
             demo.attrs["num_samples"] = LENGTHS[number]
             values = {"actions": action[number], "obs/state": state[number]}
-            values |= {"next_obs/state": state[number], "dones": np.eye(1, LENGTHS[number])[0]}
+            values["dones"] = np.eye(1, LENGTHS[number])[0]
             if images:
                 values["obs/front_image"] = pictures(LENGTHS[number], number)
             for key, value in values.items():

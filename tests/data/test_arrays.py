@@ -206,7 +206,7 @@ def test_links_inside_an_hdf5_file_are_followed_to_their_end(tmp_path) -> None:
     for name in ("once", "twice", "through"):
         np.testing.assert_array_equal(episodes.read(name), episodes.read("action"))
     whys = {"circle": "circle", "round": "circle", "beyond": "not in the file"}
-    whys |= {"outside": "another file", "out": "another file"}
+    whys |= {"outside": "another file", "out": "another file", "all": "in no episode"}
     assert episodes.left_out.keys() == whys.keys()
     assert all(why in episodes.left_out[name] for name, why in whys.items())
 

@@ -20,6 +20,7 @@ PLUGINS |= {32019: "jpeg", 32026: "blosc2", 32028: "bzip3", 307: "bzip2"}
 DEPTH = 12
 LINKS = 8
 """Links to links that are followed."""
+SINGLE = "it is a single value, not a series with time first"
 LONGEST_TEXT = 1 << 24
 """Characters of an attribute."""
 
@@ -35,31 +36,36 @@ class Found:
 
 
 def child(parent: Any, name: str) -> Any:
-    """What a group has under a name; links only to places in the same file.
+    """What a group has under a name or path; links only to places in the same file.
 
     Raises `KeyError` where there is nothing, `ValueError` where it lies elsewhere.
     """
     h5py = library("h5py")
-    here, parts, links = parent, [name], []
+    here, parts, links = parent, name.split("/"), []
     while parts:
         part = parts.pop(0)
         if part in ("", "."):
             continue
-        group = isinstance(here, h5py.Group)
-        link: Any = here.get(part, getlink=True) if group else None
-        if isinstance(link, h5py.SoftLink):
-            links.append(link.path)
+        kind = _link(here, part) if isinstance(here, h5py.Group) else None
+        if kind == h5py.h5l.TYPE_SOFT:
+            links.append(here.get(part, getlink=True).path)
             if len(links) > LINKS:
                 raise ValueError("it is a link to a link, and so on, or in a circle")
-            here = here.file if link.path.startswith("/") else here
-            parts = [*link.path.split("/"), *parts]
-        elif link is None and links:
+            here = here.file if links[-1].startswith("/") else here
+            parts = [*links[-1].split("/"), *parts]
+        elif kind is None and links:
             raise ValueError(f"it is a link to {links[0][:60]!a}, which is not in the file")
-        elif link is not None and not isinstance(link, h5py.HardLink):
+        elif kind not in (None, h5py.h5l.TYPE_HARD):
             raise ValueError("it is a link to another file, and nothing outside is read")
         else:
             here = here[part]
     return here
+
+
+def _link(group: Any, name: str) -> int | None:
+    """What kind of link a group has under a name; none is followed."""
+    links, name_there = group.id.links, name.encode("utf-8", "surrogateescape")
+    return links.get_info(name_there).type if links.exists(name_there) else None
 
 
 def arrays_in(group: Any, size: int, most: int = limits.ARRAYS) -> dict[str, Found | str]:
@@ -78,7 +84,7 @@ def arrays_in(group: Any, size: int, most: int = limits.ARRAYS) -> dict[str, Fou
                 limits.require_name(name)
                 entry = child(parent, name)
                 if isinstance(entry, h5py.Dataset):
-                    found[place] = _array(place, entry, size)
+                    found[place] = array_at(place, entry, size)
                 elif isinstance(entry, h5py.Group):
                     address = h5py.h5o.get_info(entry.id).addr
                     if address in seen or place.count("/") >= DEPTH:
@@ -92,14 +98,36 @@ def arrays_in(group: Any, size: int, most: int = limits.ARRAYS) -> dict[str, Fou
     return found
 
 
-def _array(place: str, dataset: Any, size: int) -> Found:
-    h5py, plan = library("h5py"), dataset.id.get_create_plist()
-    if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
-        raise ValueError("it lies in other files, and nothing outside is read")
-    shape, dtype = limits.whole_numbers(dataset.shape), dataset.dtype
+def array_at(place: str, dataset: Any, size: int) -> Found:
+    """An array of numbers, as its description says. Raises `ValueError` for what is none."""
+    plan, shape, dtype = _plan(dataset), limits.whole_numbers(dataset.shape), dataset.dtype
     limits.require_numbers(dtype)
     if not shape:
-        raise ValueError("it is a single value, not a series with time first")
+        raise ValueError(SINGLE)
+    _require_kept(dataset, plan, shape, dtype, size)
+    return Found(place, shape, dtype)
+
+
+def require_kept(dataset: Any, dtype: np.dtype[Any], size: int) -> None:
+    """Refuse what is kept in other files, in unknown packing, or as more than is stored of it.
+
+    `dtype` is of as many bytes as an element takes in the file, whose `size` is given.
+    """
+    shape = limits.whole_numbers(dataset.shape)
+    _require_kept(dataset, _plan(dataset), shape, dtype, size)
+
+
+def _plan(dataset: Any) -> Any:
+    """How a dataset is kept: in this file."""
+    plan = dataset.id.get_create_plist()
+    if plan.get_layout() == library("h5py").h5d.VIRTUAL or plan.get_external_count():
+        raise ValueError("it lies in other files, and nothing outside is read")
+    return plan
+
+
+def _require_kept(
+    dataset: Any, plan: Any, shape: tuple[int, ...], dtype: np.dtype[Any], size: int
+) -> None:
     codes = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
     if strange := [code for code in codes if code not in FILTERS]:
         named = PLUGINS.get(strange[0], "of another package")
@@ -109,7 +137,8 @@ def _array(place: str, dataset: Any, size: int) -> Found:
         )
     if len(set(codes)) < len(codes):
         raise ValueError("it is packed more than once")
-    chunks = dataset.chunks or shape
+    chunked = plan.get_layout() == library("h5py").h5d.CHUNKED
+    chunks = plan.get_chunk() if chunked else shape
     limits.require_chunks(chunks, shape, dtype)
     needed, stored = limits.bytes_of(shape, dtype), min(dataset.id.get_storage_size(), size)
     count = math.prod(-(-whole // max(n, 1)) for n, whole in zip(chunks, shape, strict=True)) or 1
@@ -118,21 +147,23 @@ def _array(place: str, dataset: Any, size: int) -> Found:
     if needed and not stored:
         raise ValueError("nothing was ever written to it")
     limits.require_stored(needed, stored)
-    return Found(place, shape, dtype)
 
 
-def attribute(group: Any, name: str) -> Any:
-    """A whole number or a text that a group says of itself; None where it says nothing.
+def attribute(group: Any, name: str) -> bool | int | float | str | None:
+    """A number, a mark or a text that a group says of itself; None where it says nothing.
 
     Raises `ValueError` for anything else.
     """
     if name not in group.attrs:
         return None
     kept, value = group.attrs.get_id(name), None
-    if kept.dtype.kind in "iu" and kept.shape in ((), (1,)):
-        return int(np.asarray(group.attrs[name]).item())
-    if kept.dtype.kind in "OS" and kept.shape == () and kept.dtype.itemsize <= LONGEST_TEXT:
+    dtype, shape = kept.dtype, kept.shape
+    if dtype.kind in "biuf" and dtype.itemsize <= 8 and shape in ((), (1,)):
+        number = np.zeros(shape, dtype)
+        kept.read(number)
+        return number.item()
+    if dtype.kind in "OS" and shape == () and dtype.itemsize <= LONGEST_TEXT:
         value = group.attrs[name]
     if not isinstance(value, str | bytes):
-        raise ValueError(f"its {name} is neither a whole number nor a text")
+        raise ValueError(f"its {name} is neither a number nor a text")
     return value if isinstance(value, str) else value.decode(errors="replace")
