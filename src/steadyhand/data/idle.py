@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,14 @@ AVERAGED = 2
 """Steps before and after one that are averaged with it: motion stays, noise is halved."""
 LITTLE = 0.01
 """Share of how far a column goes in that time where it moves, below which it rests."""
-MOVING = 0.95
+MOVING = 0.75
 """How far that is: this quantile of all stretches as long in which it moves."""
-CALM = 0.1
-"""A column's noise is that of its calmest stretches: of this quantile."""
+CALM = (0.02, 0.1, 0.3)
+"""In so many of the calmest stretches a column's noise is looked for: rest may be rare."""
+TAKEN_BACK, SURE = 0.15, 4.0
+"""Share of a move's square that the next must take back to be noise; how sure of it in errors."""
+SMALL = 0.02
+"""Which quantile of the steps that a column takes is a small one."""
 NOISE, TICKS = 5.0, 2.5
 """So many times a column's noise, and its smallest steps, is rest."""
 FINE, RESTLESS = 20, 0.1
@@ -36,8 +41,10 @@ MOVES = 2.0
 """It moves where it goes so many times as far as that; a column that never does says nothing."""
 FEW = 12
 """Actions of no more different numbers may be speeds by keys: they alone tell no rest."""
-BLOCK = 16
-"""Columns looked at together."""
+ACCIDENTS = 3
+"""So many numbers that lie far off are seen in as many stretches as they are in, and no more."""
+BLOCK, WIDE = 16, 256
+"""Columns looked at together; a feature of more than so many is a scan, and no place."""
 NO_MOTION = {"time", "timestamp", "timestamps", "clock", "stamp", "index", "frame", "step", "steps"}
 NO_MOTION |= {"reward", "rewards", "return", "discount", "success", "done", "dones", "terminated"}
 NO_MOTION |= {"truncated", "task", "episode", "annotation", "id"}
@@ -66,15 +73,11 @@ def still_steps(episodes: Episodes) -> NDArray[np.bool_]:
     whole, tells = np.flatnonzero(rests), False
     if len(whole):
         for key, block in motion(episodes):
-            resting = _resting(episodes, block, least, whole)
-            rests[whole] &= resting.all(1)
+            resting, moving = _resting(episodes, block, least, whole)
+            rests[whole] &= resting
             few = is_action(key) and all(len(np.unique(column)) <= FEW for column in block.T)
-            tells |= bool(resting.shape[1]) and not few
-    edges = np.zeros(episodes.steps + 1, np.int64)
-    if tells:
-        np.add.at(edges, begins[rests], 1)
-        np.add.at(edges, begins[rests] + least, -1)
-    return np.cumsum(edges[:-1]) > 0
+            tells |= moving and not few
+    return _covered(begins[rests & tells], least, episodes.steps)
 
 
 def stretches(episodes: Episodes, still: NDArray[np.bool_]) -> list[Stretch]:
@@ -91,11 +94,18 @@ def stretches(episodes: Episodes, still: NDArray[np.bool_]) -> list[Stretch]:
     return found
 
 
+def says_motion(episodes: Episodes, key: str) -> bool:
+    """Whether a feature is of numbers that say where something is, or where it is told to go."""
+    array = episodes.arrays[key]
+    numbers = np.dtype(array.dtype).kind in "biuf" and episodes.kind(key) == "state"
+    few = prod(array.shape[1:]) <= WIDE
+    return numbers and few and not NO_MOTION & set(re.findall("[a-z]+", key.lower()))
+
+
 def motion(episodes: Episodes) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """(feature, some of its columns (steps, columns), less an offset), of all that tells motion."""
-    for key, array in episodes.arrays.items():
-        numbers = np.dtype(array.dtype).kind in "biuf" and episodes.kind(key) == "state"
-        if not numbers or NO_MOTION & set(re.findall("[a-z]+", key.lower())):
+    for key in episodes.arrays:
+        if not says_motion(episodes, key):
             continue
         try:
             values: NDArray[Any] = episodes.read(key)
@@ -113,10 +123,10 @@ def motion(episodes: Episodes) -> Iterator[tuple[str, NDArray[np.float64]]]:
 
 def _resting(
     episodes: Episodes, block: NDArray[np.float64], least: int, whole: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """(stretches, columns): which columns rest in the `least` steps from each of `whole` on.
+) -> tuple[NDArray[np.bool_], bool]:
+    """(whether all columns rest in the `least` steps from each of `whole` on, whether some move).
 
-    What says nothing is left out: what never moves, clocks, and what is all noise.
+    Clocks, what never moves and what is all noise rest all the time. Accidents alone are no motion.
     """
     inside = np.ones(len(block), np.bool_)
     inside[episodes.starts] = False
@@ -126,19 +136,43 @@ def _resting(
     clock = (steps > 0).all(0) & (np.std(steps, axis=0) < 0.1 * np.mean(steps, axis=0))
     averaged = _averaged(episodes, block)
     went = (_running(np.maximum, averaged, least) - _running(np.minimum, averaged, least))[whole]
-    rough = np.diff(moves, axis=0, append=0.0) ** 2  # white noise: six times its variance
-    total = np.concatenate([np.zeros((1, rough.shape[1])), np.cumsum(rough, axis=0)])
-    mean = (total[whole + least - 1] - total[whole + 1]) / (least - 2)
-    noise = np.sqrt(np.quantile(np.maximum(mean, 0), CALM, axis=0) / 6)
-    resting = []
+    resting, moves_some = np.ones(len(whole), np.bool_), False
     for column in np.flatnonzero(~clock):
         tick = _tick(block[:, column], steps[:, column], rounded[column])
-        floor = max(NOISE * noise[column], TICKS * tick, rounded[column])
+        floor = max(NOISE * _noise(moves[:, column], least, whole), TICKS * tick, rounded[column])
         far = went[:, column]
         moving = far[far > MOVES * floor]
         if len(moving):
-            resting.append(far <= max(LITTLE * float(np.quantile(moving, MOVING)), floor))
-    return np.stack(resting, axis=1) if resting else np.ones((len(whole), 0), np.bool_)
+            resting &= far <= max(LITTLE * float(np.quantile(moving, MOVING)), floor)
+        moves_some |= len(moving) > ACCIDENTS * (least + 2 * AVERAGED)
+    return resting, moves_some
+
+
+def _noise(moves: NDArray[np.float64], least: int, whole: NDArray[np.int64]) -> float:
+    """The standard deviation of white noise (0 where there is none) of a column that moves so.
+
+    In noise each move takes the one before half back; in a walk at random there is no telling, and
+    in motion they are alike. It is looked for where the column moves least.
+    """
+    total = np.concatenate([[0.0], np.cumsum(moves**2)])
+    calmest = np.argsort(total[whole + least] - total[whole + 1], kind="stable")
+    noise = 0.0
+    for share in CALM:
+        begins = whole[calmest[: max(1, round(share * len(whole)))]]
+        inside = _covered(begins + 2, least - 2, len(moves))  # with the move before in them, too
+        pairs = np.flatnonzero(inside)
+        back, energy = -moves[pairs] * moves[pairs - 1], float(np.mean(moves[pairs] ** 2))
+        if float(back.mean()) > max(TAKEN_BACK, SURE / np.sqrt(len(pairs))) * energy:
+            noise = max(noise, float(np.sqrt(back.mean())))
+    return noise
+
+
+def _covered(begins: NDArray[np.int64], length: int, steps: int) -> NDArray[np.bool_]:
+    """Which steps lie in the stretches of that length from each of `begins` on."""
+    edges = np.zeros(steps + 1, np.int64)
+    np.add.at(edges, begins, 1)
+    np.add.at(edges, begins + length, -1)
+    return np.cumsum(edges[:-1]) > 0
 
 
 def _tick(column: NDArray[np.float64], steps: NDArray[np.float64], rounded: float) -> float:
@@ -147,7 +181,7 @@ def _tick(column: NDArray[np.float64], steps: NDArray[np.float64], rounded: floa
     moved = sizes[sizes > rounded]
     if not len(moved):
         return 0.0
-    tick = float(np.quantile(moved, CALM))
+    tick = float(np.quantile(moved, SMALL))
     fine = float(np.ptp(column)) >= FINE * tick or len(moved) > RESTLESS * len(sizes)
     return tick if fine else 0.0
 
