@@ -47,6 +47,10 @@ TOLD = (
     "black",
     "frozen",
     "video",
+    "idle",
+    "failed",
+    "duplicate",
+    "shared-video",
 )
 """Kinds of problems that are worth a look before hours of training."""
 

@@ -9,7 +9,18 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.problem import Problem
-from steadyhand.data.problems import numbers, outliers, pictures, sample, tasks, time
+from steadyhand.data.problems import (
+    copies,
+    film,
+    marks,
+    numbers,
+    outliers,
+    pictures,
+    rest,
+    sample,
+    tasks,
+    time,
+)
 from steadyhand.errors import DataError
 from steadyhand.spec import PolicySpec
 
@@ -39,17 +50,12 @@ def inspect_episodes(
     is for numbers that are normalised as `normalisation` says. Where a policy is to be trained,
     `spec` says what it sees and does: all else is left alone, but clocks and tasks.
     """
-    problems = [
-        Problem("left-out", f"'{name}' is left out: {why}.")
-        for name, why in episodes.left_out.items()
-        if spec is None
-    ]
-    problems += [] if spec is not None else episodes.remarks
-    problems += _lengths(episodes, horizon)
+    problems = list(_of_the_set(episodes, horizon, spec))
     flat: dict[str, NDArray[Any]] = {}
     used = episodes.arrays if spec is None else {feature.key for feature in spec.features}
     few = sample.of_numbers(episodes, sample.plain(episodes, used))
     problems += sample.said(episodes, few)
+    problems += rest.inspect(few)
     for key, array in episodes.arrays.items():
         if key not in used:
             continue
@@ -66,17 +72,32 @@ def inspect_episodes(
             values, found = _read(part, key)
             problems += sample.said(episodes, part, f"numbers of '{key}'") if alone else ()
         problems += found
+        if picture:
+            problems += copies.inspect_footage(episodes, key)
+            colour = spec is None and episodes.kind(key) == "image"
+            problems += film.inspect(episodes, key) if colour else ()
         watch(key, values)
         if values is not None and not picture and not alone and values.dtype.kind in "iuf":
             flat[key] = values
             if values.ndim == 2:
                 problems += numbers.inspect(few, key, values)
                 problems += outliers.inspect(few, key, values, normalisation)
+    problems += copies.inspect(few, flat, look)
     problems += time.inspect(few, flat)
     problems += tasks.inspect(few, flat, () if spec is None else used)
     problems += numbers.compare(few, flat, None if spec is None else spec.action.key)
     file = str(episodes.path) if episodes.path else None
     return [replace(problem, file=problem.file or file) for problem in problems]
+
+
+def _of_the_set(episodes: Episodes, horizon: int, spec: PolicySpec | None) -> Iterator[Problem]:
+    """What is known without a look at any number."""
+    if spec is None:
+        for name, why in episodes.left_out.items():
+            yield Problem("left-out", f"'{name}' is left out: {why}.")
+        yield from episodes.remarks
+    yield from _lengths(episodes, horizon)
+    yield from marks.inspect(episodes)
 
 
 def _read(episodes: Episodes, key: str) -> tuple[NDArray[Any] | None, list[Problem]]:
