@@ -31,6 +31,13 @@ class Fault:
 
 FAULTS = [
     Fault(
+        "data that a stranger's policy names is fetched from the hub",
+        "evaluation/held_out.py",
+        "located(path, fetch=data is not None)",
+        "located(path)",
+        "data/test_hub.py -k remembers_the_name",
+    ),
+    Fault(
         "the episode after a stretch of numbers is chosen, too",
         "data/selection.py",
         "(numbers < last)",

@@ -12,6 +12,7 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, progress, rate_of, show
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.data.formats import require_free
+from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
 from steadyhand.data.mapping import open_mapped
 from steadyhand.data.mending import Actions, Mending
@@ -58,7 +59,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     if options.map == "guess":
         if len(options.paths) not in (1, 2):
             raise UsageError("--map guess looks at one set. Name it and, after it, where it goes.")
-        return guessed(options.paths[0], *(options.paths[1:] or [None]), as_json=options.json)
+        return guessed(
+            located(options.paths[0]), *(options.paths[1:] or [None]), as_json=options.json
+        )
     if len(options.paths) < 2:
         raise UsageError(
             "Name a data set and, after it, where it goes: steadyhand convert SET OUT.npz. "
@@ -80,7 +83,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         if options.map is None:
             found = open_episodes(source, skip_broken_episodes=skip)
         else:
-            found = open_mapped(source, options.map)
+            found = open_mapped(located(source), options.map)
         found = selected(found, options.select)
         sets[name] = mending.of(found, partial(_tell, f"{name}: " if len(sources) > 1 else ""))
     episodes = joined(sets, named=False) if len(sets) > 1 else next(iter(sets.values()))

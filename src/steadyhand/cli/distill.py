@@ -10,6 +10,7 @@ import tyro
 from steadyhand.cli.options import OnDevice, Printed, flags, parse
 from steadyhand.cli.screen import waiting
 from steadyhand.cli.train import tell, train_run
+from steadyhand.data.hub import located
 from steadyhand.errors import UsageError
 from steadyhand.tasks import register_task
 from steadyhand.values import whole
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     config = replace(
         student_training(begun, replace(policy, process=process)),
         teacher=folder.resolve(),
-        data=options.data or (recorded if moved else begun.data),
+        data=options.data or (recorded if moved else _where(begun.data)),
         task=begun.task if options.task is None else register_task(options.task),
         device=options.device,
         minutes=options.minutes,
@@ -66,3 +67,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     )
     out = options.out or run.with_name(f"{run.name}-distilled")
     return tell(train_run(config, out, resume=False), config)
+
+
+def _where(data: Path | None) -> Path | None:
+    """Where a run says that its data lies; nothing is fetched for that."""
+    return None if data is None else located(data, fetch=False)

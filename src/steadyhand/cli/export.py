@@ -152,12 +152,13 @@ def _demonstrations(policy: Policy, origin: Provenance, options: Options) -> Kno
     None where there are none that can be read, unless they were named.
     """
     from steadyhand.data import open_episodes
-    from steadyhand.evaluation.held_out import divide
+    from steadyhand.data.hub import located
+    from steadyhand.evaluation.held_out import divide, own_data
     from steadyhand.export.observed import recorded_moments
     from steadyhand.export.verify import MOMENTS
 
     beside = run_of(options.run) / "demonstrations.npz"
-    known = [options.data] if options.data else [Path(origin.data or ""), beside]
+    known = [located(options.data)] if options.data else [own_data(origin) or Path(), beside]
     path = next((path for path in known if path.exists() and path != Path()), None)
     if path is None and options.data is None:
         return None

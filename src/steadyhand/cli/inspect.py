@@ -12,6 +12,7 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
 from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
+from steadyhand.data.hub import is_on_hub
 from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
 from steadyhand.policy.named import is_address
@@ -40,6 +41,8 @@ class Options(Printed):
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     options = parse(Options, "inspect", arguments)
     whole("--horizon", options.horizon, 1, 10_000)
+    if is_on_hub(options.path):
+        return _data(options)
     if is_address(options.path):
         return described_server(options.path, as_json=options.json)
     path = Path(options.path)
@@ -80,7 +83,7 @@ def _data(options: Options) -> dict[str, Any]:
     lengths = episodes.lengths
     show(
         results(as_json=options.json),
-        table(f"{path} ({episodes.format} {episodes.version})", header, rows),
+        table(f"{options.path} ({episodes.format} {episodes.version})", header, rows),
         f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
         *([f"{episodes.chosen}."] if episodes.chosen else []),

@@ -17,6 +17,7 @@ import tyro
 from steadyhand.cli.interrupts import after_this_step
 from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import console, notes, progress, rate_of, show, stage, waiting
+from steadyhand.data.hub import located
 from steadyhand.errors import UsageError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig
 from steadyhand.recipes import RECIPES, about, recipe
@@ -158,6 +159,8 @@ def _resume(arguments: Sequence[str]) -> dict[str, Any]:
         ) from None
     run = Run(options.out)
     config = run.read_config()
+    if options.data is not None:
+        located(options.data)  # what the run's own file says is never fetched
     if (step := run.resume_step()) is not None:
         from steadyhand.policy.card import read_config
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.frames import with_stores
+from steadyhand.data.hub import located
 from steadyhand.data.resize import resize_depth, resize_frames
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import DataError, nothing_at
@@ -66,6 +67,7 @@ def fresh_episodes(
     path = data or (Path(origin.data) if origin.data else None)
     if path is None:
         raise DataError("This policy was trained on data in memory. Name demonstrations: --data.")
+    path = located(path, fetch=data is not None)
     if not path.exists():
         raise DataError(f"{nothing_at('data', path)} Name where it is now with --data.")
 
@@ -86,13 +88,24 @@ def fresh_episodes(
             f"Every episode of {path} was trained on. Name other data with --data, or {way}."
         )
     library = episodes
-    if not known and origin.data and Path(origin.data).exists():
-        library = opened(Path(origin.data), origin.select)
+    if not known and (own := own_data(origin)) is not None:
+        library = opened(own, origin.select)
         known = divide(library, origin, policy.spec)[1]
     if not known:
         tell("The episodes it was trained on are not at hand: no nearest neighbour.")
     places = {episodes.number(place): place for place in fresh}
     return Fresh(episodes, places, library.subset(known) if known else None)
+
+
+def own_data(origin: Provenance) -> Path | None:
+    """Where the data that a policy was trained on lies, if it is at hand."""
+    if not origin.data:
+        return None
+    try:
+        found = located(Path(origin.data), fetch=False)
+    except DataError:
+        return None
+    return found if found.exists() else None
 
 
 class HeldOut:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data import Episodes, write_episodes
+from steadyhand.data.hub import is_on_hub, located
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import UsageError
 from steadyhand.evaluation.evaluate import seeds_of
@@ -105,7 +106,7 @@ def runs_of(
         if pool is None:
             pool = folder / f"{_slug(cell.config)}.npz"
             recorded_once(cell.config, pool, stage, tell)
-        pool = pool.resolve()
+        pool = located(pool).absolute() if is_on_hub(pool) else pool.resolve()
         data = [pool] * seeds
         if cell.subset is not None:
             data = [_part(cell, pool, folder, seed) for seed in range(seeds)]

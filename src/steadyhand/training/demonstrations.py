@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from steadyhand.data import Episodes, open_episodes
+from steadyhand.data.hub import hub_name, is_on_hub, located
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import ConfigurationError, DataError, nothing_at
 from steadyhand.tasks import Demonstrated, Scores, Task, make_task, record_episodes
@@ -27,6 +28,11 @@ def demonstrations(
     own recording again; one that was killed before that was on disk records the same again.
     """
     path = out.resolve() / "demonstrations.npz"
+    if config.data is not None and is_on_hub(config.data):
+        goes_on = (out / "config.json").exists()  # its own file fetches nothing
+        place = located(config.data, fetch=not goes_on)
+        config, episodes = demonstrations(replace(config, data=place), out, check, stage, tell)
+        return replace(config, data=Path(hub_name(place) or place)), episodes
     if config.data is not None and not config.data.exists() and path.exists():
         config = replace(config, data=path)
     moved = config.data is not None and config.data != path and not config.data.exists()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, policy_statistics
+from steadyhand.data.hub import hub_name
 from steadyhand.data.splits import divided
 from steadyhand.data.tasks import task_places
 from steadyhand.errors import ConfigurationError
@@ -106,7 +107,8 @@ class Material:
     @property
     def source(self) -> str | None:
         """Where the data lies, if it lies anywhere."""
-        return str(self.episodes.path) if self.episodes.path else None
+        path = self.episodes.path
+        return None if path is None else hub_name(path) or str(path)
 
 
 def _prepared(config: TrainConfig, episodes: Episodes) -> Episodes:

@@ -15,6 +15,7 @@ from steadyhand.data.formats import lerobot, npz, recording, replay_zarr, robomi
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.known_by_name import told_by_name
 from steadyhand.data.formats.limits import is_name
+from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
 from steadyhand.data.mapping import a_map_suggested
 from steadyhand.data.meaning import understood
@@ -43,6 +44,7 @@ def open_episodes(
     `select` chooses episodes: `0:50`, `1,4,7` (their numbers in the set), `success`, `failed`,
     `mask=train`, `task="…"`, `length>=20`; several are joined with +, and each narrows.
 
+    `hf://user/name` is a set on the hub, with @revision and /folder where needed; it is fetched.
     A folder of several sets is opened as one, each a task by its name unless it says its own.
     What is neither colour nor a state, as depth, is left out: `left_out` says why.
     With `skip_broken_episodes` all numbers are read and the headers of all videos; episodes that
@@ -50,8 +52,9 @@ def open_episodes(
     missing, of no known format, or damaged, and `ConfigurationError` for what cannot be chosen.
     """
     parse_selection(select)  # refused before anything is read
-    with a_map_suggested(Path(path)):
-        return selected(_opened(Path(path), skip_broken_episodes), select)
+    path = located(Path(path))
+    with a_map_suggested(path):
+        return selected(_opened(path, skip_broken_episodes), select)
 
 
 def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
