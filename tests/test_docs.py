@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md",
     "docs/actions.md",
+    "docs/data.md",
     "docs/export.md",
     "docs/idea.md",
     "docs/loop.md",
