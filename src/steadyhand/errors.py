@@ -120,7 +120,7 @@ EXTRAS = {
         "serve": "websockets msgpack prometheus_client",
         "jpegxl": "imagecodecs",
         "hub": "huggingface_hub",
-        "bags": "rosbags mcap",
+        "bags": "rosbags mcap zstandard lz4",
     }.items()
     for package in packages.split()
 }

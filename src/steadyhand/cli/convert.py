@@ -83,7 +83,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         if options.map is None:
             found = open_episodes(source, skip_broken_episodes=skip)
         else:
-            found = open_mapped(located(source), options.map)
+            found = open_mapped(located(source), options.map, ticks_hz=options.rate)
         found = selected(found, options.select)
         sets[name] = mending.of(found, partial(_tell, f"{name}: " if len(sources) > 1 else ""))
     episodes = joined(sets, named=False) if len(sets) > 1 else next(iter(sets.values()))

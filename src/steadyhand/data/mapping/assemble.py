@@ -16,7 +16,7 @@ from steadyhand.data.lazy import LazyArray, Parts, Rows
 from steadyhand.data.mapping.beside import Timing, beside, is_beside
 from steadyhand.data.mapping.cuts import FILES, Span, matching_groups, numbers_of, spans_of
 from steadyhand.data.mapping.grammar import Map, parse_map
-from steadyhand.data.mapping.marks import Clock, clock_of, successes, tasks_of
+from steadyhand.data.mapping.marks import clock_of, successes, tasks_of
 from steadyhand.data.mapping.places import array_of
 from steadyhand.data.mapping.tree import Tree
 from steadyhand.data.mapping.trees import is_files, open_trees
@@ -32,12 +32,14 @@ RATE = 10.0
 """Steps a second, where nothing says how many."""
 
 
-def open_mapped(path: str | Path, text: str, *, rate_hz: float | None = None) -> Episodes:
+def open_files(path: str | Path, text: str) -> Episodes:
     """Demonstrations in HDF5, npz, zarr, parquet, or CSV with video, as a map says (`grammar.py`).
 
     Raises `UsageError` for a map that does not fit what is there, `DataError` for damage.
     """
     path, said = Path(path), parse_map(text)
+    if of_bags := {"clock", "by"} & {*said.said}:
+        raise UsageError(f"'{of_bags.pop()}=' is said of bags of messages, and {path} is none.")
     episodes = said.said["episodes"].words if "episodes" in said.said else ""
     trees = open_trees(path, episodes if is_files(episodes) else "")
     remarks: list[str] = []
@@ -47,7 +49,6 @@ def open_mapped(path: str | Path, text: str, *, rate_hz: float | None = None) ->
     if not spans:
         raise DataError(f"{path}: no episode has a step.")
     clock = clock_of(spans, lengths, said, remarks.append)
-    clock = Clock(rate_hz) if rate_hz else clock
     timing = Timing(lengths, clock.rate_hz, clock.of) if clock else Timing(lengths, RATE)
     filmed: list[Problem] = []
     root = path if path.is_dir() and trees[0].path != path else path.parent

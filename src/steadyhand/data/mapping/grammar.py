@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from steadyhand.data.formats.limits import ARRAYS, is_name
 from steadyhand.errors import UsageError
 
-RESERVED = ("episodes", "rate", "task", "success", "clock")
-"""Left sides that are no features."""
+RESERVED = ("episodes", "rate", "task", "success", "clock", "by")
+"""Left sides that are no features; `clock` and `by` are of bags alone."""
 LONGEST = 1 << 16
 """Characters of a map."""
 FORM = (

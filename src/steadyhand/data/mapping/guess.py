@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from steadyhand.data.bags.found import is_bag
+from steadyhand.data.bags.topics import bag_guessed
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.mapping.assemble import open_mapped
 from steadyhand.data.mapping.columns import columns_guessed
 from steadyhand.data.mapping.cuts import FIRST, LAST
 from steadyhand.data.mapping.files import cameras_guessed, family_guessed
 from steadyhand.data.mapping.grammar import RESERVED, quoted
+from steadyhand.data.mapping.opened import open_mapped
 from steadyhand.data.mapping.tree import Tree, natural
 from steadyhand.data.mapping.trees import open_trees
 from steadyhand.errors import DataError, SteadyhandError
@@ -41,8 +43,8 @@ MOST = 12
 def guess(path: Path) -> str | None:
     """A map by which a path opens; None where none was found."""
     try:
-        trees = open_trees(path)
-        for text in _candidates(path, trees):
+        maps = bag_guessed(path) if is_bag(path) else _candidates(path, open_trees(path))
+        for text in maps:
             if _opens(path, text):
                 return text
     except (SteadyhandError, OSError, ValueError):  # what is wrong with it was said already
@@ -67,6 +69,9 @@ def suggested(path: Path) -> str:
     Empty where no map fits, or where the path is of a known format: it is then damaged.
     """
     try:
+        if is_bag(path):
+            text = guess(path)
+            return "" if text is None else f" A map fits it: {command(path, text)}"
         tree = open_trees(path)[0]
     except (SteadyhandError, OSError, ValueError):
         return ""

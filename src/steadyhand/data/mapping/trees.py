@@ -133,7 +133,7 @@ KINDS |= {".npz": npz_tree, ".zarr.zip": zarr_tree, ".parquet": parquet_tree}
 KINDS |= dict.fromkeys((".csv", ".tsv"), csv_tree)
 
 
-def listed(path: Path) -> dict[str, str]:
+def arrays_listed(path: Path) -> dict[str, str]:
     """What there is at a path, in the first of its files, by place: shape and kind of number."""
     trees = open_trees(path)
     tree = trees[0]

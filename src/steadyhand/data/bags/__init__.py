@@ -1,0 +1,1 @@
+"""Recordings of what a robot said and was told: bags of messages, at one rate."""
