@@ -11,7 +11,17 @@ from uuid import uuid4
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.flat_actions import with_flat_actions
 from steadyhand.data.footage import Footage
-from steadyhand.data.formats import lerobot, npz, recording, replay_zarr, robomimic
+from steadyhand.data.formats import (
+    aloha,
+    lerobot,
+    maniskill,
+    minari,
+    npz,
+    recording,
+    replay_zarr,
+    robomimic,
+    robotwin,
+)
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.known_by_name import told_by_name
 from steadyhand.data.formats.limits import is_name
@@ -26,7 +36,11 @@ from steadyhand.values import checked
 
 FORMATS = (
     lerobot.FORMAT,
-    robomimic.FORMAT,
+    aloha.FORMAT,
+    robotwin.FORMAT,
+    maniskill.FORMAT,
+    minari.FORMAT,
+    robomimic.FORMAT,  # whatever else is HDF5
     replay_zarr.FORMAT,
     npz.FORMAT,
     recording.FORMAT,

@@ -189,8 +189,10 @@ def _bytes(place: str, what: Found | str, group: Any, size: int) -> What:
         dataset = child(group, place)
         if isinstance(dataset, library("h5py").Dataset):
             return bytes_at(place, dataset, size) or what
-    except (ValueError, TypeError, KeyError) as error:
-        return what if isinstance(what, str) and what != SINGLE else told(error)
+    except (ValueError, TypeError) as error:
+        return told(error)
+    except KeyError:  # only of a link that leads nowhere
+        pass
     return what
 
 

@@ -1,0 +1,38 @@
+"""ALOHA and ACT: a folder of episode_<i>.hdf5, with `action` and `observations` in each file.
+
+Pictures are arrays, or JPEG in rows of bytes that are padded to one length. No rate is kept: these
+recorders take 50 steps a second.
+"""
+
+from pathlib import Path
+
+from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats.format import Format
+from steadyhand.data.formats.hdf5_episodes import Around, episodes_of
+from steadyhand.data.formats.hdf5_files import roots_in, spots_in
+from steadyhand.data.formats.hdf5_groups import OBSERVED
+from steadyhand.data.formats.hdf5_look import Layout
+
+LAYOUT = Layout(
+    looks_like="a folder of episode_<i>.hdf5 with action and observations",
+    actions=("action", "actions"),
+    above=OBSERVED,
+    quiet=frozenset({"compress_len"}),
+    rate_hz=50.0,
+)
+
+
+def matches(path: Path) -> bool:
+    roots = roots_in(path)
+    return bool(roots & {*LAYOUT.actions}) and bool(roots & {"observations", "obs", "observation"})
+
+
+def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
+    """The set without the episodes of the numbers `skip`.
+
+    Raises `DataError` where a file is damaged, or an episode is not as most others are.
+    """
+    return episodes_of(path, LAYOUT, spots_in(path), skip, Around())
+
+
+FORMAT = Format(name="aloha-hdf5", looks_like=LAYOUT.looks_like, matches=matches, read=read)
