@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Clip, Footage
-from steadyhand.data.lazy import LazyArray, Parts, Rows
+from steadyhand.data.lazy import Formed, LazyArray, Parts, Rows, forms_of
 
 Found = tuple[list[Clip], NDArray[np.int64], NDArray[np.int64]]
 """(clips, which of them each row is of, which of its steps)."""
@@ -19,9 +19,12 @@ NEARLY = 1e-6
 
 
 def clips_of(episodes: Episodes, array: LazyArray) -> list[Clip] | None:
-    """The clip of each episode; None where its pictures are no film shown at the episodes' rate."""
+    """The clip of each episode; None where its pictures are no film shown at the episodes' rate.
+
+    A film of depth is as it is in its file, in whatever unit (`lazy.forms_of`).
+    """
     found = _seen_through(array)
-    if found is None:
+    if found is None or len(forms_of(array)) > 1:
         return None
     clips, places, steps = found
     each: list[Clip] = []
@@ -40,6 +43,8 @@ def _seen_through(array: LazyArray) -> Found | None:
         counts = [clip.steps for clip in array.clips]
         steps = np.concatenate([np.arange(count) for count in counts])
         return list(array.clips), np.repeat(np.arange(len(counts)), counts), steps
+    if isinstance(array, Formed):
+        return _seen_through(array.source)
     if isinstance(array, Rows):
         found = _seen_through(array.source)
         return found and (found[0], found[1][array.rows], found[2][array.rows])

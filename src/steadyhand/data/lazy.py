@@ -145,6 +145,15 @@ def beneath(array: LazyArray) -> LazyArray:
     return beneath(array.source) if isinstance(array, Formed) else array
 
 
+def forms_of(array: LazyArray) -> set[Form | None]:
+    """The forms that steps of it are given, views seen through; None for as they are in a file."""
+    if isinstance(array, Rows):
+        return forms_of(array.source)
+    if isinstance(array, Parts):
+        return set[Form | None]().union(*map(forms_of, array.parts))
+    return {array.form if isinstance(array, Formed) else None}
+
+
 def gathered(
     array: LazyArray, key: Any, read: Callable[[NDArray[np.int64]], Iterable[tuple[Any, Any]]]
 ) -> NDArray[Any]:

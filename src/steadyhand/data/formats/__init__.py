@@ -27,6 +27,7 @@ from steadyhand.data.formats.known_by_name import told_by_name
 from steadyhand.data.formats.limits import is_name
 from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
+from steadyhand.data.lazy import beneath
 from steadyhand.data.mapping import a_map_suggested
 from steadyhand.data.meaning import understood
 from steadyhand.data.selection import parse_selection, selected
@@ -122,7 +123,7 @@ def _without_broken(path: Path, format: Format) -> Episodes:
     doubtful = [
         key
         for key, array in episodes.arrays.items()
-        if isinstance(array, Footage) or (len(array.shape) < 4 and _fault(episodes, key))
+        if isinstance(beneath(array), Footage) or (len(array.shape) < 4 and _fault(episodes, key))
     ]
     faults: dict[int, str] = {}
     for i, key in product(range(len(episodes)), doubtful):
@@ -139,12 +140,12 @@ def _without_broken(path: Path, format: Format) -> Episodes:
 
 def _fault(episodes: Episodes, key: str, number: int | None = None) -> str | None:
     """Why a feature cannot be used: in one episode, or else as a whole."""
-    array = episodes.arrays[key]
+    films = beneath(episodes.arrays[key])
     try:
         if number is None:
             episodes.read(key)
-        elif isinstance(array, Footage):
-            array.clips[number].check()
+        elif isinstance(films, Footage):
+            films.clips[number].check()
         else:
             episodes.read(key, int(episodes.starts[number]), int(episodes.ends[number]))
     except DataError as error:

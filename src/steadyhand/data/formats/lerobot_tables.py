@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats.lerobot_depth import encoded, unit_of
 from steadyhand.data.formats.lerobot_stats import spread
 from steadyhand.data.formats.stream import piece_steps
 from steadyhand.errors import library
-from steadyhand.sizes import kind_of
 
 FILE_BYTES = 100_000_000
 """A data file is closed when it has about so many."""
@@ -40,11 +41,13 @@ class Tables:
     def __init__(self, path: Path, episodes: Episodes, videos: Collection[str]) -> None:
         self._path, self._episodes = path, episodes
         self._arrays = {key: a for key, a in episodes.arrays.items() if key not in videos}
+        kinds = {key: episodes.kind(key) for key in self._arrays}
         self._scales = {
-            key: picture_scale(array)
-            for key, array in self._arrays.items()
-            if kind_of(array.shape[1:]) == "image"
+            key: picture_scale(a) for key, a in self._arrays.items() if kinds[key] == "image"
         }
+        self.depths = {key: unit_of(episodes, key) for key in kinds if kinds[key] == "depth"}
+        """Of what is depth in pictures: how many units make a metre."""
+        self._pictured = (*self._scales, *self.depths)
         self._writer: Any = None  # opened with the first episode, whose columns it needs
         self._bytes = self._steps = 0
         self.file = -1
@@ -52,7 +55,7 @@ class Tables:
     def append(self, number: int, start: int, end: int) -> dict[str, NDArray[Any]]:
         """Write an episode; its columns: all numbers, and of pictures some, spread over it."""
         steps = end - start
-        flat = [key for key in self._arrays if key not in self._scales]
+        flat = [key for key in self._arrays if key not in self._pictured]
         columns = {key: self._episodes.read(key, start, end) for key in flat}
         columns.setdefault("timestamp", (np.arange(steps) / self._episodes.rate_hz).astype("f4"))
         columns.setdefault("task_index", np.zeros(steps, np.int64))
@@ -60,25 +63,26 @@ class Tables:
         columns["episode_index"] = np.full(steps, number)
         columns["index"] = np.arange(start, end)
         numbers = library("pyarrow").table({key: _numbers(v) for key, v in columns.items()})
-        usual = self._bytes / self._steps if self._steps and self._scales else 0.0
+        usual = self._bytes / self._steps if self._steps and self._pictured else 0.0
         if self.file < 0 or self._bytes + max(numbers.nbytes, usual * steps) > FILE_BYTES:
             self.close()
             self.file, self._bytes, self._steps = self.file + 1, 0, 0
-        piece = min((piece_steps(self._episodes, key) for key in self._scales), default=steps)
+        piece = min((piece_steps(self._episodes, key) for key in self._pictured), default=steps)
         for first in range(0, steps, piece):
             table = numbers.slice(first, piece)
-            for key in self._scales:
+            for key in self._pictured:
                 pictures = self._pictures(key, start + first, min(start + first + piece, end))
-                table = table.append_column(key, _pictures(pictures))
+                table = table.append_column(key, _cells(pictures, self.depths.get(key)))
             self._write(table)
         self._steps += steps
-        sampled = {key: self._sampled(key, start, steps) for key in self._scales}
+        sampled = {key: self._sampled(key, start, steps) for key in self._pictured}
         return {**columns, **sampled}
 
-    def _pictures(self, key: str, start: int, end: int) -> NDArray[np.uint8]:
-        return as_pictures(self._episodes.read(key, start, end), self._scales[key], f"'{key}'")
+    def _pictures(self, key: str, start: int, end: int) -> NDArray[Any]:
+        values = self._episodes.read(key, start, end)
+        return values if key in self.depths else as_pictures(values, self._scales[key], f"'{key}'")
 
-    def _sampled(self, key: str, start: int, steps: int) -> NDArray[np.uint8]:
+    def _sampled(self, key: str, start: int, steps: int) -> NDArray[Any]:
         return np.concatenate(
             [self._pictures(key, start + s, start + s + 1) for s in spread(steps)]
         )
@@ -111,12 +115,14 @@ def _numbers(values: NDArray[Any]) -> Any:
     return flat
 
 
-def _pictures(values: NDArray[np.uint8]) -> Any:
+def _cells(values: NDArray[Any], per_metre: float | None) -> Any:
+    """Encoded pictures; of depth where there is a unit."""
+    encode = _png if per_metre is None else partial(encoded, per_metre=per_metre)
     arrow = library("pyarrow")
     kind = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as workers:  # zlib leaves Python's lock
-        encoded = workers.map(_png, values)
-        return arrow.array([{"bytes": data, "path": None} for data in encoded], type=kind)
+        made = workers.map(encode, values)
+        return arrow.array([{"bytes": data, "path": None} for data in made], type=kind)
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

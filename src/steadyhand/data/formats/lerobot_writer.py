@@ -1,6 +1,6 @@
 """Writes LeRobotDataset v3.0, so that what is recorded here opens in LeRobot.
 
-Video is copied as it is, never encoded again; other pictures become PNG. Checksums of
+Video is copied as it is, never encoded again; other pictures become PNG, or TIFF. Checksums of
 all files, and what the format cannot say (that a feature is one number and not a list of one, or
 was not there before) are noted in meta/steadyhand.json.
 """
@@ -18,6 +18,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
 from steadyhand.data.footage import Clip
 from steadyhand.data.formats.format import Watch
+from steadyhand.data.formats.lerobot_depth import said_of_films, said_of_pictures
 from steadyhand.data.formats.lerobot_index import DATA_PATH, VIDEO_PATH
 from steadyhand.data.formats.lerobot_info import COUNTED
 from steadyhand.data.formats.lerobot_stats import EpisodeStatistics, spread
@@ -28,8 +29,8 @@ from steadyhand.data.formats.lerobot_tables import (
     index_of,
     place_of,
 )
+from steadyhand.data.lazy import forms_of
 from steadyhand.errors import library
-from steadyhand.sizes import kind_of
 
 SIDES = ["height", "width", "channels"]
 
@@ -41,7 +42,8 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     clips = {key: listed for key, listed in found.items() if listed is not None}
     where = {key: _copy_videos(path, key, listed) for key, listed in clips.items()}
     tables = Tables(path, episodes, clips)
-    lines, stats = list[dict[str, Any]](), EpisodeStatistics()
+    depths = [key for key in episodes.arrays if episodes.kind(key) == "depth"]
+    lines, stats = list[dict[str, Any]](), EpisodeStatistics(depths)
     for number, (start, end) in enumerate(zip(episodes.starts, episodes.ends, strict=True)):
         columns = tables.append(number, int(start), int(end))
         line: dict[str, Any] = {
@@ -59,11 +61,11 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
                 f"videos/{key}/from_timestamp": clip.start,
                 f"videos/{key}/to_timestamp": clip.start + clip.steps / clip.rate_hz,
             }
-            columns[key] = clip[spread(clip.steps)]
+            columns[key] = _formed(episodes, key, clip[spread(clip.steps)])
         lines.append({**line, **stats.of_episode(columns), **index_of("meta/episodes", 0)})
         watch(int(end - start) * len(episodes.arrays))
     tables.close()
-    _write_json(path / "meta" / "info.json", _info(episodes, clips), indent=4)
+    _write_json(path / "meta" / "info.json", _info(episodes, clips, tables.depths), indent=4)
     _write_json(path / "meta" / "stats.json", stats.of_all(), indent=4)
     _write_table(path / place_of("meta/episodes", 0, "parquet"), lines)
     _write_table(path / "meta" / "tasks.parquet", *_tasks_table(episodes))
@@ -74,6 +76,12 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
         if not clip.whole
     }
     _write_json(path / "meta" / "steadyhand.json", _note(path, episodes, shared), indent=1)
+
+
+def _formed(episodes: Episodes, key: str, frames: NDArray[Any]) -> NDArray[Any]:
+    """Frames of a film as they are read: depth in metres."""
+    [form] = forms_of(episodes.arrays[key])
+    return frames if form is None else form(frames)
 
 
 def _copy_videos(path: Path, key: str, clips: list[Clip]) -> dict[Path, int]:
@@ -99,11 +107,16 @@ def _tasks(episodes: Episodes) -> tuple[str, ...]:
     return episodes.tasks or ("",)
 
 
-def _info(episodes: Episodes, clips: dict[str, list[Clip]]) -> dict[str, Any]:
-    """What the set says of itself; `clips` by camera."""
+def _info(
+    episodes: Episodes, clips: dict[str, list[Clip]], depths: dict[str, float]
+) -> dict[str, Any]:
+    """What the set says of itself; `clips` by camera, `depths` what is depth in pictures."""
     rate = episodes.rate_hz
     counted = {"timestamp": "float32", "task_index": "int64", **dict.fromkeys(COUNTED, "int64")}
     features = {key: _feature(episodes, key, clips.get(key)) for key in episodes.arrays}
+    for key, per_metre in depths.items():
+        described = {"dtype": "image", "shape": list(episodes.shapes[key]), "names": SIDES}
+        features[key] = {**described, "info": said_of_pictures(per_metre)}
     for key, kind in counted.items():
         features.setdefault(key, {"dtype": kind, "shape": [1], "names": None})
     return {
@@ -136,11 +149,13 @@ def _feature(episodes: Episodes, key: str, clips: list[Clip] | None) -> dict[str
             "video.pix_fmt": pixels,
             "video.is_depth_map": False,
             "video.fps": episodes.rate_hz,
-            "video.channels": 3,
+            "video.channels": shape[2],
             "has_audio": False,
         }
+        if episodes.kind(key) == "depth":
+            video |= said_of_films(*forms_of(array))
         return {"dtype": "video", "shape": shape, "names": SIDES, "info": video}
-    if kind_of(tuple(shape)) == "image":
+    if episodes.kind(key) == "image":
         return {"dtype": "image", "shape": shape, "names": SIDES}
     names = list(episodes.names[key]) if key in episodes.names else None
     if names is None and len(shape) == 1 and shape != [1]:

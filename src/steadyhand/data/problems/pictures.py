@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage, spread
+from steadyhand.data.lazy import beneath
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
@@ -23,7 +24,8 @@ def inspect(
     """
     problems: list[Problem] = []
     array = episodes.arrays[key]
-    clips = array.clips if isinstance(array, Footage) else ()
+    films = beneath(array)
+    clips = films.clips if isinstance(films, Footage) else ()
     known: set[int] = set()
     for number, clip in enumerate(clips):
         try:
@@ -31,8 +33,8 @@ def inspect(
         except DataError as error:
             known.add(number)
             problems.append(Problem("video", str(error), clip.episode, str(clip.file)))
-    if isinstance(array, Footage):  # the others are told since the set was opened
-        problems += array.remarks(key, sorted({*range(len(clips))} - {*spread(len(clips))}))
+    if isinstance(films, Footage):  # the others are told since the set was opened
+        problems += films.remarks(key, sorted({*range(len(clips))} - {*spread(len(clips))}))
     seen: list[NDArray[Any]] = []
     for number in places.tolist():
         if number in known:

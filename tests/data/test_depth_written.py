@@ -1,0 +1,79 @@
+"""Depth and points come back from every writer as they went in: the same kind, the same bits."""
+
+import json
+
+import numpy as np
+import pytest
+import sets
+import test_depth as stored
+
+from steadyhand.data import Episodes, open_episodes, write_episodes
+from steadyhand.data.footage import Footage
+from steadyhand.data.lazy import beneath
+
+ENDS = np.array([7, 12])
+COUNTED = np.random.default_rng(0).integers(0, 65536, (12, 20, 30, 1)).astype(np.uint16)
+METRES = {
+    "whole millimetres": (COUNTED / 1000).astype(np.float32),
+    "any metres": np.random.default_rng(1).gamma(2, 1, (12, 20, 30, 1)).astype(np.float32),
+    "farther than 16 bits": np.where(COUNTED % 2 == 0, 70, 1).astype(np.float32),
+    "nothing measured": np.zeros((12, 20, 30, 1), np.float32),
+}
+
+
+def having(depth) -> Episodes:
+    random = np.random.default_rng(2)
+    arrays = {
+        "front": depth,
+        "scene": random.normal(size=(12, 70, 6)).astype(np.float32),
+        "action": random.normal(size=(12, 2)).astype(np.float32),
+    }
+    kinds = {"front": "depth", "scene": "points"}
+    return Episodes(arrays, ENDS, 10.0, kinds=kinds)
+
+
+@pytest.mark.parametrize("format", ["npz", "zarr", "lerobot"])
+@pytest.mark.parametrize("name", METRES)
+def test_every_writer_is_lossless(name, format, tmp_path) -> None:
+    given = having(METRES[name])
+    write_episodes(tmp_path / f"a.{format}", given)
+    found = open_episodes(tmp_path / f"a.{format}")
+    assert (found.kind("front"), found.kind("scene")) == ("depth", "points")
+    for key, array in given.arrays.items():
+        assert np.array_equal(found.read(key), array)
+        assert found.read(key).dtype == np.float32
+    assert found.read("front", 3, 5).tobytes() == METRES[name][3:5].tobytes()
+
+
+def described(path) -> dict:
+    return json.loads((path / "meta" / "info.json").read_text())["features"]
+
+
+def test_what_lerobot_is_told(tmp_path) -> None:
+    for name, unit in (("whole millimetres", "mm"), ("any metres", "m")):
+        path = tmp_path / f"{unit}.lerobot"
+        write_episodes(path, having(METRES[name]))
+        feature = described(path)["front"]
+        assert (feature["dtype"], feature["shape"]) == ("image", [20, 30, 1])
+        assert feature["info"] == {"is_depth_map": True, "depth_unit": unit}
+        stats = json.loads((path / "meta" / "stats.json").read_text())["front"]
+        values = METRES[name][METRES[name] > 0]
+        assert values.min() <= stats["min"][0][0][0] <= stats["max"][0][0][0] <= values.max()
+
+
+@pytest.mark.parametrize("name", ["not declared", "centimetres", "codes"])
+def test_films_of_depth_are_copied_and_not_coded_again(name, tmp_path) -> None:
+    source = sets.lerobot_v2(tmp_path / "set")
+    for number, file in enumerate(sorted(source.rglob("*.mp4"))):
+        stored.film(file, np.stack([stored.COUNTED + number] * sets.LENGTHS[number]))
+    stored.described(source, info=stored.FILMS[name][0])
+    given = open_episodes(source)
+    write_episodes(tmp_path / "a.lerobot", given.subset([2, 0]))
+    found = open_episodes(tmp_path / "a.lerobot")
+    assert isinstance(beneath(found.arrays[sets.CAMERA]), Footage)
+    right = given.subset([2, 0]).read(sets.CAMERA, 13, 17)
+    assert np.array_equal(found.read(sets.CAMERA, 13, 17), right)
+    feature = described(tmp_path / "a.lerobot")[sets.CAMERA]
+    assert (feature["info"]["is_depth_map"], feature["info"]["video.channels"]) == (True, 1)
+    write_episodes(tmp_path / "a.npz", found)
+    assert np.array_equal(open_episodes(tmp_path / "a.npz").read(sets.CAMERA, 13, 17), right)
