@@ -82,8 +82,8 @@ FAULTS = [
     Fault(
         "a last move that is cut off with the rest after it",
         "data/mending/trim.py",
-        "return rests + int(found[-1]) if",
-        "return rests + int(found[-1]) - 1 if",
+        "return low + int(found[-1]) if",
+        "return low + int(found[-1]) - 1 if",
         "data/test_mending.py -k ends_of_episodes",
     ),
     Fault(

@@ -15,7 +15,7 @@ def made(value: float, *, rate: float = 20.0, **arrays) -> Episodes:
     steps = 90
     path = value + np.cumsum(np.random.default_rng(0).uniform(1, 2, size=(steps, 2)), 0)
     path[:25] = path[25]
-    usual = {"state": path, "action": path.copy(), "flag": np.arange(steps) % 2}
+    usual = {"state": path, "action": path.copy(), "flag": np.arange(steps) // 45}
     return Episodes({**usual, **arrays}, np.array([45, 90]), rate)
 
 

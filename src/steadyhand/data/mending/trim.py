@@ -18,7 +18,7 @@ CLOCK = "timestamp"
 
 
 MARGIN = AVERAGED + ceil(TICKS) + 1
-"""Steps at the edge of a rest in which something may move that is little beside noise or ticks."""
+"""Steps by which the edge of a rest may be off: little moves are rest, and moves are averaged."""
 
 
 def trimmed(episodes: Episodes) -> tuple[Episodes, list[str]]:
@@ -63,17 +63,17 @@ def _moves(episodes: Episodes) -> NDArray[np.bool_]:
 
 
 def _first(moves: NDArray[np.bool_], rests: int, start: int) -> int:
-    """The step before the first move, that may be a few steps before the last one that rests."""
+    """The step before the first move, a few steps before or after the last one that rests."""
     low = max(rests - MARGIN, start)
-    found = np.flatnonzero(moves[low : rests + 1])
+    found = np.flatnonzero(moves[low : rests + MARGIN + 1])
     return max(low + int(found[0]) - 1, start) if len(found) else rests
 
 
 def _last(moves: NDArray[np.bool_], rests: int, end: int) -> int:
-    """The last move, that may be a few steps after the first one that rests."""
-    high = min(rests + MARGIN, end)
-    found = np.flatnonzero(moves[rests : high + 1])
-    return rests + int(found[-1]) if len(found) else rests
+    """The last move, a few steps before or after the first one that rests."""
+    low, high = rests - MARGIN, min(rests + MARGIN, end)
+    found = np.flatnonzero(moves[low : high + 1])
+    return low + int(found[-1]) if len(found) else rests
 
 
 def _from_to(
