@@ -72,9 +72,7 @@ def begin(
     build = partial(rebuild_policy, run) if resume else build_policy
     summary_writer()
     choose_device(config.device)
-    if config.teacher is not None:
-        find_policy(config.teacher)
-        config = replace(config, teacher=config.teacher.resolve())
+    config = _with_teacher(config)
     if not resume:
         run.require_free()
     task = make_task(config.task) if config.task else None
@@ -116,6 +114,14 @@ def begin(
             begun.close()
             raise
     return begun
+
+
+def _with_teacher(config: TrainConfig) -> TrainConfig:
+    """With the whole path of the run that is distilled, which has to be there."""
+    if config.teacher is None:
+        return config
+    find_policy(config.teacher)
+    return replace(config, teacher=config.teacher.resolve())
 
 
 def _new_words(task: Task, seen: Observation, table: TaskTable) -> list[str]:
