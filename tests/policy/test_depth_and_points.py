@@ -45,8 +45,8 @@ CONFIG = TrainConfig(
     steps=3,
     batch_size=4,
 )
-FAR = 1.5
-"""Metres: nearly all of the depth that was recorded lies nearer."""
+NEAR, FAR = 0.4, 1.5
+"""Metres: nearly all of the depth that was recorded lies between."""
 
 
 def recorded(*, points: int = 20, holes: bool = True) -> Episodes:
@@ -76,13 +76,16 @@ def moment(episodes: Episodes, step: int) -> dict[str, np.ndarray]:
 
 
 def test_the_range_is_that_of_the_data_unless_one_is_named(policy: Policy) -> None:
-    assert policy.spec.depths[0].range == (0.0, FAR)
+    assert policy.spec.depths[0].range == (NEAR, FAR)
     encoder = replace(ENCODER, depth_range=(0.2, 0.9))
     named = replace(CONFIG, policy=replace(CONFIG.policy, encoder=encoder))
     assert build_policy(named, recorded()).spec.depths[0].range == (0.2, 0.9)
     for wrong in ((1.0,), (1.0, 0.5), (-1.0, 2.0)):
         with pytest.raises(ConfigurationError, match=r"as 0\.2 1\.5"):
             replace(ENCODER, depth_range=wrong)
+    flat = recorded()
+    flat.arrays["depth"][:] = 0.3
+    assert build_policy(CONFIG, flat).spec.depths[0].range == (0.0, 0.3)
     nothing = recorded()
     nothing.arrays["depth"][:] = 0
     with pytest.raises(DataError, match="nothing was measured"):
@@ -251,9 +254,10 @@ def test_a_strangers_card_with_another_range_or_none_is_refused(policy: Policy, 
     card = tmp_path / "policy" / "policy.json"
     text = card.read_text()
     said = text.replace(" ", "").replace("\n", "")
-    assert f'"range":[0.0,{FAR}]' in said
+    right = f'"range":[{NEAR},{FAR}]'
+    assert right in said
     for wrong in ('"range":null', '"range":[2.0,1.0]', '"range":[0.0,1e99]'):
-        card.write_text(said.replace(f'"range":[0.0,{FAR}]', wrong))
+        card.write_text(said.replace(right, wrong))
         with pytest.raises(CheckpointError):
             load_policy(tmp_path / "policy")
 
@@ -275,7 +279,7 @@ def test_a_feature_of_depth_names_itself() -> None:
 
 def test_a_blurred_past_has_the_size_of_what_was_measured(policy: Policy) -> None:
     found = deviations(policy.spec, policy.normaliser.statistics)
-    np.testing.assert_allclose(found["depth"], FAR / 4)
+    np.testing.assert_allclose(found["depth"], (FAR - NEAR) / 4)
     assert found["depth"].shape == (24, 20, 1)
     assert found["cloud"].shape == (20, 3)
     np.testing.assert_allclose(found["cloud"][7], policy.normaliser.statistics["cloud"].deviation)

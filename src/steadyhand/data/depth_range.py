@@ -4,6 +4,7 @@ A few frames are looked at, evenly spread; nothing of what they show but how far
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,14 +15,17 @@ from steadyhand.errors import DataError
 FRAMES = 64
 MOST_PIXELS = 1 << 24
 """In all frames together."""
-SHARE = 0.999
-"""Of what was measured; what is beyond may be an accident."""
+SHARE = 0.001
+"""Of what was measured is beyond either end, and may be an accident."""
 
 
 def depth_range(episodes: Episodes, key: str) -> tuple[float, float]:
-    """(0, metres): nearly all of what was measured in depth pictures (steps, h, w, 1) lies there.
+    """(near, far) in metres, between which lies nearly all that was measured in depth pictures
+    (steps, h, w, 1).
 
-    The far end is rounded up to two digits. Raises `DataError` where nothing was measured.
+    So much of the range as is used: from above, a table a metre away and what stands on it differ
+    by a few centimetres. The ends are rounded outwards to two digits. Raises `DataError` where
+    nothing was measured.
     """
     array, where = episodes.arrays[key], f"{episodes.path or 'the data'}: '{key}'"
     many = max(1, min(FRAMES, MOST_PIXELS // max(1, math.prod(array.shape[1:]))))
@@ -35,11 +39,13 @@ def depth_range(episodes: Episodes, key: str) -> tuple[float, float]:
             "were looked at. Leave it out of --observations, or name the range that is told apart, "
             "as --encoder.depth-range 0.2 1.5."
         )
-    return 0.0, rounded_up(float(np.quantile(metres, SHARE)))
+    near, far = (float(end) for end in np.quantile(metres, [SHARE, 1 - SHARE]))
+    near, far = _rounded(near, math.floor), _rounded(far, math.ceil)
+    return (near, far) if near < far else (0.0, far)
 
 
-def rounded_up(metres: float) -> float:
-    """The next number above of two digits."""
+def _rounded(metres: float, way: Callable[[float], int]) -> float:
+    """The next number of two digits, up or down."""
     places = 1 - math.floor(math.log10(metres))
     # So that 0.3, whose float is above, stays what it is.
-    return math.ceil(round(metres * 10.0**places, 6)) / 10.0**places
+    return way(round(metres * 10.0**places, 4)) / 10.0**places
