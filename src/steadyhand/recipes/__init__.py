@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.recipes.adroit import adroit
-from steadyhand.recipes.fork import fork
+from steadyhand.recipes.fork import fork, fork_depth, fork_points
 from steadyhand.recipes.intercept import intercept
 from steadyhand.recipes.lerobot import lerobot
 from steadyhand.recipes.metaworld import metaworld, metaworld_image
@@ -20,6 +20,8 @@ from steadyhand.values import checked, shown
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "adroit": adroit,
     "fork": fork,
+    "fork_depth": fork_depth,
+    "fork_points": fork_points,
     "intercept": intercept,
     "lerobot": lerobot,
     "metaworld": metaworld,

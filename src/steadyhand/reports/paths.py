@@ -64,10 +64,14 @@ def paths_picture(
 
 
 def scene(arena: Arena = ARENA, task: Fork | None = None) -> Plane:
-    """The goal and the blocks of a fork, the usual one unless named, with nobody there."""
-    plane = Plane(arena)
-    plane.disc(GOAL[0], GOAL[1], GOAL_RADIUS, "goal")
-    for x_from, x_to, y_from, y_to in (task or Fork()).blocks:
+    """The goal and the blocks of a fork, the usual one unless named, with nobody there.
+
+    A goal that is somewhere else in each episode is not drawn.
+    """
+    plane, task = Plane(arena), task or Fork()
+    if task.goal == "fixed":
+        plane.disc(GOAL[0], GOAL[1], GOAL_RADIUS, "goal")
+    for x_from, x_to, y_from, y_to in task.blocks:
         plane.rectangle(x_from, x_to, y_from, y_to, "block")
     plane.disc(0, 0, ROBOT_RADIUS / 3, "robot")
     return plane

@@ -1,8 +1,9 @@
 """Fork: drive a disc around an obstacle to the goal behind it. Left and right are both right.
 
 The smallest task that behaviour cloning cannot do: the mean of the two ways is the obstacle. It
-needs no simulator; `fork_expert.py` is who demonstrates it, `fork_picture.py` draws it and
-`fork_shift.py` disturbs it. Units are metres and seconds, y points from the start to the goal.
+needs no simulator; `fork_expert.py` is who demonstrates it, `fork_picture.py` draws it,
+`fork_sight.py` sees it from above and `fork_shift.py` disturbs it. Units are metres and seconds, y
+points from the start to the goal.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.runtime.predictor import Observation
-from steadyhand.sizes import within
+from steadyhand.sizes import Kind, within
 from steadyhand.spec import LAST_ACTION
 from steadyhand.tasks.fork_expert import ForkExpert
 from steadyhand.tasks.fork_picture import draw
 from steadyhand.tasks.fork_shift import Shift, shift_of
+from steadyhand.tasks.fork_sight import depth_from_above, points_from_above
 from steadyhand.tasks.task import Scores, spelled
 from steadyhand.values import at_least, checked
 from steadyhand.values import seed as a_seed
@@ -25,6 +27,10 @@ TOP_SPEED = 0.6
 ROBOT_RADIUS = 0.03
 GOAL_RADIUS = 0.05
 GOAL = np.array([0.0, 1.0])
+GOAL_SPREAD = 0.38
+"""How far from there, sideways, it is at most, where it is somewhere else in each episode."""
+FAR_SIDE = 0.98
+"""From this y on there is no way back to look for a goal that is somewhere else."""
 START_SPREAD = 0.012
 """Standard deviation of the start from (0, 0), in x and y."""
 OBSTACLE_HALF_WIDTH = 0.12
@@ -55,6 +61,10 @@ class Fork:
     shift: Annotated[float, within(0, 0.15)] = 0.0
     """How far obstacle and passages move sideways at most, metres, before the robot in every other
     episode, 0 to 0.15. Where it is above 0, `shift` is seen, too: how far they have moved."""
+    goal: Literal["fixed", "depth", "points"] = "fixed"
+    """Where the goal is: straight ahead, or anywhere along the far side, which nothing shows but a
+    picture from above, `depth` in metres, or `cloud`, points of it. Who comes to the far side
+    anywhere else has missed it."""
     max_steps: Annotated[int, at_least(50)] = 80
     """After how many ticks an episode ends; the expert needs up to 50."""
 
@@ -73,7 +83,17 @@ class Fork:
     def settings_show(self) -> tuple[str, ...]:
         """What is observed because of these settings, beside what always is."""
         shown = {"cue": self.cue != "none", "shift": self.shift > 0}
+        shown |= {"depth": self.goal == "depth", "cloud": self.goal == "points"}
         return tuple(name for name, is_shown in shown.items() if is_shown)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What is observed that no shape says."""
+        found: dict[str, dict[str, Kind]] = {
+            "depth": {"depth": "depth"},
+            "points": {"cloud": "points"},
+        }
+        return found.get(self.goal, {})
 
     @property
     def blocks(self) -> NDArray[np.float64]:
@@ -105,6 +125,13 @@ class Fork:
         """Where episode `seed` begins, (2,)."""
         return START_SPREAD * np.random.default_rng([seed, 0]).standard_normal(2)
 
+    def goal_of(self, seed: int) -> NDArray[np.float64]:
+        """Where the goal of episode `seed` is, (2,)."""
+        if self.goal == "fixed":
+            return GOAL
+        aside = np.random.default_rng([seed, 3]).uniform(-GOAL_SPREAD, GOAL_SPREAD)
+        return GOAL + np.array([aside, 0.0])
+
     def make(self) -> "ForkEnvironment":
         return ForkEnvironment(self)
 
@@ -112,7 +139,7 @@ class Fork:
         """The demonstrator of episode `seed`."""
         return ForkExpert(
             start=self.start(seed),
-            goal=GOAL,
+            goal=self.goal_of(seed),
             side=(-1 if self.goes_left(seed) else 1) * (OBSTACLE_HALF_WIDTH + self.gap / 2),
             room=self.gap / 2 - ROBOT_RADIUS,
             turn=(self.commit * OBSTACLE_FRONT, OBSTACLE_FRONT - ROBOT_RADIUS),
@@ -130,10 +157,10 @@ class ForkEnvironment:
 
     def reset(self, seed: int) -> Observation:
         self._seed = a_seed("seed", seed)
-        self._trail = [self._task.start(seed)]
+        self._trail, self._goal = [self._task.start(seed)], self._task.goal_of(seed)
         self._shift, self._offset = self._task.shifted(seed), 0.0
         self._way: Literal["left", "right"] | None = None
-        self._collided = self._arrived = False
+        self._collided = self._arrived = self._missed = False
         return {**self._observe(), LAST_ACTION: self._trail[0].astype(np.float32)}
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, bool]:
@@ -149,10 +176,13 @@ class ForkEnvironment:
         passed = place[1] > (OBSTACLE_FRONT + OBSTACLE_BACK) / 2
         if passed and self._way is None and not self._collided:
             self._way = "left" if place[0] < self._offset else "right"
-        self._arrived = bool(np.linalg.norm(place - GOAL) < GOAL_RADIUS) and not self._collided
+        near = bool(np.linalg.norm(place - self._goal) < GOAL_RADIUS)
+        self._arrived = near and not self._collided
+        hidden = self._task.goal != "fixed"
+        self._missed = hidden and place[1] > FAR_SIDE and not self._arrived
         if place[1] >= self._shift.y:
             self._offset = self._shift.offset
-        return self._observe(), self._collided or self._arrived
+        return self._observe(), self._collided or self._arrived or self._missed
 
     def _touches(self, place: NDArray[np.float64]) -> bool:
         x_from, x_to, y_from, y_to = self._task.blocks_at(self._offset).T
@@ -168,7 +198,14 @@ class ForkEnvironment:
             seen["cue"] = np.array([way if shown else 0.0], dtype=np.float32)
         if self._task.shift > 0:
             seen["shift"] = np.array([self._offset], dtype=np.float32)
-        return seen
+        if self._task.goal == "fixed":
+            return seen
+        random = np.random.default_rng([self._seed, 4, len(self._trail)])
+        blocks = self._task.blocks_at(self._offset)
+        discs = (self._goal, GOAL_RADIUS), (self._trail[-1], ROBOT_RADIUS)
+        if self._task.goal == "depth":
+            return {**seen, "depth": depth_from_above(ARENA, blocks, *discs, random)}
+        return {**seen, "cloud": points_from_above(blocks, *discs, random)}
 
     def scores(self) -> Scores:
         """Success, collision, and which way was taken: the side on which the obstacle was passed.
@@ -187,15 +224,18 @@ class ForkEnvironment:
         }
 
     def state(self) -> list[float]:
-        """Where the robot is, and where the scene may move, how far it has."""
-        return self._trail[-1].tolist() + ([self._offset] if self._task.shift > 0 else [])
+        """Where the robot is, and where they may differ, how far the scene has moved and where the
+        goal is."""
+        moved = [self._offset] if self._task.shift > 0 else []
+        goal = [] if self._task.goal == "fixed" else self._goal.tolist()
+        return self._trail[-1].tolist() + moved + goal
 
     def render(self) -> NDArray[np.uint8]:
         """The scene with the robot and where it has been, (360, 300, 3)."""
         return draw(
             arena=ARENA,
             blocks=self._task.blocks_at(self._offset),
-            goal=(*GOAL, GOAL_RADIUS),
+            goal=(*self._goal, GOAL_RADIUS),
             robot=ROBOT_RADIUS,
             trail=np.array(self._trail),
         )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
+from steadyhand.sizes import Kind
 from steadyhand.spec import TASK
-from steadyhand.tasks.task import Demonstrated, Environment, Expert, Scores, Task
+from steadyhand.tasks.task import Demonstrated, Environment, Expert, Scores, Task, kinds_of
 
 
 class ManyTasks:
@@ -52,6 +53,11 @@ class ManyTasks:
     def instruction(self) -> str:
         """What is to be done, in words, of each with a comma between."""
         return ", ".join(map(instruction_of, self.parts))
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What is observed that no shape says, in any of them."""
+        return {key: kind for part in self.parts for key, kind in kinds_of(part).items()}
 
     def part_of(self, seed: int) -> tuple[Task, int]:
         """(whose episode `seed` is, its seed there)."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from steadyhand.data import Episodes
 from steadyhand.data.statistics import narrowed
 from steadyhand.errors import ConfigurationError
+from steadyhand.sizes import Kind
 from steadyhand.spec import LAST_ACTION, TASK
 from steadyhand.tasks.catalogue import make_task
 from steadyhand.tasks.task import (
@@ -21,6 +22,7 @@ from steadyhand.tasks.task import (
     Scores,
     Task,
     Watching,
+    kinds_of,
     stepped,
     usable,
     world_of,
@@ -83,7 +85,8 @@ def record_episodes(
         for key in kept[0]
     }
     ends = np.cumsum([len(columns["action"]) for columns in kept])
-    return Episodes(arrays, ends, task.rate_hz, tasks=tuple(tasks))
+    kinds: dict[str, Kind] = {key: kind for key, kind in kinds_of(task).items() if key in arrays}
+    return Episodes(arrays, ends, task.rate_hz, tasks=tuple(tasks), kinds=kinds)
 
 
 def _demonstration(

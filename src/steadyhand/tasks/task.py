@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation, require
+from steadyhand.sizes import Kind
 from steadyhand.values import positive, seed, shown, whole
 
 Scores = Mapping[str, float | bool]
@@ -115,6 +116,19 @@ def modes_of(task: Task) -> tuple[str, ...]:
 def shown_by_settings(task: Task) -> tuple[str, ...]:
     """The observations that a task's settings add, which no recipe for the usual task names."""
     return tuple(getattr(task, "settings_show", ()))
+
+
+def kinds_of(task: Task) -> dict[str, Kind]:
+    """What observations are whose shape does not say it, as the task's `kinds` names them: depth in
+    metres, points. Raises `ConfigurationError` where they are no kinds."""
+    named: Any = getattr(task, "kinds", {})
+    known = get_args(Kind)
+    if not isinstance(named, Mapping) or not all(kind in known for kind in named.values()):
+        raise ConfigurationError(
+            f"The task's kinds are {shown(named)}; they are observations and what they are: "
+            "{'depth': 'depth', 'cloud': 'points'}."
+        )
+    return {str(key): kind for key, kind in named.items()}
 
 
 def usable(task: Task) -> Task:

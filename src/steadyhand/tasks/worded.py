@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError
 from steadyhand.runtime.predictor import Observation
+from steadyhand.sizes import Kind
 from steadyhand.spec import TASK
 from steadyhand.tasks.many import ManyTasks
-from steadyhand.tasks.task import Environment, Scores, Task
+from steadyhand.tasks.task import Environment, Scores, Task, kinds_of
 
 
 class Worded:
@@ -41,6 +42,10 @@ class Worded:
     @property
     def first_seed(self) -> int:
         return self._task.first_seed
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        return kinds_of(self._task)
 
     @property
     def initial_states(self) -> str:
