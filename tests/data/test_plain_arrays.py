@@ -141,3 +141,60 @@ def test_what_arrays_have_no_place_for_is_noted_beside_them(tmp_path, place) -> 
         archive.writestr("noted.json", '{"success": [true]}')
     with pytest.raises(DataError, match="its kinds or marks of success are not those of"):
         open_episodes(tmp_path / "plain.npz")
+
+
+def buffer(path, version=2, attributes=None, **arrays):
+    """A zarr group of the two arrays and others by their keys; lists of words as texts."""
+    root = zarr.open_group(path, mode="w", zarr_format=version, attributes=attributes or {})
+    plain = {} if "action" in arrays else {f"data/{key}": v for key, v in PLAIN.items()}
+    for key, values in {**plain, **arrays}.items():
+        key = key.replace("__", "/")
+        if isinstance(values, list):
+            array = root.create_array(key, shape=(len(values),), chunks=(2,), dtype=str)
+            array[:] = np.array(values, dtype=object)
+        else:
+            values = np.asarray(values)
+            root.create_array(key, data=values, chunks=(2, *values.shape[1:]))
+    return path
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("place", ["data/instruction", "meta/task"])
+@pytest.mark.parametrize("fixed", [True, False])
+def test_words_in_a_zarr_group(version, place, fixed, tmp_path) -> None:
+    words = ["pick", "", "plätz"]
+    if fixed and version == 3:
+        pytest.skip("zarr says that this kind may change")
+    given = {place.replace("/", "__"): np.array(words) if fixed else words}
+    path = buffer(tmp_path / "a.zarr", version, meta__episode_lengths=np.array([5, 2, 5]), **given)
+    episodes = open_episodes(path)
+    assert episodes.tasks == ("pick", "", "plätz")
+    assert episodes.read("task_index").tolist() == [0] * 5 + [1] * 2 + [2] * 5
+    assert not episodes.left_out
+    (stored,) = [file for file in (path / place).rglob("*") if file.name in ("1", "1.0")]
+    stored.write_bytes(b"damaged")
+    damaged = open_episodes(path)
+    assert set(damaged.arrays) == {"state", "action"}
+    assert damaged.left_out.keys() == {place.removeprefix("data/")}
+
+
+def test_a_group_without_data_and_with_more_beside_it(tmp_path) -> None:
+    path = buffer(
+        tmp_path / "a.zarr",
+        attributes={"fps": 30},
+        action=STATE,
+        camera__left=STATE,
+        episode_ends=np.array([5.0, 5, 12]),
+        meta__success=np.array([True, True, False]),
+        meta__intrinsics=np.eye(3),
+    )
+    episodes = open_episodes(path)
+    assert set(episodes.arrays) == {"action", "camera/left"}
+    assert (episodes.ends.tolist(), episodes.numbers) == ([5, 12], (0, 2))
+    assert (episodes.success, episodes.rate_hz) == ((True, False), 30)
+    assert episodes.left_out == {"meta/intrinsics": "it is not below data/"}
+    told = replace(episodes, masks={"valid": (1,)})
+    write_episodes(tmp_path / "b.zarr", told)
+    found = open_episodes(tmp_path / "b.zarr")
+    assert (found.success, dict(found.masks)) == ((True, False), {"valid": (1,)})
+    np.testing.assert_array_equal(found.read("camera/left"), STATE)

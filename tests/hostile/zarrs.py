@@ -106,6 +106,19 @@ def of_objects(filters: list[Any], compressor: Any) -> Change:
     return change
 
 
+def of_words(data: bytes, **fields: Any) -> Change:
+    """Texts of what was to be done, whose chunks are what somebody made up."""
+
+    def change(path: Path) -> None:
+        shutil.copytree(path / "data" / "state", path / "data" / "task")
+        for place in "012":
+            (path / "data" / "task" / place).write_bytes(data)
+        said = {"dtype": "|O", "filters": [{"id": "vlen-utf8"}], "compressor": None}
+        described(path, "task", **{"shape": [12], "chunks": [5], **said, **fields})
+
+    return change
+
+
 def number(text: str) -> Change:
     """A shape of so many digits, typed."""
 
@@ -274,6 +287,15 @@ V2: dict[str, Change] = {
         (path / "data/action/1.0").unlink(),
         (path / "data/action/1.0").mkdir(),
     ),
+    **{f"words-{name}": of_words(*data) for name, data in {
+        "many": (struct.pack("<I", 2**32 - 1),), "long": (struct.pack("<II", 1, 2**32 - 1),),
+        "nothing": (b"",), "cut": (struct.pack("<II", 5, 9) + b"pick",),
+        "steering": (struct.pack("<II", 5, 4) + b"\x1b[2J" * 5,),
+    }.items()},
+    "words-bomb": of_words(zlib.compress(BOMB), compressor={"id": "zlib", "level": 1}),
+    "words-wide": of_words(b"", dtype="<U999999", filters=None),
+    "words-endless": of_words(b"", shape=[10**15], chunks=[10**15]),
+    "words-pickled": of_words(b"cos\nsystem\n(S'touch owned'\ntR.", filters=[{"id": "pickle"}]),
     "chunk-gone": lambda path: (path / "data/action/1.0").unlink(),
     "action-a-file": lambda path: (
         shutil.rmtree(path / "data/action"),

@@ -67,7 +67,7 @@ class Stretch:
 
 def still_steps(episodes: Episodes) -> NDArray[np.bool_]:
     """Which steps, (steps,), lie in a stretch in which nothing moves; none where nothing tells."""
-    least = max(LEAST, round(SECONDS * episodes.rate_hz))
+    least = max(LEAST, round(min(SECONDS * episodes.rate_hz, episodes.steps + 1)))
     begins = np.arange(max(episodes.steps - least + 1, 0))
     rests = episodes.owner(begins) == episodes.owner(begins + least - 1)  # in one episode
     whole, tells = np.flatnonzero(rests), False

@@ -35,6 +35,8 @@ class Sorted:
     ends: NDArray[Any]
     numbers: tuple[int, ...]
     tasks: tuple[str, ...]
+    words: str
+    """The array that these came from, if they did."""
     success: tuple[bool | None, ...]
     left_out: dict[str, str]
     remarks: tuple[Problem, ...]
@@ -64,23 +66,23 @@ def sorted_out(
             left_out[name] = why
         else:
             kept[name] = array
-    tasks: tuple[str, ...] = ()
+    tasks, words = tuple[str, ...](), ""
     for name, read in texts.items():
-        left_out[name] = "it holds words, not numbers"
         if _last(name) not in WORDS or tasks or COUNTER in arrays:
+            left_out[name] = "it holds words, not numbers"
             continue
-        words = list(map(str, read()))
-        numbered = _numbered(words, lengths, steps)
-        if numbered is None:
-            left_out[name] = f"it holds {len(words)} texts, neither one an episode nor one a step"
+        try:
+            numbered = _numbered(list(map(str, read())), lengths, steps)
+        except (OSError, ValueError) as error:
+            left_out[name] = str(error)
         else:
-            tasks, kept[COUNTER] = numbered
-            del left_out[name]
+            (tasks, kept[COUNTER]), words = numbered, name
     return Sorted(
         arrays=kept,
         ends=ends,
         numbers=numbers,
         tasks=tasks,
+        words=words,
         success=success,
         left_out=left_out,
         remarks=(*bounds.remarks, *remarks),
@@ -116,8 +118,8 @@ def _marks(array: LazyArray, count: int) -> tuple[bool, ...] | None:
 
 def _numbered(
     words: list[str], lengths: NDArray[Any], steps: int
-) -> tuple[tuple[str, ...], NDArray[np.int64]] | None:
-    """(each text once, which of them each step has)."""
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """(each text once, which of them each step has). Raises `ValueError`."""
     tasks = tuple(dict.fromkeys(words))
     place = {task: number for number, task in enumerate(tasks)}
     places = np.array([place[word] for word in words], np.int64)
@@ -125,4 +127,6 @@ def _numbered(
         return tasks, np.zeros(steps, np.int64)
     if len(words) == len(lengths):
         return tasks, np.repeat(places, lengths)
-    return (tasks, places) if len(words) == steps else None
+    if len(words) != steps:
+        raise ValueError(f"it holds {len(words)} texts, neither one an episode nor one a step")
+    return tasks, places

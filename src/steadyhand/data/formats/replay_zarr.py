@@ -5,30 +5,39 @@ The format has no place for the rate: it is written as the attribute `rate_hz`, 
 is missing. Reading needs no zarr, and believes nothing that an array says before it is checked.
 """
 
+import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats import limits
-from steadyhand.data.formats.empty import without_empty
+from steadyhand.data.formats.bounds import bounds_of
 from steadyhand.data.formats.format import Format, Watch
+from steadyhand.data.formats.noted import noted, with_noted
+from steadyhand.data.formats.plain_arrays import RATES, SUCCESS, Sorted, sorted_out
 from steadyhand.data.formats.stream import piece_steps, pieces
 from steadyhand.data.formats.zarr_array import CHECKSUM, ZarrArray, checksum
-from steadyhand.data.formats.zarr_layout import read_layout
+from steadyhand.data.formats.zarr_group import array_at, held_in
 from steadyhand.data.formats.zarr_store import Archive, Folder, Store, read_description
+from steadyhand.data.formats.zarr_words import read_words
+from steadyhand.data.lazy import LazyArray
 from steadyhand.data.problem import Problem
-from steadyhand.errors import DataError, library, plain
+from steadyhand.errors import DataError, library
 
-DEPTH = 8
-"""Groups within each other that are looked into."""
+__all__ = ["FORMAT", "array_at", "matches", "read", "write"]
+
+NOTED = "noted"
+"""The attribute that holds what there is no place for in arrays."""
 SHOWN = 8
 
 
 def matches(path: Path) -> bool:
     if path.is_dir():
-        return (path / ".zgroup").exists() or (path / "meta" / "episode_ends").is_dir()
+        described = any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json"))
+        return described or (path / "meta" / "episode_ends").is_dir()
     return path.is_file() and path.name.endswith(".zarr.zip")
 
 
@@ -37,46 +46,80 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 
     An array that is not what may be (`limits.py`) or lies elsewhere is left out.
     """
-    left_out: dict[str, str] = {}
     try:
         store = Folder(path) if path.is_dir() else Archive(path)
         root = read_description(store, "zarr.json")
         described = root.get("attributes", {}) if root else read_description(store, ".zattrs")
-        arrays = _arrays(store, path, left_out)
-        ends = array_at(store, path, "meta/episode_ends")
-        if ends is None:
-            raise ValueError("there is no array meta/episode_ends")
-        if (absent := ends.unstored()) is not None:
-            raise ValueError(f"meta/episode_ends is not whole: {absent} are not there")
-        rate = described.get("rate_hz") if isinstance(described, dict) else None
-        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
-            raise ValueError(f"its rate_hz is {repr(rate)[:40]!a}, which is no number")
+        described = described if isinstance(described, dict) else {}
+        found, left_out = _features(store, path)
+        rate = _rate(described)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path} is not a whole replay buffer ({error}). It needs arrays of numbers "
             "under data/ and meta/episode_ends; check how it was written."
         ) from error
-    if not arrays:
+    if not found.arrays:
         said = "".join(f" '{name}' is left out: {why}." for name, why in left_out.items())
         raise DataError(f"{path} has no arrays under data/.{said[:500]}")
-    whole, numbers, remarks = without_empty(ends[:])
-    return Episodes(
-        arrays,
-        whole,
-        10.0 if rate is None else float(rate),
+    episodes = Episodes(
+        found.arrays,
+        found.ends,
+        rate or 10.0,
         path,
         version=f"v{3 if root else 2}",
         rate_assumed=rate is None,
-        numbers=numbers,
-        tasks=_texts(described),
+        numbers=found.numbers,
+        tasks=_texts(described) or found.tasks,
         left_out=left_out,
-        remarks=(*remarks, *_unstored(arrays)),
+        success=found.success,
+        remarks=(*found.remarks, *_unstored(found.arrays)),
     )
+    try:
+        return with_noted(episodes, described.get(NOTED) or {})
+    except ValueError as error:
+        raise DataError(f"{path}: what is noted of it cannot be read: {error}.") from error
 
 
-def _unstored(arrays: dict[str, ZarrArray]) -> Iterator[Problem]:
+def _features(store: Store, path: Path) -> tuple[Sorted, dict[str, str]]:
+    """(features and what is said of episodes, what is left out). Raises `OSError`, `ValueError`."""
+    data, beside = held_in(store, path)
+    for name in limits.NEEDED:
+        if (why := data.left_out.get(name) or beside.left_out.get(f"meta/{name}")) is not None:
+            raise ValueError(f"'{name}' cannot be read: {why}")
+    every = {**beside.arrays, **data.arrays}
+    bounds = bounds_of(every)
+    if bounds is None:
+        raise ValueError("there is no array meta/episode_ends")
+    for name in bounds.by:
+        if (absent := every[name].unstored()) is not None:
+            raise ValueError(f"{name} is not whole: {absent} are not there")
+    for name in beside.arrays.keys() - {*bounds.by}:
+        if name.removeprefix("meta/") not in SUCCESS:
+            beside.left_out[name] = "it is not below data/"
+            del every[name]
+    keys = {**data.words, **beside.words}
+    words = {name: partial(read_words, store, key) for name, key in keys.items()}
+    found = sorted_out(every, bounds, words)
+    left_out = {**data.left_out, **beside.left_out, **found.left_out}
+    left_out.pop(found.words, None)
+    return found, left_out
+
+
+def _rate(described: dict[str, Any]) -> float | None:
+    """Steps a second, as the attributes say; None where they do not."""
+    rate = described.get("rate_hz")
+    if rate is not None and type(rate) not in (int, float):
+        raise ValueError(f"its rate_hz is {repr(rate)[:40]!a}, which is no number")
+    others = [described.get(name) for name in RATES] if rate is None else [rate]
+    sound = (said for said in others if isinstance(said, int | float))
+    numbers = (float(said) for said in sound if not isinstance(said, bool))
+    return next((n for n in numbers if rate is not None or 0 < n < math.inf), None)
+
+
+def _unstored(arrays: Mapping[str, LazyArray]) -> Iterator[Problem]:
     """What is to be known of chunks that are not there, and by zarr's rules hold a fill value."""
-    found = {name: array.unstored() for name, array in arrays.items()}
+    stored = ((name, array) for name, array in arrays.items() if isinstance(array, ZarrArray))
+    found = {name: array.unstored() for name, array in stored}
     told = [f"'{name}' {what}" for name, what in found.items() if what is not None]
     if told:
         shown = ", ".join(told[:SHOWN]) + ", …" * (len(told) > SHOWN)
@@ -87,44 +130,11 @@ def _unstored(arrays: dict[str, ZarrArray]) -> Iterator[Problem]:
         yield Problem("fill-value", message)
 
 
-def _texts(described: Any) -> tuple[str, ...]:
+def _texts(described: dict[str, Any]) -> tuple[str, ...]:
     """What was to be done, in words, where a buffer says it as this project does."""
-    said = described.get("tasks") if isinstance(described, dict) else None
+    said = described.get("tasks")
     listed: list[Any] = said if isinstance(said, list) else []
     return tuple(listed) if all(isinstance(text, str) for text in listed) else ()
-
-
-def _arrays(store: Store, path: Path, left_out: dict[str, str]) -> dict[str, ZarrArray]:
-    """By path below data/; what cannot be read goes to `left_out`. Raises for what is needed."""
-    arrays, waiting = {}, store.children("data")
-    while waiting:
-        limits.require_few(len(arrays) + len(waiting))
-        name = waiting.pop(0)
-        try:
-            limits.require_name(name)
-            if found := array_at(store, path, f"data/{name}"):
-                arrays[name] = found
-            elif name.count("/") < DEPTH:
-                waiting += [f"{name}/{part}" for part in store.children(f"data/{name}")]
-            else:
-                raise ValueError("it is a group within too many others")
-        except (OSError, ValueError) as error:
-            if name in limits.NEEDED:
-                raise ValueError(f"'{name}' cannot be read: {error}") from error
-            left_out[plain(name)] = str(error)
-    return arrays
-
-
-def array_at(store: Store, path: Path, key: str) -> ZarrArray | None:
-    """None where there is no array. Raises `OSError`, `ValueError`."""
-    layout = read_layout(store, key)
-    if layout is None:
-        return None
-    limits.require_chunks(layout.chunks, layout.shape, layout.dtype)
-    array = ZarrArray(store, layout, path, key)
-    if 8 * layout.shape[0] > limits.FREE:  # what counting its steps takes
-        limits.require_stored(8 * layout.shape[0], array.stored)
-    return array
 
 
 def write(path: Path, episodes: Episodes, watch: Watch) -> None:
@@ -135,6 +145,7 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     zarr = library("zarr")
     said: dict[str, Any] = {} if episodes.rate_assumed else {"rate_hz": episodes.rate_hz}
     said |= {"tasks": list(episodes.tasks)} if episodes.tasks else {}
+    said |= {NOTED: beside} if (beside := noted(episodes)) else {}
     root = zarr.open_group(path, mode="w-", zarr_format=2, attributes=said)
     data, meta = root.create_group("data"), root.create_group("meta")
     for key, source in episodes.arrays.items():

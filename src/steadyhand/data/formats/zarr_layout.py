@@ -101,14 +101,14 @@ def _version_2(found: dict[str, Any], attributes: dict[str, Any]) -> Layout:
 
 
 def _version_3(found: dict[str, Any]) -> Layout:
-    kind, grid = found.get("data_type"), _named(found.get("chunk_grid"))
+    kind, grid = found.get("data_type"), named(found.get("chunk_grid"))
     if kind not in KINDS_V3:
         raise ValueError(f"it holds {repr(kind)[:40]!a}, not numbers of at most 8 bytes")
     strange = [key for key in found.keys() - KNOWN_V3 if found[key] != {"must_understand": False}]
     if grid[0] != "regular" or found.get("storage_transformers") or strange:
         raise ValueError("its chunks are not regular, or stored in a way that is not read here")
     shape, chunks = _sizes(found.get("shape"), grid[1].get("chunk_shape"))
-    encoding, settings = _named(found.get("chunk_key_encoding"))
+    encoding, settings = named(found.get("chunk_key_encoding"))
     separator = settings.get("separator", "/" if encoding == "default" else ".")
     if encoding not in ("default", "v2") or separator not in (".", "/"):
         raise ValueError(f"its chunks are named by {encoding[:20]!a}, which is not read here")
@@ -132,7 +132,7 @@ def _codecs(
     """What undoes the codecs of zarr v3: orders, then one that makes bytes, then packing."""
     if not isinstance(listed, list) or not 0 < len(listed) <= 8 or depth > 2:
         raise ValueError("its list of codecs is empty, no list, or too long")
-    codecs = [_named(codec) for codec in listed]
+    codecs = [named(codec) for codec in listed]
     names = [name for name, _ in codecs]
     makes = [i for i, name in enumerate(names) if name in ("bytes", "sharding_indexed")]
     if len(makes) != 1 or any(name != "transpose" for name in names[: makes[0]]):
@@ -182,7 +182,7 @@ def _shards(
     part = _codecs(settings.get("codecs"), inner, dtype, fill, depth + 1)
     grid = tuple(n // size for n, size in zip(shape, inner, strict=True))
     index = _codecs(settings.get("index_codecs"), (*grid, 2), np.dtype("u8"), None, depth + 1)
-    names = [_named(codec)[0] for codec in settings["index_codecs"]]
+    names = [named(codec)[0] for codec in settings["index_codecs"]]
     at_start = settings.get("index_location", "end") == "start"
     if names not in (["bytes"], ["bytes", "crc32c"]):
         raise ValueError("the index of its shards is packed in a way that is not read here")
@@ -217,7 +217,7 @@ def _sizes(shape: Any, chunks: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return shape, chunks
 
 
-def _named(found: Any) -> tuple[str, Mapping[str, Any]]:
+def named(found: Any) -> tuple[str, Mapping[str, Any]]:
     """(name, settings) of something that zarr v3 names."""
     name = found.get("name") if isinstance(found, dict) else found
     settings = found.get("configuration", {}) if isinstance(found, dict) else {}
