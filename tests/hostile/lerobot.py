@@ -164,7 +164,8 @@ def indices(made: Maker, beside: Path) -> None:
         few = ("length", "data/file_index", f"videos/{CAMERA}/from_timestamp")
         for key in few if what in ("words", "true", "null", "lists") else (*INDEX, *FILMED):
             changed = {V3_INDEX: {**INDEX, **FILMED, key: values}}
-            made("v3 film", f"{key} is {what}", changed, other="index" in key)
+            other = "index" in key or "timestamp" in key  # or an episode is left out
+            made("v3 film", f"{key} is {what}", changed, other=other)
     for what, numbers in {"1e10": 10**10, "negative": -3, "1e6": 10**6, "2^62": 2**62}.items():
         changed = {"meta/tasks.parquet": {"task_index": [numbers], "task": ["go"]}}
         made("v3", f"there is a task {what}", changed)

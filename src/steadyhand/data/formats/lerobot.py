@@ -15,7 +15,9 @@ from steadyhand.data.formats.lerobot_content import Content, remarks_of, with_de
 from steadyhand.data.formats.lerobot_films import Films
 from steadyhand.data.formats.lerobot_index import index_v2, index_v3
 from steadyhand.data.formats.lerobot_info import COUNTED, INFO, Description
+from steadyhand.data.formats.lerobot_marks import with_marks
 from steadyhand.data.formats.lerobot_whole import counts, placed, without_steps
+from steadyhand.data.formats.lerobot_words import COUNTER, words_of
 from steadyhand.data.formats.lerobot_writer import write
 from steadyhand.errors import DataError
 
@@ -56,20 +58,26 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
     }
     left_out = {key: why for key, why in made.items() if isinstance(why, str)}
     left_out |= dict.fromkeys(content.undeclared, "it is not declared in meta/info.json")
+    counted = COUNTER in {*arrays, *said.noted("added")}
+    words = words_of(content, tasks, counted=counted)
+    if words.counter is not None:
+        arrays[COUNTER] = words.counter
+    left_out = {k: v for k, v in left_out.items() if k not in arrays and k != words.column}
     flat = {key: array.shape[1] for key, array in arrays.items() if len(array.shape) == 2}
-    return Episodes(
+    episodes = Episodes(
         arrays,
         np.cumsum([episode.steps for episode in found]),
         said.rate_hz,
         path,
         version=said.version,
-        names={key: words for key in flat if len(words := said.words(key)) == flat[key]},
+        names={key: called for key in flat if len(called := said.words(key)) == flat[key]},
         rate_assumed=said.rate_assumed,
         numbers=tuple(episode.number for episode in found),
-        tasks=tasks if any(tasks) else (),
+        tasks=words.tasks,
         left_out=left_out,
-        remarks=(*remarks, *remarks_of(made)),
+        remarks=(*remarks, *remarks_of(made), *words.remarks),
     )
+    return with_marks(episodes, said, content, indexed)
 
 
 FORMAT = Format(

@@ -32,8 +32,8 @@ SINGLE = (CLOCK, "task_index")
 """Columns with one number a step whose shape is said to be [1]."""
 EAGER, LOOKED = 500, 50
 """Tables that are all looked at when a set is opened; of more than that, so many are."""
-WORDS = ("string", "large_string", "text", "str")
-"""What info.json calls columns of text."""
+TEXT = ("string", "large_string")
+"""What arrow calls text."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Content:
         held = {table.kind(key) for table in self.seen.values()}
         if None not in held:
             text = held.pop()
-            return "it is text" if text in WORDS else f"it holds {text}, not numbers"
+            return "it is text" if text in TEXT else f"it holds {text}, not numbers"
         shape = () if shape == (1,) and key in (*SINGLE, *self.said.noted("single")) else shape
         return self._column(key, shape)
 

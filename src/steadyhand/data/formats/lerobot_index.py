@@ -30,6 +30,8 @@ WANTED += ("data/chunk_index", "data/file_index")
 """The columns of an index that are used; its statistics are as large as all the rest."""
 FILM = ("chunk_index", "file_index", "from_timestamp")
 """What it says of each camera's film."""
+MARKS = ("success", "is_success", "episode_success", "is_episode_successful")
+"""How an index says whether episodes succeeded."""
 AGAIN = "Copy it again."
 DEEPEST = 20
 """Folders in folders."""
@@ -50,6 +52,11 @@ class IndexedEpisode:
     """Whether nothing else is in the table."""
     videos: dict[str, tuple[Path, float]] = field(default_factory=dict)
     """Camera → (file, seconds at which it starts there)."""
+    text: str = ""
+    """What was to be done, the first of its texts."""
+    texts: int = 0
+    success: bool | None = None
+    """Whether the index says that it succeeded."""
 
 
 def within(path: Path, name: str | Path) -> Path:
@@ -73,7 +80,20 @@ def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], 
         usual = f"data/chunk-{number // 1000:03d}/episode_{number:06d}.parquet"
         table = tables.get(number) or within(path, usual)
         clips = {key: (files[number], 0.0) for key, files in videos.items() if number in files}
-        found.append(IndexedEpisode(number, steps, table, videos=clips))
+        said = line.get("tasks")
+        said = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+        text = said[0] if said and isinstance(said[0], str) else ""
+        found.append(
+            IndexedEpisode(
+                number,
+                steps,
+                table,
+                videos=clips,
+                text=text,
+                texts=len(said),
+                success=_marked(line),
+            )
+        )
     there = (path / "meta" / "tasks.jsonl").exists()
     return _sorted(path, found), _tasks(_lines(path, "meta/tasks.jsonl") if there else [])
 
@@ -118,8 +138,17 @@ def index_v3(
     for file in files:
         table = Table(within(path, file.relative_to(path)), again=AGAIN)
         films = [f"videos/{key}/{what}" for key in cameras for what in FILM]
-        lines = table.records([*WANTED, *(name for name in films if name in table.columns)])
-        found += [_episode_v3(path, there, table.file, line, templates, cameras) for line in lines]
+        marks = [name for name in MARKS if name in table.columns and table.kind(name) is None]
+        used = [*(name for name in films if name in table.columns), *marks]
+        here = [
+            _episode_v3(path, there, table.file, line, templates, cameras)
+            for line in table.records([*WANTED, *used])
+        ]
+        if "tasks" in table.columns and "string" in (table.kind("tasks") or ""):
+            texts, places, counts = table.words("tasks")
+            for episode, place, count in zip(here, places, counts, strict=True):
+                episode.text, episode.texts = texts[place], int(count)
+        found += here
     # Rows are counted over the whole set; within a file they begin with its first episode.
     shared: dict[Path, list[IndexedEpisode]] = {}
     for episode in found:
@@ -154,7 +183,7 @@ def _episode_v3(
     steps, first, end = (_count(where, line, name) for name in WANTED[1:4])
     if end - first != steps:
         raise DataError(f"{where} counts {steps} steps, and rows {first} to {end}. Mend the index.")
-    return IndexedEpisode(number, steps, table, first, first, videos=clips)
+    return IndexedEpisode(number, steps, table, first, first, videos=clips, success=_marked(line))
 
 
 def _filled(
@@ -176,6 +205,12 @@ def _filled(
         return f"{_count(where, line, column):0{width}d}"
 
     return PLACEHOLDER.sub(word, template)
+
+
+def _marked(line: dict[str, Any]) -> bool | None:
+    """Whether an episode is said to have succeeded, or not."""
+    said = next((line[name] for name in MARKS if name in line), None)
+    return bool(said) if said in (True, False, 0, 1) and not isinstance(said, float) else None
 
 
 def _count(where: str | Path, line: dict[str, Any], key: str) -> int:

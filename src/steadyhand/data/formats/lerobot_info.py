@@ -26,7 +26,8 @@ class Description:
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, f"{path}/{INFO}"
-        self._own = self._object(NOTE) if (path / NOTE).exists() else {}
+        self.note = self._object(NOTE) if (path / NOTE).exists() else {}
+        """What the writer here noted besides; empty where somebody else wrote the set."""
         self.sums = self._sums()
         """Name → size and checksum of each file; empty where somebody else wrote them."""
         self.info = self._object(INFO)
@@ -43,7 +44,7 @@ class Description:
                 "v2.0, v2.1 and v3.0 are. LeRobot converts older ones."
             )
         self.rate_hz, self.version = float(rate), version
-        self.rate_assumed = self._own.get("rate_assumed") is True
+        self.rate_assumed = self.note.get("rate_assumed") is True
 
     def _object(self, name: str) -> dict[str, Any]:
         file = within(self._path, name)
@@ -53,7 +54,7 @@ class Description:
             raise unreadable(file, error) from error
 
     def _sums(self) -> dict[str, Sum]:
-        files, note = self._own.get("files", {}), self._path / NOTE
+        files, note = self.note.get("files", {}), self._path / NOTE
         if not isinstance(files, dict) or not all(map(_is_sum, files.values())):
             raise DataError(f"{note}: its checksums cannot be read. Delete that file.")
         sums = {name: (size, checksum) for name, (size, checksum) in files.items()}
@@ -83,7 +84,7 @@ class Description:
 
     def noted(self, key: str) -> list[str]:
         """A list of names in the note; empty where there is none."""
-        names = self._own.get(key)
+        names = self.note.get(key)
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
     def shape(self, key: str) -> tuple[int, ...]:

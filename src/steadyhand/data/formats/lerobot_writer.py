@@ -29,6 +29,7 @@ from steadyhand.data.formats.lerobot_tables import (
     index_of,
     place_of,
 )
+from steadyhand.data.formats.noted import noted
 from steadyhand.data.lazy import forms_of
 from steadyhand.errors import library
 
@@ -127,13 +128,23 @@ def _info(
         "total_tasks": len(_tasks(episodes)),
         "chunks_size": FILES_A_CHUNK,
         "fps": int(rate) if rate == int(rate) else rate,
-        "splits": {"train": f"0:{len(episodes)}"},
+        "splits": _splits(episodes),
         "data_path": DATA_PATH,
         "video_path": VIDEO_PATH if clips else None,
         "features": features,
         "data_files_size_in_mb": FILE_BYTES // 1_000_000,
         "video_files_size_in_mb": 500,
     }
+
+
+def _splits(episodes: Episodes) -> dict[str, str]:
+    """The choices of episodes that are spans; all of them are in the note."""
+    spans = {
+        name: f"{min(chosen)}:{max(chosen) + 1}"
+        for name, chosen in episodes.masks.items()
+        if chosen and sorted(chosen) == list(range(min(chosen), max(chosen) + 1))
+    }
+    return spans if "train" in spans else {"train": f"0:{len(episodes)}", **spans}
 
 
 def _feature(episodes: Episodes, key: str, clips: list[Clip] | None) -> dict[str, Any]:
@@ -184,6 +195,8 @@ def _note(path: Path, episodes: Episodes, shared: set[str]) -> dict[str, Any]:
     """What the format cannot say, and the checksums of all files."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
     return {
+        "success": [],
+        **noted(episodes),
         "added": [key for key in ("timestamp", "task_index") if key not in episodes.arrays],
         "single": [key for key, array in episodes.arrays.items() if len(array.shape) == 1],
         "rate_assumed": episodes.rate_assumed,

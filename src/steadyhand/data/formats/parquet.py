@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, told
 from steadyhand.errors import DataError, library
 
+Whole = NDArray[np.int64]
 WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 NUMBERS = ("bool", *WHOLE, "halffloat", "float", "double")
 """What arrow calls the kinds of numbers."""
@@ -151,6 +152,31 @@ class Table:
             words = [*chunk.dictionary.to_pylist(), None]
             values += [words[-1 if i is None else i] for i in chunk.indices.to_pylist()]
         return values
+
+    def words(self, name: str) -> tuple[list[str], Whole, Whole]:
+        """(texts, which of them each row has, how many it has) of a column of text or lists of it.
+
+        A list has its first text; empty cells, and lists of nothing, have the text "".
+        """
+        known: dict[str, int] = {"": 0}
+        found, counted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        column = self._read([name]).column(name)
+        with self._told():
+            for chunk in column.chunks:
+                counts = np.ones(len(chunk), np.int64)
+                if hasattr(chunk, "value_lengths"):
+                    lengths = chunk.value_lengths().fill_null(0)
+                    counts, chunk = np.asarray(lengths, np.int64), chunk.flatten()
+                if not hasattr(chunk, "dictionary"):
+                    raise self.damaged(f"'{name}' holds {told(column.type)}, not text", way="")
+                listed = [*chunk.dictionary.to_pylist(), ""]
+                numbers = np.array([known.setdefault(w or "", len(known)) for w in listed])
+                empty = len(listed) - 1
+                places = np.append(np.asarray(chunk.indices.fill_null(empty), np.int64), empty)
+                rows = np.where(counts > 0, np.cumsum(counts) - counts, len(places) - 1)
+                found.append(numbers[places[rows]])
+                counted.append(counts)
+        return list(known), np.concatenate(found), np.concatenate(counted)
 
     def numbers(self, name: str, low: int = 0, high: int | None = None) -> NDArray[Any]:
         """The rows `low…high` of a column of numbers or lists of numbers of one length, (rows, …).
