@@ -12,6 +12,7 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
 from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
+from steadyhand.data.depth import Measured, measured
 from steadyhand.data.hub import is_on_hub
 from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
@@ -57,16 +58,19 @@ def _data(options: Options) -> dict[str, Any]:
     path = Path(options.path)
     skip = options.skip_broken_episodes
     episodes = open_episodes(path, select=options.select, skip_broken_episodes=skip)
-    ranges: dict[str, str] = {}
+    ranges, metres = dict[str, str](), dict[str, Measured]()
     with progress(f"reading {path.name}", len(episodes.arrays)) as advance:
 
         def watch(key: str, values: Any) -> None:
             if values is not None and values.size and values.dtype.kind in "iuf":
                 ranges[key] = f"{values.min():.4g} … {values.max():.4g}"
+                if episodes.kind(key) == "depth":
+                    metres[key] = measured(values)
+                    ranges[key] = _metres(metres[key])
             advance(1, key)
 
         problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
-    features, looked = _features(episodes), share(episodes)
+    features, looked = _features(episodes, metres), share(episodes)
     if options.report is not None:
         from steadyhand.reports.data import data_page
 
@@ -115,14 +119,24 @@ def _sampled(looked: dict[str, int], of: int) -> str:
     return f"Sampled, a few pictures or some episodes: {', '.join(told)}."
 
 
-def _features(episodes: Episodes) -> dict[str, dict[str, Any]]:
-    """What `--json` says of each feature."""
+def _metres(found: Measured) -> str:
+    """The range of depth, and how much of it there is none of."""
+    if found.range is None:
+        return "nothing measured"
+    near, far = found.range
+    missing = f", {found.unmeasured:.0%} not measured" if found.unmeasured else ""
+    return f"{near:.4g} … {far:.4g} m{missing}"
+
+
+def _features(episodes: Episodes, metres: dict[str, Measured]) -> dict[str, dict[str, Any]]:
+    """What `--json` says of each feature; `metres` what was seen of depth."""
     return {
         key: {
             "shape": list(array.shape[1:]),
             "dtype": str(np.dtype(array.dtype)),
             "kind": episodes.kind(key),
             **({"names": list(episodes.names[key])} if key in episodes.names else {}),
+            **({"metres": vars(metres[key])} if key in metres else {}),
         }
         for key, array in episodes.arrays.items()
     }

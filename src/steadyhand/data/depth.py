@@ -174,6 +174,22 @@ def cleaned(metres: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.where((metres > 0) & (metres < np.inf), metres, np.float32(0))
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What some pictures of depth show."""
+
+    range: tuple[float, float] | None
+    """Metres, nearest and farthest; None where nothing was measured."""
+    unmeasured: float
+    """The share of pixels where nothing was measured."""
+
+
+def measured(metres: NDArray[Any]) -> Measured:
+    found = metres[metres > 0]
+    ends = (float(found.min()), float(found.max())) if len(found) else None
+    return Measured(ends, 1 - len(found) / max(metres.size, 1))
+
+
 def looked_at(array: LazyArray) -> NDArray[Any]:
     """A few of its steps, spread over all of it."""
     steps = np.unique(np.linspace(0, array.shape[0] - 1, LOOKS).astype(int))

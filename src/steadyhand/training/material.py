@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, policy_statistics
 from steadyhand.data.hub import hub_name
+from steadyhand.data.meaning import understood
 from steadyhand.data.splits import divided
 from steadyhand.data.tasks import task_places
 from steadyhand.errors import ConfigurationError
@@ -59,6 +60,7 @@ class Material:
                 f"here episodes is a {type(episodes).__name__} and config a "
                 f"{type(config).__name__}."
             )
+        episodes = understood(episodes)
         share, seed = config.validation_share, config.seed
         places, said = divided(episodes, validation_share=share, seed=seed)
         training, *held_out = (

@@ -58,11 +58,15 @@ def _of_three(
     key: str, number: int, three: NDArray[Any], file: str | None, *, metres: bool
 ) -> list[Problem]:
     full = 1.0 if three.dtype.kind == "f" and float(three.max()) <= 1.0 else 255.0
-    dark = [float(np.quantile(picture, 0.99)) / full < DARK for picture in three]
-    if any(dark) and not metres:  # which are near and not dark
+    kind, what = ("unmeasured", "measured nothing") if metres else ("black", "is black")
+    dark = [
+        not picture.any() if metres else float(np.quantile(picture, 0.99)) / full < DARK
+        for picture in three
+    ]
+    if any(dark):
         which = ["first", "middle", "last"][dark.index(True)]
-        message = f"'{key}' is black in episode {number}, in its {which} picture."
-        return [Problem("black", message, number, file)]
+        message = f"'{key}' {what} in episode {number}, in its {which} picture."
+        return [Problem(kind, message, number, file)]
     if (three == three[0]).all():
         message = (
             f"'{key}' does not change in episode {number}: its first, middle and last pictures are "
