@@ -142,15 +142,16 @@ def _lengths(spans: Sequence[Span], said: Map, remarks: list[str]) -> tuple[list
 def _joined(key: str, spans: Sequence[Span], lengths: Sequence[int], said: Map) -> LazyArray:
     """A feature of all episodes; those of one tree and group are read as one."""
     parts: list[LazyArray] = []
-    rows: list[np.ndarray] = []
-    before: tuple[Tree, str] | None = None
+    pieces: list[list[np.ndarray]] = []
+    before: Span | None = None
     for span, steps in zip(spans, lengths, strict=True):
         start = span.stretch[0] if span.stretch else 0
-        if before != (span.tree, span.prefix):
+        if before is None or before.tree is not span.tree or before.prefix != span.prefix:
             parts.append(_named(key, span.tree, span.prefix, said))
-            rows.append(np.arange(0))
-            before = (span.tree, span.prefix)
-        rows[-1] = np.append(rows[-1], np.arange(start, start + steps))
+            pieces.append([])
+        pieces[-1].append(np.arange(start, start + steps))
+        before = span
+    rows = [np.concatenate(own) for own in pieces]
     shapes = {tuple(part.shape[1:]) for part in parts}
     if len(shapes) > 1:
         raise DataError(

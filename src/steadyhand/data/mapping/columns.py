@@ -12,7 +12,21 @@ ACTING += ("targets", "goal", "desired", "u", "a")
 """Words in the names of columns that say what the robot was told."""
 COUNTED = {"time", "timestamp", "stamp", "t", "frame", "index", "episode", "step", "task", "reward"}
 COUNTED |= {"done", "dones", "success", "terminal", "truncated", "next", "id", "secs", "nsecs"}
-COUNTED |= {"first", "last", "traj", "trajectory", "idx", "row", "times", "terminated", "is"}
+COUNTED |= {
+    "seq",
+    "sec",
+    "nsec",
+    "nanosec",
+    "first",
+    "last",
+    "traj",
+    "trajectory",
+    "idx",
+    "row",
+    "times",
+    "terminated",
+    "is",
+}
 """Words in the names of columns that count or mark steps."""
 
 

@@ -29,6 +29,7 @@ def cameras_guessed(path: Path, files: int) -> list[str]:
     """FEATURE=PATTERN of the films beside the tables, one a camera."""
     root = path if path.is_dir() else path.parent
     films = [film.relative_to(root) for film in files_in(root, FILMS)]
+    films = films if path.is_dir() else [film for film in films if len(film.parts) <= 2]
     ways: list[Callable[[Path], str]] = [
         lambda film: f"{film.parent}/{_starred(film.name)}",
         lambda film: f"{re.sub('[0-9]+', '*', str(film.parent))}/{film.name}",
