@@ -19,7 +19,7 @@ from steadyhand.data.formats.hdf5 import array_at, child
 from steadyhand.data.formats.hdf5_bytes import Pictures, bytes_at, decoded, row
 from steadyhand.data.lazy import DENSE, damage_told, gathered
 from steadyhand.disk import regular
-from steadyhand.errors import library
+from steadyhand.errors import DataError, library
 
 TOGETHER = 1 << 25
 """Bytes of pictures that are about read in one go."""
@@ -127,11 +127,17 @@ class Series:
         return np.array(ends)
 
     def __getitem__(self, key: Any, /) -> Any:
-        return gathered(self, key, self._read) if len(self.shape) > 3 else self._values[key]
+        if len(self.shape) > 3 or self._values is None:
+            return gathered(self, key, self._read)
+        return self._values[key]
 
     @cached_property
-    def _values(self) -> NDArray[Any]:
-        return gathered(self, slice(None), self._read)
+    def _values(self) -> NDArray[Any] | None:
+        """All of it; None where a part cannot be read, which does not cost the others."""
+        try:
+            return gathered(self, slice(None), self._read)
+        except DataError:
+            return None
 
     def _read(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
         places = np.searchsorted(self._ends, rows, side="right")

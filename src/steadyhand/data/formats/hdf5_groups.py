@@ -20,7 +20,9 @@ from steadyhand.errors import DataError, MissingExtraError, library
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".hdf5", ".h5")
 PARENTS = ("data", "episodes", "demos", "trajectories", "")
-"""Groups in which they are looked for; the last one is the file itself."""
+"""Groups in which they are looked for first; the last one is the file itself."""
+FEW = 32
+"""Other groups in which they are looked for."""
 NUMBERED = re.compile(r"([A-Za-z]*[_-]?)([0-9]{1,18})")
 MASK = "mask"
 OBSERVED = ("obs/", "observations/images/", "observations/", "observation/")
@@ -82,24 +84,36 @@ def groups_of(path: Path, looks_like: str) -> tuple[list[Spot], Around]:
 
 def _numbered(path: Path, file: Any) -> tuple[str, Mapping[str, int]]:
     """(the group of the episodes, their names and numbers), of the word that most are called by."""
-    for place in PARENTS:
-        if place and place not in list(file):
+    held = list(file)
+    others = [name for name in held[:FEW] if name not in (*PARENTS, MASK)]
+    for place in (*PARENTS, *others):
+        if place and place not in held:
             continue
         try:
             group: Any = child(file, place)
         except ValueError as error:
+            if place in others:
+                continue
             raise DataError(f"{path}: '{place}' cannot be read: {error}.", file=path) from error
         found = dict[str, dict[str, int]]()
         for name in group if isinstance(group, library("h5py").Group) else ():
             if match := NUMBERED.fullmatch(name):
                 found.setdefault(match[1], {})[name] = int(match[2])
-        if found:
-            return place, max(found.values(), key=len)
+        for names in sorted(found.values(), key=len, reverse=True):
+            if any(_is_group(group, name) for name in list(names)[:FEW]):
+                return place, names
     raise DataError(
         f"{path} has no groups data/demo_<i>, nor other numbered ones, an episode each; it holds: "
-        f"{', '.join(list(file)[:20]) or 'nothing'}.",
+        f"{', '.join(held[:20]) or 'nothing'}.",
         file=path,
     )
+
+
+def _is_group(parent: Any, name: str) -> bool:
+    try:
+        return isinstance(child(parent, name), library("h5py").Group)
+    except (KeyError, ValueError):
+        return False
 
 
 def _masks(file: Any, size: int) -> dict[str, Sequence[str | int]]:

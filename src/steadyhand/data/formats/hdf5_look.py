@@ -145,9 +145,10 @@ def _looked(parent: Any, spot: Spot, layout: Layout, size: int, like: Look | Non
         arrays, action, marks, worded = None, like.action, like.marks, like.worded
     steps, fault = 0, ""
     try:
-        if not action:
-            raise ValueError(_no_action(layout, arrays or {}))
-        steps = array_at(action, child(group, action), size).shape[0]
+        if not action and arrays:
+            raise ValueError(_no_action(layout, arrays))
+        if action:  # else nothing was recorded in it
+            steps = array_at(action, child(group, action), size).shape[0]
     except (ValueError, TypeError, KeyError) as error:
         fault = told(error)
     said, whys = said_by(group)
@@ -210,8 +211,8 @@ def _no_action(layout: Layout, arrays: Mapping[str, What]) -> str:
     parts = [place for place in arrays if place.split("/")[0] in layout.actions]
     if parts:
         return f"its action is in parts: {', '.join(parts)}"
-    held = ", ".join(list(arrays)[:SHOWN]) or "nothing"
-    return f"none of {', '.join(layout.actions)} is in it, but {held}"
+    names = " nor ".join(map(repr, layout.actions))
+    return f"it has neither {names}; it holds {', '.join(list(arrays)[:SHOWN])}"
 
 
 def _there(group: Any, place: str) -> Any:

@@ -103,8 +103,9 @@ def as_mark(value: Any) -> bool | None:
 def count_in(said: Said, names: Iterable[str]) -> tuple[str, int] | None:
     """(the name, the number) of the first count."""
     for name in names:
-        if isinstance(number := said.get(name), int) and not isinstance(number, bool):
-            return name, number
+        number = said.get(name)
+        if type(number) is int or (type(number) is float and number.is_integer()):
+            return name, int(number)
     return None
 
 

@@ -57,8 +57,9 @@ def suggested(path: Path) -> str:
         return ""
     if any((up / "meta" / "info.json").exists() for up in (path, *tree.path.parents)):
         return ""
-    known = {"HDF5": "data/demo_", "npz": "episode_ends", "zarr": "meta/episode_ends"}
-    if any(name.startswith(known.get(tree.kind, "\0")) for name in (*tree.arrays, *tree.refused)):
+    known = {"HDF5": r"data/demo_\d+/actions?", "npz": "episode_ends", "zarr": "meta/episode_ends"}
+    known_here = re.compile(known.get(tree.kind, "\0"))
+    if any(known_here.fullmatch(name) for name in (*tree.arrays, *tree.refused)):
         return ""
     text = guess(path)
     return "" if text is None else f" A map fits it: {command(path, text)}"
