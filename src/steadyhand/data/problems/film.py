@@ -206,7 +206,10 @@ def _hang(seen: Seen, episodes: Episodes) -> tuple[int, int] | None:
         if stop - start >= max(LEAST, SECONDS * episodes.rate_hz)
         and float(seen.travel[start:stop].mean()) >= MOVES_ON * usual
     ]
-    return max(long)[::-1] if long else None
+    if not long:
+        return None
+    steps, start = max(long)
+    return start, steps
 
 
 def _hung(seen: Seen, episodes: Episodes) -> str | None:
