@@ -52,6 +52,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         from steadyhand.policy.device import choose_device
         from steadyhand.policy.storage import load_policy
         from steadyhand.reports.judgement import offline_page
+        from steadyhand.reports.seams import seams_told
         from steadyhand.reports.verdict import next_step, summary, verdict
         from steadyhand.runtime.card import read_provenance
         from steadyhand.runtime.folders import evaluations, find_policy
@@ -97,7 +98,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         write_text(out, text)
     said = verdict(found)
     screen = results(as_json=options.json)
-    show(screen, errors_table(found), summary(found), said, f"Chart: {out}", then)
+    seams = seams_told(found.seams)
+    told = [line for line in (summary(found), said, seams) if line]
+    show(screen, errors_table(found), *told, f"Chart: {out}", then)
     return {**found.as_json(), "verdict": said, "next": then, "chart": str(out)}
 
 

@@ -17,6 +17,7 @@ from steadyhand.data import Episodes
 from steadyhand.errors import DataError
 from steadyhand.evaluation import metrics
 from steadyhand.evaluation.held_out import HeldOut, Numbers, Steps, batches
+from steadyhand.evaluation.seams import Seams, seams
 from steadyhand.policy.policy import Policy
 
 
@@ -46,6 +47,8 @@ class Judgement:
     """ "hold" and "nearest" → the policy's error less theirs, paired over episodes."""
     parts: dict[str, Numbers] = field(repr=False)
     """ "policy", "hold" and "nearest" → errors (horizon, action_size)."""
+    seams: Seams | None = None
+    """How smoothly its chunks follow each other; None where no demonstrated action moves."""
 
     def as_json(self) -> dict[str, Any]:
         """What `steadyhand evaluate --offline --json` prints, less the path of the chart."""
@@ -64,6 +67,7 @@ class Judgement:
                 for i, name in enumerate(self.names)
             ],
             "per_step": {part: v.mean(1).tolist() for part, v in self.parts.items()},
+            "smoothness": None if self.seams is None else self.seams.as_json(),
         }
 
 
@@ -124,6 +128,7 @@ def judge(
             if name != "policy"
         },
         parts={name: _by_row(part, counts) for name, part in parts.items()},
+        seams=seams(data),
     )
 
 

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from steadyhand.data import Episodes
 from steadyhand.evaluation.held_out import HeldOut
 from steadyhand.evaluation.offline import Judgement
+from steadyhand.evaluation.seams import executed, predicted
 from steadyhand.policy.policy import Policy
 from steadyhand.reports.charts import Line, chart, least_span, scale_words
 from steadyhand.reports.page import page
+from steadyhand.reports.seams import seam_charts, seams_told
 from steadyhand.reports.verdict import summary, verdict
 
 COLOURS = {"policy": "left", "hold": "right", "nearest": "third"}
@@ -49,6 +51,7 @@ def offline_page(
         baselines={WORDS[name]: COLOURS[name] for name in parts},
         ahead=chart(ahead, "error, robot units", x_label="s ahead", from_zero=True),
         trajectories={"demonstrated": "ink", "predicted": "left", WORDS["hold"]: "right"},
+        meeting=_meeting(judgement, policy, episodes, shown),
         every=f"{policy.spec.chunking.execute / rate_hz:.2g}",
         episodes=[_episode(policy, episodes, number, judgement.names) for number in shown],
         header=["", *(WORDS[name] for name in parts)],
@@ -57,6 +60,22 @@ def offline_page(
             for i, name in enumerate(judgement.names)
         ],
     )
+
+
+def _meeting(
+    judgement: Judgement, policy: Policy, episodes: Episodes, shown: Sequence[int]
+) -> dict[str, Any] | None:
+    """How chunks meet in the first episode that is shown; None where they do not."""
+    if judgement.seams is None or judgement.seams.boundary_jump is None or not len(shown):
+        return None
+    data = HeldOut(policy, episodes.subset([shown[0]]))
+    [(place, chunks)] = predicted(data)
+    return {
+        "said": seams_told(judgement.seams),
+        "number": episodes.number(shown[0]),
+        "legend": {"demonstrated": "ink", "executed": "left", "from chunk to chunk": "bad"},
+        "charts": seam_charts(data, executed(data, place, chunks), judgement.seams),
+    }
 
 
 def _episode(
