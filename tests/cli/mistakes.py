@@ -271,8 +271,8 @@ MISTAKES: dict[str, list[Mistake]] = {
         ),
         Mistake(
             "train fork --data ends.npz",
-            lambda: save("ends.npz", episode_ends=np.array([29, 29, 30])),
-            note="29, 29, 30",
+            lambda: save("ends.npz", episode_ends=np.array([30, 20, 40])),
+            note="30, 20, 40",
         ),
         Mistake(
             "train fork --data ends.npz",
@@ -281,7 +281,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         ),
         Mistake(
             "train fork --data ends.npz",
-            lambda: save("ends.npz", episode_ends=np.array([80.0])),
+            lambda: save("ends.npz", episode_ends=np.array([80.5])),
             note="a number with a point",
         ),
         Mistake(
@@ -294,7 +294,6 @@ MISTAKES: dict[str, list[Mistake]] = {
             lambda: save("blocks.npz", state=np.zeros((6, 30, 2), np.float32)),
             note="arrays of (episodes, steps, numbers)",
         ),
-        Mistake("train fork --data note.npz", lambda: save("note.npz", note=7.0)),
         Mistake(
             "train fork --data wide.npz",
             lambda: save("wide.npz", state=np.zeros((200, 5), np.float32)),
@@ -314,11 +313,6 @@ MISTAKES: dict[str, list[Mistake]] = {
         ),
         Mistake(
             "train fork --data words.npz", lambda: save("words.npz", state=np.array(["left"] * 200))
-        ),
-        Mistake(
-            "train fork --data hole.zarr",
-            lambda: (in_chunks() / "data" / "state" / "1.0").unlink(),
-            note="a chunk is missing",
         ),
         Mistake(
             "train fork --data hole.zarr",
@@ -344,11 +338,6 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("train fork --data demos.npz --action-parts 0:2=relativ"),
         Mistake("train fork --data demos.npz --action-parts 0:2=delta"),
         Mistake("train fork --data demos.npz --action-parts 1=gripper"),
-        Mistake(
-            "train fork --data flat.npz",
-            lambda: save("flat.npz", action=np.zeros(len(np.load("demos.npz")["state"]))),
-            note="an action that is one number without an axis",
-        ),
         Mistake("train fork --data demos.npz --prepare align"),
         Mistake("train fork --data demos.npz --observations camera.*"),
         Mistake(
@@ -385,11 +374,6 @@ MISTAKES: dict[str, list[Mistake]] = {
             "train lerobot --data demos.lerobot",
             lambda: lerobot("meta/info.json", codebase_version="v1.6"),
             note="of a version that is not read",
-        ),
-        Mistake(
-            "train lerobot --data demos.lerobot",
-            lambda: lerobot("meta/info.json", total_frames=7),
-            note="its index and its files differ",
         ),
         Mistake("inspect demos.lerobot", pointer, note="cloned without Git LFS"),
         Mistake(
@@ -434,6 +418,27 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("convert demos.npz notes.txt --format zarr"),
         Mistake("convert nan.npz sound.zarr", with_nan),
         Mistake("convert demos.npz new.lerobot", without="pyarrow"),
+        Mistake("inspect demos.npz --select 400:"),
+        Mistake("inspect demos.npz --select sucess"),
+        Mistake("train fork --data demos.npz --select mask=train"),
+        Mistake("train fork --select 0:5", note="no data is named"),
+        Mistake("evaluate --offline run --select 1,77"),
+        Mistake("convert demos.npz demos.npz both.npz"),
+        Mistake("convert demos.npz new.npz --rename sate=position"),
+        Mistake("convert demos.npz new.npz --rename state"),
+        Mistake("convert demos.npz new.npz --drop camera.*"),
+        Mistake("convert demos.npz new.npz --rate -10"),
+        Mistake(
+            "convert demos.npz guess.npz new.npz --rate 5",
+            lambda: save("guess.npz", rate_hz=None),
+            note="guess.npz says no rate",
+        ),
+        Mistake(
+            "convert demos.npz wide.npz new.npz",
+            lambda: save("wide.npz", state=np.zeros((176, 5), np.float32)),
+        ),
+        Mistake("inspect hf://nobody"),
+        Mistake("inspect hf://somebody/demonstrations", without="huggingface_hub"),
     ],
     "Many methods, and few calls": [
         Mistake("distill"),
