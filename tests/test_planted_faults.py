@@ -126,7 +126,7 @@ FAULTS = [
         "data/idle.py",
         "episodes.owner(begins) == episodes.owner(begins + least - 1)",
         "episodes.owner(begins) == episodes.owner(begins)",
-        "data/test_idle.py -k rest_is_found",
+        "data/test_idle.py -k ends_with_its",
     ),
     Fault(
         "a gripper that lets go while the arm rests is rest",

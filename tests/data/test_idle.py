@@ -55,6 +55,13 @@ def test_a_rest_must_last() -> None:
     assert found(arm(rest=int(0.8 * RATE))) == []
 
 
+def test_a_rest_ends_with_its_episode() -> None:
+    """All begin and end in one pose, for less than a second; together it would be more."""
+    way = np.sin(np.linspace(0, np.pi, 100))
+    path = np.tile(np.concatenate([np.zeros(12), way, np.zeros(12)]), 3)[:, None]
+    assert found(Episodes({"state": path}, 124 * np.arange(1, 4), RATE)) == []
+
+
 def test_a_gripper_that_moves_is_motion() -> None:
     """Though it moves once in an episode, as where something is let go at the end."""
     episodes = arm(1.0, rest=120)
