@@ -3,7 +3,10 @@
 Views are seen through: episodes that were chosen, joined, trimmed or brought to another rate.
 """
 
+from collections import Counter
+from collections.abc import Container, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,7 @@ from steadyhand.data.lazy import Formed, LazyArray, Parts, Rows, forms_of
 
 Found = tuple[list[Clip], NDArray[np.int64], NDArray[np.int64]]
 """(clips, which of them each row is of, which of its steps)."""
+CLOCK = "timestamp"
 NEARLY = 1e-6
 """Seconds by which times may be off for what rounding does."""
 
@@ -28,10 +32,11 @@ def clips_of(episodes: Episodes, array: LazyArray) -> list[Clip] | None:
         return None
     clips, places, steps = found
     each: list[Clip] = []
+    there = complete([clips[place] for place in places[episodes.starts]])
     for start, end in zip(episodes.starts, episodes.ends, strict=True):
         if len(np.unique(places[start:end])) != 1:
             return None
-        clip = _part(clips[places[start]], steps[start:end], episodes.rate_hz)
+        clip = _part(clips[places[start]], steps[start:end], episodes, there)
         if clip is None:
             return None
         each.append(clip)
@@ -61,10 +66,23 @@ def _seen_through(array: LazyArray) -> Found | None:
     return None
 
 
-def _part(clip: Clip, steps: NDArray[np.int64], rate_hz: float) -> Clip | None:
+def complete(clips: Iterable[Clip]) -> set[Path]:
+    """The films of which no episode is missing among these."""
+    listed = list(clips)
+    counts = Counter[Path]()
+    for clip in listed:
+        counts[clip.file] += clip.steps
+    return {clip.file for clip in listed if counts[clip.file] == clip.all_rows}
+
+
+def _part(
+    clip: Clip, steps: NDArray[np.int64], episodes: Episodes, there: Container[Path]
+) -> Clip | None:
     """Some steps of a clip as one of its own; None where no even times lead to its pictures."""
+    rate_hz = episodes.rate_hz
     same_rate = abs(clip.rate_hz / rate_hz - 1) < NEARLY
-    if same_rate and np.array_equal(steps, np.arange(clip.steps)):
+    all_of_it = same_rate and np.array_equal(steps, np.arange(clip.steps))
+    if all_of_it and _is_found_again(clip, episodes, there):
         return clip
     times = clip.moments.times[steps]
     even = times[0] + np.arange(len(steps)) / rate_hz
@@ -80,3 +98,10 @@ def _part(clip: Clip, steps: NDArray[np.int64], rate_hz: float) -> Clip | None:
         rows=0,
         clock=None,
     )
+
+
+def _is_found_again(clip: Clip, episodes: Episodes, there: Container[Path]) -> bool:
+    """Whether its pictures are, in another set, where what is read by number or clock looks."""
+    remark = clip.moments.remark
+    clocked = remark is not None and remark[0] == "video-clock"
+    return remark is None or (clip.file in there and (not clocked or CLOCK in episodes.arrays))

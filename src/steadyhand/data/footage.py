@@ -63,6 +63,11 @@ class Clip:
     def shape(self) -> tuple[int, int, int, int]:
         return (self.steps, self.height, self.width, 1 if self.numbers else 3)
 
+    @property
+    def all_rows(self) -> int:
+        """Steps that have their frames in the file; 0 where unknown."""
+        return (self.steps if self.whole else 0) if self.rows is None else self.rows
+
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
         return gathered(
             self,
@@ -140,7 +145,6 @@ class Clip:
 
     @property
     def _wanted(self) -> Wanted:
-        rows = (self.steps if self.whole else 0) if self.rows is None else self.rows
         try:
             clock = None if self.clock is None else np.asarray(self.clock[:], np.float64)
         except DataError:  # it is told where it is read itself
@@ -150,7 +154,7 @@ class Clip:
             steps=self.steps,
             rate_hz=self.rate_hz,
             before=self.before,
-            rows=rows,
+            rows=self.all_rows,
             clock=clock,
         )
 

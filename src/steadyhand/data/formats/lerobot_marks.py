@@ -14,6 +14,7 @@ from steadyhand.data.formats.lerobot_index import IndexedEpisode
 from steadyhand.data.formats.lerobot_info import NOTE, Description
 from steadyhand.data.formats.limits import ARRAYS
 from steadyhand.data.formats.noted import with_noted
+from steadyhand.data.lazy import Told
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
@@ -37,8 +38,14 @@ def with_marks(
             raise DataError(f"{file} cannot be used: {error}. Delete that file.") from error
         places = {number: place for place, number in enumerate(numbers)}
         part = noted.subset([places[number] for number in kept])
-        kinds = {key: kind for key, kind in noted.kinds.items() if key in episodes.arrays}
-        return replace(episodes, kinds=kinds, success=part.success, masks=part.masks)
+        kinds = {
+            key: kind
+            for key, kind in noted.kinds.items()
+            if not isinstance(episodes.arrays.get(key, Told), Told)  # which say themselves
+        }
+        names = {key: called for key, called in noted.names.items() if key in episodes.arrays}
+        marked = {"success": part.success, "masks": part.masks}
+        return replace(episodes, kinds=kinds, names=names, **marked)
     success, told_of_it = successes(content)
     masks, told_of_them = own_masks(said.info, indexed, kept)
     remarks = (*episodes.remarks, *told_of_it, *told_of_them)

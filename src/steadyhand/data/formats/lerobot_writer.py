@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.clips import clips_of
+from steadyhand.data.clips import clips_of, complete
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
 from steadyhand.data.footage import Clip
@@ -71,10 +71,9 @@ def write(path: Path, episodes: Episodes, watch: Watch) -> None:
     _write_table(path / place_of("meta/episodes", 0, "parquet"), lines)
     _write_table(path / "meta" / "tasks.parquet", *_tasks_table(episodes))
     shared = {
-        place_of(f"videos/{key}", where[key][clip.file], "mp4")
+        place_of(f"videos/{key}", where[key][file], "mp4")
         for key, listed in clips.items()
-        for clip in listed
-        if not clip.whole
+        for file in {clip.file for clip in listed} - complete(listed)
     }
     _write_json(path / "meta" / "steadyhand.json", _note(path, episodes, shared), indent=1)
 
