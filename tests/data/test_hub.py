@@ -15,6 +15,7 @@ import sets
 from steadyhand.cli.main import main
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.data.hub import hub_name, is_on_hub, located
+from steadyhand.data.mapping import command
 from steadyhand.errors import DataError, MissingExtraError, UsageError
 from steadyhand.evaluation.held_out import fresh_episodes
 from steadyhand.policy.storage import load_policy
@@ -176,3 +177,10 @@ def test_the_extra_that_is_missing_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'steadyhand\[hub\]'"):
         open_episodes("hf://arm/push")
+
+
+def test_what_a_map_is_guessed_for_is_named_as_on_the_hub(cache) -> None:
+    typed = command(cache / "meta", "state=x", None)
+    assert typed == f"steadyhand convert {PINNED}/meta push.lerobot --map state=x"
+    typed = command(Path("a/arm.lerobot"), "state=x")
+    assert "a/arm.lerobot a/mapped-arm.lerobot" in typed

@@ -3,6 +3,7 @@
 A guess is tried before it is given: what does not open is not printed.
 """
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from steadyhand.data.bags.found import is_bag
 from steadyhand.data.bags.topics import bag_guessed
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.hub import hub_name
 from steadyhand.data.mapping.columns import columns_guessed
 from steadyhand.data.mapping.files import cameras_guessed, family_guessed
 from steadyhand.data.mapping.likely import arrays_guessed, cuts_guessed, said_guessed
@@ -67,8 +69,15 @@ def suggested(path: Path) -> str:
 
 def command(path: Path, text: str, target: Path | None = None) -> str:
     """What is typed to convert by a map, quoted for a shell."""
-    out = target or path.with_name(f"{path.name.split('.')[0] or 'set'}.lerobot")
-    words = ["steadyhand", "convert", str(path), str(out), "--map", text]
+    source, out = hub_name(path) or str(path), target
+    if out is None:
+        name = path.name.split(".")[0] or "set"
+        out = path.with_name(f"{name}.lerobot")
+        if source != str(path):  # beside it is the cache of the hub
+            out = Path(source.partition("@")[0].rpartition("/")[2] + ".lerobot")
+        elif out == path:
+            out = path.with_name(f"mapped-{path.name}")
+    words = ["steadyhand", "convert", source, str(out), "--map", text]
     return " ".join(map(shlex.quote, words))
 
 
