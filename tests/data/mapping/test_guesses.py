@@ -47,6 +47,14 @@ LAYOUTS = {
         {"joint_pos": f(7), "gripper_width": f(1), "t": np.arange(20) / 50},
         "state=gripper_width|joint_pos,action=next(gripper_width|joint_pos),rate=t",
     ),
+    "a number in the name": (
+        {f"{name}_{i}": f(3) for i in (1, 2, 10) for name in ("obs", "act")},
+        "state=obs_#,action=act_#",
+    ),
+    "an episode a row": (
+        {"obs": np.zeros((2, 18, 3)), "act": np.zeros((2, 18, 2)), "lengths": np.array([18, 2])},
+        "state=obs,action=act,episodes=lengths",
+    ),
     "control": ({"qpos": f(7), "ctrl": f(7), "reward": f()}, "state=qpos,action=ctrl"),
 }
 
@@ -56,4 +64,4 @@ def test_the_guess_is(layout, tmp_path) -> None:
     found, text = LAYOUTS[layout]
     write(path := tmp_path / "x.h5", found)
     assert guess(path) == text
-    assert open_mapped(path, text).steps in (20, 40)
+    assert open_mapped(path, text).steps in (20, 40, 60)

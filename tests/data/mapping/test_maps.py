@@ -92,6 +92,24 @@ def test_two_kinds_of_end_are_joined(tmp_path) -> None:
     assert episodes.ends.tolist() == ENDS.tolist()
 
 
+def test_an_episode_can_be_a_row_or_have_its_number_in_a_name(tmp_path) -> None:
+    states, actions = strange.walks()
+    rows = {key: np.zeros((3, 15, 3), np.float32) for key in ("s", "a")}
+    named = {}
+    for i, (state, action) in enumerate(zip(states, actions, strict=True)):
+        rows["s"][i, : len(state)], rows["a"][i, : len(action)] = state, action
+        named |= {f"x{i + 9}_s": state, f"x{i + 9}_a": action}
+    np.savez(path := tmp_path / "x.npz", len=strange.LENGTHS, **rows)
+    assert same(open_mapped(path, "state=s,action=a,episodes=len"), states, actions)
+    assert open_mapped(path, "state=s,action=a[1:],episodes=rows").lengths.tolist() == [15] * 3
+    np.savez(path := tmp_path / "y.npz", **named)
+    episodes = open_mapped(path, "state=x#_s,action=x#_a")
+    assert same(episodes, states, actions)
+    assert (episodes.numbers, episodes.left_out) == ((9, 10, 11), {})
+    with pytest.raises(UsageError, match="no number for #"):
+        open_mapped(path, "state=y#_s")
+
+
 @pytest.mark.parametrize("values", [[5, 5], [40, 41], [-1, 37], [1.5, 36], [np.nan, 1]])
 def test_what_cuts_no_episodes_is_refused(values, tmp_path) -> None:
     strange.flat(path := tmp_path / "x.npz", pieces=np.array(values))

@@ -14,7 +14,15 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import LazyArray, Parts, Rows
 from steadyhand.data.mapping.beside import Timing, beside, is_beside
-from steadyhand.data.mapping.cuts import FILES, Span, matching_groups, numbers_of, spans_of
+from steadyhand.data.mapping.cuts import (
+    FILES,
+    MARK,
+    Span,
+    matching_groups,
+    numbered_spans,
+    numbers_of,
+    spans_of,
+)
 from steadyhand.data.mapping.grammar import Map, parse_map
 from steadyhand.data.mapping.marks import clock_of, successes, tasks_of
 from steadyhand.data.mapping.places import array_of
@@ -84,19 +92,28 @@ def open_files(path: str | Path, text: str) -> Episodes:
 
 def _spans(tree: Tree, said: Map) -> Sequence[Span]:
     place = said.said.get("episodes")
+    places = [*said.features.values()]
+    if any(MARK in name.text for each in places for name in each.names if not name.exact):
+        return numbered_spans(tree, places)
     if place is None or place.words == FILES or is_files(place.words):
         return list(spans_of(tree, None, None))
     if matching_groups(tree, place.words):
         return list(spans_of(tree, place, None))
-    for key, feature in sorted(said.features.items(), key=lambda pair: pair[0] != ACTION):
-        if not is_beside(feature):
-            return list(spans_of(tree, place, _named(key, tree, "", said).shape[0]))
-    raise UsageError(f"{tree.path}: the map needs a feature that is not a film: state or action.")
+    key = _measuring(said)
+    return list(spans_of(tree, place, tuple(_named(key, Span(tree), said).shape)))
 
 
-def _named(key: str, tree: Tree, prefix: str, said: Map) -> LazyArray:
+def _measuring(said: Map) -> str:
+    """The feature whose length is that of the data: the action, or another that is no film."""
+    keys = [key for key, place in said.features.items() if not is_beside(place)]
+    if not keys:
+        raise UsageError("The map needs a feature that is not a film: state or action.")
+    return ACTION if ACTION in keys else keys[0]
+
+
+def _named(key: str, span: Span, said: Map) -> LazyArray:
     try:
-        return array_of(tree, prefix, said.features[key])
+        return span.array(said.features[key])
     except UsageError as error:
         raise UsageError(f"'{key}' of the map: {error}") from error
 
@@ -106,12 +123,11 @@ def _lengths(spans: Sequence[Span], said: Map, remarks: list[str]) -> tuple[list
 
     An observation that was also made after the last action is one row too many, and passed over.
     """
+    _measuring(said)
     keys = [key for key, place in said.features.items() if not is_beside(place)]
-    if not keys:
-        raise UsageError("The map needs a feature that is not a film: state or action.")
     steps, more, empty = [], set[str](), list[str]()
     for span in spans:
-        rows = {key: _named(key, span.tree, span.prefix, said).shape[0] for key in keys}
+        rows = {key: _named(key, span, said).shape[0] for key in keys}
         fewest = min(rows.values())
         if odd := [key for key in keys if rows[key] not in (fewest, fewest + 1)]:
             short = min(rows, key=lambda key: rows[key])
@@ -146,8 +162,8 @@ def _joined(key: str, spans: Sequence[Span], lengths: Sequence[int], said: Map) 
     before: Span | None = None
     for span, steps in zip(spans, lengths, strict=True):
         start = span.stretch[0] if span.stretch else 0
-        if before is None or before.tree is not span.tree or before.prefix != span.prefix:
-            parts.append(_named(key, span.tree, span.prefix, said))
+        if not span.as_before(before):
+            parts.append(_named(key, span, said))
             pieces.append([])
         pieces[-1].append(np.arange(start, start + steps))
         before = span
@@ -174,16 +190,15 @@ def _of_next(array: LazyArray, ends: np.ndarray) -> LazyArray:
 
 def _left_out(trees: Sequence[Tree], spans: Sequence[Span], said: Map) -> Mapping[str, str]:
     """What is in the first tree and in no pair of the map, and what could not be read."""
-    tree, prefix = trees[0], spans[0].prefix
-    used = [
-        name.text
-        for place in [*said.features.values(), *said.said.values()]
-        for name in place.names
-    ]
+    first = spans[0]
+    tree, prefix = trees[0], first.prefix
+    every = [*said.features.values(), *said.said.values()]
+    numbers = {span.number for span in spans}
+    used = {n.text for place in every for number in numbers for n in place.numbered(number).names}
     inside = f"{prefix}/" if prefix else ""
     own = [*tree.arrays, *tree.words]
     names = [name.removeprefix(inside) for name in own if name.startswith(inside)]
-    taken = {id(each) for each in _used_arrays(tree, prefix, said)}
+    taken = {id(each) for each in _used_arrays(first, said)}
     free = [
         name
         for name in names
@@ -194,10 +209,10 @@ def _left_out(trees: Sequence[Tree], spans: Sequence[Span], said: Map) -> Mappin
     return whys | {plain(name.removeprefix(inside)): why for name, why in refused.items()}
 
 
-def _used_arrays(tree: Tree, prefix: str, said: Map) -> Sequence[Any]:
+def _used_arrays(span: Span, said: Map) -> Sequence[Any]:
     found: list[Any] = []
     for place in said.features.values():
         if not is_beside(place):
-            array = array_of(tree, prefix, place)
+            array = array_of(span.tree, span.prefix, place.numbered(span.number))
             found += [array, getattr(array, "source", None), *getattr(array, "parts", ())]
     return found

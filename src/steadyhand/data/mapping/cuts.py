@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.lazy import LazyArray
 from steadyhand.data.mapping.grammar import Place
 from steadyhand.data.mapping.places import array_of, place_of
 from steadyhand.data.mapping.tree import Tree, natural
@@ -19,6 +20,10 @@ from steadyhand.errors import UsageError
 
 FILES = "files"
 """What `episodes=` says where each file is one, as it is by default."""
+ROWS = "rows"
+"""What it says where each row of every array is one: (episodes, steps, …)."""
+MARK = "#"
+"""Stands for the number of an episode in the names of places: obs_#, act_#."""
 FIRST = ("first", "start", "starts", "begin", "reset", "initial")
 LAST = ("done", "dones", "terminal", "terminals", "terminated", "truncated", "timeout", "timeouts")
 LAST += ("last", "end", "ends", "final", "truncations", "terminations")
@@ -40,10 +45,28 @@ class Span:
     prefix: str = ""
     stretch: Stretch | None = None
     name: str = ""
+    number: str = ""
+    """What stands in the place of each `#` of the map."""
+    row: int | None = None
+    """Which of the first rows of every array is the episode, (episodes, steps, …)."""
+
+    def array(self, place: Place) -> LazyArray:
+        """What a place means in this episode; its steps are in `stretch`.
+
+        Raises `UsageError` where there is no such place.
+        """
+        found = array_of(self.tree, self.prefix, place.numbered(self.number))
+        return found if self.row is None else RowOf(found, self.row)
+
+    def as_before(self, other: "Span | None") -> bool:
+        """Whether the arrays are those of another episode, at other steps."""
+        if other is None or other.tree is not self.tree or other.row != self.row:
+            return False
+        return (other.prefix, other.number) == (self.prefix, self.number)
 
 
-def spans_of(tree: Tree, place: Place | None, steps: int | None) -> Iterator[Span]:
-    """The episodes of a tree. `steps` are those of its features, None where these lie in groups.
+def spans_of(tree: Tree, place: Place | None, shape: tuple[int, ...] | None) -> Iterator[Span]:
+    """The episodes of a tree. `shape` is that of a feature, None where these lie in groups.
 
     Raises `UsageError` where there is nothing of that name, or it does not fit the steps.
     """
@@ -54,13 +77,65 @@ def spans_of(tree: Tree, place: Place | None, steps: int | None) -> Iterator[Spa
     if groups := matching_groups(tree, words):
         yield from (Span(tree, group, name=group) for group in groups)
         return
-    if steps is None:
+    if shape is None:
         raise UsageError(
             f"{tree.path}: there are no groups '{words}', and the features are not found without "
             f"one. Groups: {', '.join(sorted(tree.groups(), key=natural)[:20]) or 'none'}."
         )
-    for number, stretch in enumerate(_stretches(tree, place, steps)):
+    if words == ROWS:
+        yield from (Span(tree, name=str(row), row=row) for row in range(shape[0]))
+        return
+    if (lengths := _of_rows(tree, place, shape)) is not None:
+        for row, length in enumerate(lengths):
+            yield Span(tree, "", (0, length), str(row), row=row)
+        return
+    for number, stretch in enumerate(_stretches(tree, place, shape[0])):
         yield Span(tree, "", stretch, str(number))
+
+
+def numbered_spans(tree: Tree, places: Sequence[Place]) -> list[Span]:
+    """An episode for each number that stands for `#` in all places, as people count.
+
+    Raises `UsageError` where there is none.
+    """
+    found: list[set[str]] = []
+    for name in (name.text for place in places for name in place.names if MARK in name.text):
+        head, *rest = [re.escape(part) for part in re.split(r"\[", name)[0].split(MARK)]
+        pattern = re.compile(head + "([0-9]{1,18})" + r"\1".join(rest))
+        found.append({m[1] for place in tree.arrays if (m := pattern.fullmatch(place))})
+    numbers = sorted(set.intersection(*found), key=int) if found else []
+    if not numbers:
+        words = ", ".join(place.words for place in places if MARK in place.words)
+        raise UsageError(f"{tree.path}: no number for {MARK} makes arrays of {words}.")
+    return [Span(tree, name=number, number=number) for number in numbers]
+
+
+def _of_rows(tree: Tree, place: Place, shape: tuple[int, ...]) -> list[int] | None:
+    """Steps of each episode, where there is one in each row of arrays (episodes, steps, …)."""
+    if len(shape) < 3 or not {*re.findall("[a-z]+", place.words.lower())} & CALLED["lengths"]:
+        return None
+    if place_of(tree, "", place.words, tree.arrays) is None:
+        return None
+    values = np.asarray(array_of(tree, "", place)[:]).reshape(-1)
+    fits = len(values) == shape[0] and values.min() >= 0 and values.max() <= shape[1]
+    return values.astype(int).tolist() if fits and values.dtype.kind in "iu" else None
+
+
+class RowOf:
+    """One row of an array (episodes, steps, …), as an array (steps, …)."""
+
+    def __init__(self, source: LazyArray, row: int) -> None:
+        if len(source.shape) < 2:
+            raise UsageError(
+                f"An array of shape {tuple(source.shape)} has no steps in its rows, as "
+                "(episodes, steps, …) has."
+            )
+        self.source, self.row = source, row
+        self.shape, self.dtype = tuple(source.shape[1:]), source.dtype
+
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
+        found = np.asarray(self.source[self.row : self.row + 1])[0][key]
+        return found
 
 
 def matching_groups(tree: Tree, pattern: str) -> list[str]:

@@ -7,7 +7,7 @@ Names in double quotes are taken as they are. What the places hold is not known 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from steadyhand.data.formats.limits import ARRAYS, is_name
 from steadyhand.errors import UsageError
@@ -43,6 +43,13 @@ class Place:
     def words(self) -> str:
         """As it was typed."""
         return "|".join(name.text for name in self.names)
+
+    def numbered(self, number: str) -> "Place":
+        """With the number of an episode where `#` stands."""
+        if not number:
+            return self
+        names = (replace(name, text=name.text.replace("#", number)) for name in self.names)
+        return replace(self, names=tuple(names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +93,7 @@ def parse_map(text: str) -> Map:
 
 def quoted(name: str) -> str:
     """A name as it is typed in a map."""
-    plain = re.fullmatch(r"""[^\s,=|"():*?\[\]]+""", name) is not None
+    plain = re.fullmatch(r"""[^\s,=|"():*?#\[\]]+""", name) is not None
     return name if plain else f'"{name}"'
 
 

@@ -15,7 +15,12 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.hub import hub_name
 from steadyhand.data.mapping.columns import columns_guessed
 from steadyhand.data.mapping.files import cameras_guessed, family_guessed
-from steadyhand.data.mapping.likely import arrays_guessed, cuts_guessed, said_guessed
+from steadyhand.data.mapping.likely import (
+    arrays_guessed,
+    cuts_guessed,
+    numbered_guessed,
+    said_guessed,
+)
 from steadyhand.data.mapping.opened import open_mapped
 from steadyhand.data.mapping.tree import Tree
 from steadyhand.data.mapping.trees import open_trees
@@ -92,6 +97,8 @@ def _opens(path: Path, text: str) -> bool:
 def _candidates(path: Path, trees: Sequence[Tree]) -> Iterable[str]:
     """Maps, the likeliest first: each way of cutting, with and without what else is said."""
     family, tree = family_guessed(path, trees)
+    if numbered := numbered_guessed(tree):
+        yield ",".join(numbered)
     for prefix, cut in cuts_guessed(tree):
         inside = f"{prefix}/" if prefix else ""
         own = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.data.mapping.cuts import FIRST, LAST
+from steadyhand.data.mapping.cuts import CALLED, FIRST, LAST
 from steadyhand.data.mapping.grammar import RESERVED, quoted
 from steadyhand.data.mapping.tree import Tree, natural
 from steadyhand.sizes import kind_of
@@ -29,6 +29,8 @@ CUTS = {*FIRST, *LAST, "episode", "episodes", "traj", "trajectory", "lengths", "
 ENDING = {"terminals", "timeouts", "terminal", "timeout", "terminated", "truncated"}
 ENDING |= {"terminations", "truncations"}
 """Words in the names of flags of which several end an episode."""
+SHORTEST = 16
+"""Steps from which arrays of three dimensions are taken for an episode a row."""
 MOST_NUMBERS = 1024
 MOST = 12
 """Observations that a guess names."""
@@ -46,6 +48,7 @@ def cuts_guessed(tree: Tree) -> Iterable[tuple[str, str]]:
         first = min(groups, key=natural)
         if any(place.startswith(f"{first}/") for place in tree.arrays):
             yield first, f"{head}*"
+    yield from _rows(tree)
     lists = [
         name
         for name, array in tree.arrays.items()
@@ -66,6 +69,40 @@ def cuts_guessed(tree: Tree) -> Iterable[tuple[str, str]]:
         yield "", "|".join(map(quoted, flags))
     yield from (("", quoted(name)) for name in cutting)
     yield "", ""
+
+
+def _rows(tree: Tree) -> Iterable[tuple[str, str]]:
+    """Where each row of all arrays looks like an episode: (episodes, steps, numbers)."""
+    named = [name for name in tree.arrays if {*_words(_leaf(name))} & {*ACTIONS, *STATES}]
+    shapes = {tree.arrays[name].shape[:2] for name in named if len(tree.arrays[name].shape) == 3}
+    if len(named) < 2 or len(shapes) != 1:
+        return
+    ((episodes, steps),) = shapes
+    for name, array in tree.arrays.items():
+        if array.shape == (episodes,) and {*_words(_leaf(name))} & CALLED["lengths"]:
+            yield "", quoted(name)
+    if steps >= SHORTEST:
+        yield "", "rows"
+
+
+def numbered_guessed(tree: Tree) -> list[str]:
+    """FEATURE=PLACE of arrays that end in the number of an episode, as obs_0 and act_0."""
+    heads: dict[str, list[str]] = {}
+    for name in tree.arrays:
+        if ends := re.fullmatch(r"(.*[^0-9])([0-9]{1,9})", name):
+            heads.setdefault(ends[1], []).append(ends[2])
+    several = {head: numbers for head, numbers in heads.items() if len(numbers) > 1}
+    if len(several) < 2 or len({frozenset(numbers) for numbers in several.values()}) > 1:
+        return []
+    own = {head: tree.arrays[head + numbers[0]] for head, numbers in several.items()}
+    if tree.is_table or not all(_is_flat(array) and _is_wide(array) for array in own.values()):
+        return []
+    marked = "|".join(map(re.escape, sorted(several, key=len, reverse=True)))
+    pairs = (pair.partition("=") for pair in arrays_guessed(own))
+    every = (
+        (key.strip("_"), re.sub(marked, lambda m: f"{m[0]}#", place)) for key, _, place in pairs
+    )
+    return [f"{key}={place}" for key, place in every]
 
 
 def _words(name: str) -> list[str]:

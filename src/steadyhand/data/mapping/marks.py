@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.mapping.cuts import Span
 from steadyhand.data.mapping.grammar import Map, Place
-from steadyhand.data.mapping.places import array_of, place_of
+from steadyhand.data.mapping.places import place_of
 from steadyhand.errors import UsageError
 
 UNITS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
@@ -82,7 +82,7 @@ def _by_times(
 def _of_episode(span: Span, steps: int, place: Place) -> NDArray[Any]:
     """What an array holds of one episode, (steps, numbers)."""
     start = span.stretch[0] if span.stretch else 0
-    values = np.asarray(array_of(span.tree, span.prefix, place)[start : start + steps])
+    values = np.asarray(span.array(place)[start : start + steps])
     return values.reshape(len(values), -1)[:, 0].astype(np.float64)
 
 
@@ -132,7 +132,7 @@ def successes(spans: Sequence[Span], lengths: Sequence[int], said: Map) -> tuple
     for number, (span, steps) in enumerate(zip(spans, lengths, strict=True)):
         value = value_of(span, place)
         if value is None:
-            array = array_of(span.tree, span.prefix, place)
+            array = span.array(place)
             each = array.shape[0] == len(spans) and array.shape[0] != steps
             one = np.asarray(array[number : number + 1]) if each else None
             value = bool((_of_episode(span, steps, place) if one is None else one).any())

@@ -87,17 +87,17 @@ def _matching(tree: Tree, prefix: str, text: str) -> list[str]:
 
 
 class Columns:
-    """Some columns of an array (rows, numbers)."""
+    """Some columns of an array (rows, numbers), or (episodes, steps, numbers)."""
 
     def __init__(self, source: LazyArray, columns: slice) -> None:
-        width = source.shape[1] if len(source.shape) == 2 else 0
+        width = source.shape[-1] if len(source.shape) in (2, 3) else 0
         if not (kept := len(range(*columns.indices(width)))):
             raise UsageError(
                 f"[{columns.start or ''}:{columns.stop or ''}] picks no columns of an array of "
                 f"shape {tuple(source.shape)}."
             )
         self.source, self.columns = source, columns
-        self.shape, self.dtype = (source.shape[0], kept), source.dtype
+        self.shape, self.dtype = (*source.shape[:-1], kept), source.dtype
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
         return np.asarray(self.source[key])[..., self.columns]
