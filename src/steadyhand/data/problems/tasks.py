@@ -31,11 +31,13 @@ def inspect(
     if len(found) > 1:
         more = ", …" if len(found) > SHOWN else ""
         which = f", or let it see '{counter}' with --observations" if counter else ""
-        told = "Let it be told with --observations … task, or t" if any(episodes.tasks) else "T"
+        told, one = "T", "Episodes.subset"
+        if any(episodes.tasks):
+            told, one = "Let it be told with --observations … task, or t", "--select task=…"
         message = (
             f"The data holds {len(found)} tasks ({', '.join(found[:SHOWN])}{more}), and a policy "
             "does not see which one is asked for: it will do one or another. "
-            f"{told}rain on the episodes of one (Episodes.subset){which}."
+            f"{told}rain on the episodes of one ({one}){which}."
         )
         yield Problem("tasks", message)
 
