@@ -144,7 +144,7 @@ def told_apart(depth: Feature) -> str:
     if depth.range is None:
         return ""
     near, far = depth.range
-    return f"depth from {near:g} to {far:g} m is told apart"
+    return f"told apart from {near:g} to {far:g} m"
 
 
 def parse_name(name: str) -> tuple[str, slice]:

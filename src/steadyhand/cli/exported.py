@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from steadyhand.cli.screen import results, show
+from steadyhand.feature import told_apart
 from steadyhand.runtime.codec import encode
 from steadyhand.runtime.exported import (
     FORMAT,
@@ -34,6 +35,7 @@ def described_export(folder: Path, *, as_json: bool) -> dict[str, Any]:
         f"{folder}: an export to {export.engine} in {export.precision}, {size / 1e6:.1f} MB, of "
         f"{parts}, {export.parameters / 1e6:.1f} M parameters",
         f"sees {sees}; predicts {spec.action.name} {spec.action.shape} in {_calls(export)}",
+        *(f"  {feature.name}: {told_apart(feature)}" for feature in spec.depths),
         *(f"  {said}" for said in spec.transform.described if spec.action_parts),
         f"chunking {chunking}",
         f"graphs: {', '.join(map(_graph, export.graphs))}",

@@ -16,6 +16,7 @@ from steadyhand.data.depth import Measured, measured
 from steadyhand.data.hub import is_on_hub
 from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
+from steadyhand.feature import told_apart
 from steadyhand.policy.named import is_address
 from steadyhand.runtime.exported import is_export
 from steadyhand.runtime.folders import find_policy, refuse_file_of_export
@@ -163,6 +164,7 @@ def _policy(options: Options) -> dict[str, Any]:
         f"{folder}: a policy of {', '.join(parts.values()) or 'its author'}{count}",
         f"sees {', '.join(f['name'] for f in spec['observations'])}; "
         f"predicts {spec['action']['name']} {tuple(spec['action']['shape'])}",
+        *(f"  {feature.name}: {told_apart(feature)}" for feature in described.depths),
         *(f"  {said}" for said in described.transform.described if described.action_parts),
         f"chunking { ({k: v for k, v in spec['chunking'].items() if k != 'type'}) }",
         f"trained for {origin.task or 'no task'} on {origin.data or 'data in memory'}, "

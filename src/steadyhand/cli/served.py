@@ -3,6 +3,7 @@
 from typing import Any
 
 from steadyhand.cli.screen import results, show
+from steadyhand.feature import told_apart
 from steadyhand.policy.named import remote
 from steadyhand.runtime.codec import encode
 
@@ -22,6 +23,7 @@ def described_server(address: str, *, as_json: bool) -> dict[str, Any]:
         results(as_json=as_json),
         f"{address}: the policy '{said.policy}', served",
         f"sees {sees}; predicts {spec.action.name} {spec.action.shape}",
+        *(f"  {feature.name}: {told_apart(feature)}" for feature in spec.depths),
         *(f"  {part}" for part in spec.transform.described if spec.action_parts),
         f"chunking {chunking}",
         f"trained for {said.task or 'no task that is known here'}, step {said.step}, "
