@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import sets
 
-from steadyhand.data import Episodes, Problem, inspect_episodes, open_episodes
+from steadyhand.data import Episodes, Problem, inspect_episodes, open_episodes, write_episodes
 from steadyhand.data.mending import trimmed
 from steadyhand.data.selection import selected
 
@@ -157,3 +157,17 @@ def test_episodes_that_share_a_stretch_of_film(tmp_path) -> None:
     rows[2][key] += 0.5 - 0.1 / sets.RATE
     pq.write_table(pa.Table.from_pylist(rows), index, write_page_checksum=True)
     assert told(open_episodes(path), "shared-video") is None, "times are rounded"
+
+
+def test_what_is_said_can_be_typed(tmp_path) -> None:
+    """The command of a rest, as it stands in the message."""
+    from steadyhand.cli import convert
+
+    write_episodes(tmp_path / "a b.npz", resting(demonstrations(), (0, 30)))
+    found = told(open_episodes(tmp_path / "a b.npz"), "idle")
+    assert found is not None
+    typed = re.search(r"`steadyhand convert (.*)`", found.message)
+    assert typed is not None
+    words = [str(tmp_path / "out.npz") if w == "OUT" else w for w in shlex.split(typed[1])]
+    convert.run(words)
+    assert told(open_episodes(tmp_path / "out.npz"), "idle") is None

@@ -9,6 +9,7 @@ from steadyhand.data import Episodes, Problem
 from steadyhand.data.problems.sample import of_numbers
 from steadyhand.errors import SteadyhandError
 from steadyhand.reports.charts import Line, chart, least_span, scale_words
+from steadyhand.reports.lasting import lasting
 from steadyhand.reports.page import page, prose
 from steadyhand.reports.sheets import evenly, sheets
 
@@ -31,6 +32,7 @@ def data_page(episodes: Episodes, problems: Sequence[Problem]) -> str:
         seconds=episodes.lengths / episodes.rate_hz,
         tasks=[task for task in episodes.tasks if task],
         problems=[(problem.kind, prose(problem.message)) for problem in problems],
+        lasting=lasting(episodes, problems),
         features=[
             (key, str(episodes.shapes[key]), str(np.dtype(episodes.arrays[key].dtype)), kind)
             for key, kind in kinds.items()

@@ -80,7 +80,7 @@ def _chart(data: HeldOut, one: Executed, column: int, low: int, high: int, name:
     for begin in begins[1:]:
         pair = np.array([begin - 1, begin])
         lines.append(Line(x=pair / rate, y=told[pair], colour="bad", width=2.2))
-    return chart(lines, name, x_label="s")
+    return chart(lines, f"{name}, where chunks meet", x_label="s")
 
 
 def _percent(share: float) -> str:
