@@ -121,6 +121,9 @@ def test_a_film_with_a_frame_too_many_or_too_few(filmed) -> None:
 def test_a_frame_that_is_missing_inside_is_not_made_up_by_number(filmed) -> None:
     with pytest.raises(DataError, match="no whole frame for step 4"):
         read(filmed([0, 10, 20, 30, 50, 60, 70, 80, 90]), steps=10)
+    for ticks in ([0, 1, 3, 4], [0, 2, 3, 4], [0, 1, 2, 4]):  # a tenth of a second each
+        with pytest.raises(DataError, match="no whole frame for step"):
+            read(filmed(ticks, ticks_a_second=10), steps=5)
 
 
 def test_a_slow_camera_shows_its_frames_for_several_steps(filmed) -> None:

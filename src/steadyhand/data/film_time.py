@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 CLOSE = 0.51
 """Periods of a slow film from a step to the nearest picture."""
-EVEN = 0.25
+EVEN = 0.2
 """Periods by which pictures that come evenly may be early or late: one that is missing makes the
-others late by half."""
+others late by a quarter and more."""
 Seconds = NDArray[np.float64]
 
 
