@@ -10,6 +10,7 @@ import shutil
 import signal
 from collections import Counter
 
+import families
 import numpy as np
 import pytest
 import sets
@@ -41,6 +42,10 @@ def ours(format):
 MAKERS = {
     "lerobot v3.0": v3,
     "lerobot v2.1": lambda path: sets.lerobot_v2(path, videos=False),
+    "aloha": families.aloha,
+    "robotwin": families.robotwin,
+    "maniskill": lambda path: families.maniskill(path.with_name("set.h5")),
+    "minari": families.minari,
     "robomimic": lambda path: sets.robomimic(path.with_name("set.hdf5"), images=True),
     "zarr": ours("zarr"),
     "npz": ours("npz"),

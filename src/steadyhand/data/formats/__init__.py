@@ -31,7 +31,7 @@ from steadyhand.data.lazy import beneath
 from steadyhand.data.mapping import a_map_suggested
 from steadyhand.data.meaning import understood
 from steadyhand.data.selection import parse_selection, selected
-from steadyhand.disk import regular, require_room
+from steadyhand.disk import inside, regular, require_room
 from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown
 from steadyhand.values import checked
 
@@ -85,8 +85,9 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
         if format.matches(path):
             return _without_broken(path, format) if skip_broken_episodes else _read(path, format)
     known = "; ".join(f"{format.name} ({format.looks_like})" for format in FORMATS)
-    inside = sorted(path.glob("[!.]*")) if path.is_dir() else []
-    sets = [child for child in inside if any(format.matches(child) for format in FORMATS)]
+    held = sorted(path.glob("[!.]*")) if path.is_dir() else []
+    within = [child for child in held if _is_inside(path, child)]
+    sets = [child for child in within if any(format.matches(child) for format in FORMATS)]
     if not sets:
         if said := told_by_name(path):
             raise DataError(f"{path} {said}.")
@@ -95,9 +96,18 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
     opened = {child.stem: _opened(child, skip_broken_episodes) for child in sets}
     if len(opened) < len(sets):
         raise DataError(f"{path}: two of its sets differ in their ending alone. Rename one.")
-    others = dict.fromkeys((c.name for c in inside if c not in sets), "it is of no known format")
+    others = dict.fromkeys((c.name for c in held if c not in sets), "it is of no known format")
+    others |= dict.fromkeys((c.name for c in held if c not in within), "it leads out of the folder")
     whole = joined(opened, path)
     return replace(whole, left_out={**whole.left_out, **others})
+
+
+def _is_inside(folder: Path, child: Path) -> bool:
+    try:
+        inside(folder, child.name)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(path: Path, format: Format, skip: frozenset[int] = frozenset()) -> Episodes:

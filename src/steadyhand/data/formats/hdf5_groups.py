@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from steadyhand.data.formats.hdf5 import child
+from steadyhand.data.formats.hdf5 import array_at, child
 from steadyhand.data.formats.hdf5_arrays import Spot
 from steadyhand.data.formats.hdf5_bytes import Words, bytes_at, words
 from steadyhand.data.formats.hdf5_episodes import Around
@@ -123,11 +123,12 @@ def _masks(file: Any, size: int) -> dict[str, Sequence[str | int]]:
     with suppress(KeyError, ValueError):
         group = child(file, MASK) if MASK in list(file) else None
     for name in list(group)[:ARRAYS] if isinstance(group, library("h5py").Group) else ():
-        with suppress(KeyError, ValueError):  # what is no list of names is no mask
+        with suppress(KeyError, ValueError, TypeError):  # what is no list of names is no mask
             dataset = child(group, name)
-            if isinstance(dataset, library("h5py").Dataset) and dataset.size <= MOST_NAMES:
-                if isinstance(bytes_at(name, dataset, size), Words) and dataset.shape:
-                    masks[name] = words(dataset)
-                elif dataset.dtype.kind in "iu" and len(dataset.shape) == 1:
-                    masks[name] = dataset[:].tolist()
+            if dataset.size > MOST_NAMES or len(dataset.shape) != 1:
+                continue
+            if isinstance(bytes_at(name, dataset, size), Words):
+                masks[name] = words(dataset)
+            elif array_at(name, dataset, size).dtype.kind in "iu":
+                masks[name] = dataset[:].tolist()
     return masks

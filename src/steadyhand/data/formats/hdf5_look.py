@@ -152,19 +152,16 @@ def _looked(parent: Any, spot: Spot, layout: Layout, size: int, like: Look | Non
     except (ValueError, TypeError, KeyError) as error:
         fault = told(error)
     said, whys = said_by(group)
-    for place in marks:
-        if (mark := _mark(_there(group, place), size)) is not None:
-            said.setdefault(place.rpartition("/")[2], mark)
-    read = (_texts(_there(group, place), place, steps, size) for place in worded)
+    marked, texts, more = _in_arrays(group, marks, worded, steps, size)
     return Look(
         spot=spot,
         action=action,
         fault=fault,
         steps=steps,
         arrays=arrays,
-        said=said,
-        whys=whys,
-        texts=next((texts for texts in read if texts), []),
+        said={**marked, **said},
+        whys=[*whys, *more],
+        texts=texts,
         marks=marks,
         worded=worded,
     )
@@ -213,6 +210,25 @@ def _no_action(layout: Layout, arrays: Mapping[str, What]) -> str:
         return f"its action is in parts: {', '.join(parts)}"
     names = " nor ".join(map(repr, layout.actions))
     return f"it has neither {names}; it holds {', '.join(list(arrays)[:SHOWN])}"
+
+
+def _in_arrays(
+    group: Any, marks: Iterable[str], worded: Iterable[str], steps: int, size: int
+) -> tuple[dict[str, bool], list[str], list[str]]:
+    """(marks of success by name, words of the task, why some of them cannot be read)."""
+    marked, texts, whys = dict[str, bool](), list[str](), list[str]()
+    for place in marks:
+        try:
+            if (mark := _mark(_there(group, place), size)) is not None:
+                marked.setdefault(place.rpartition("/")[2], mark)
+        except ValueError as error:
+            whys.append(f"{place} is not read: {error}")
+    for place in worded:
+        try:
+            texts = texts or _texts(_there(group, place), place, steps, size)
+        except ValueError as error:
+            whys.append(f"{place} is not read: {error}")
+    return marked, texts, whys
 
 
 def _there(group: Any, place: str) -> Any:
