@@ -93,6 +93,7 @@ def _data(options: Options) -> dict[str, Any]:
         f"all, {rate_of(episodes)}",
         *([f"{episodes.chosen}."] if episodes.chosen else []),
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),
+        *_choices(episodes),
         *([_sampled(looked, len(episodes))] if looked else []),
         *(f"Problem: {problem.message}" for problem in problems),
         *([] if problems else ["No problem found."]),
@@ -106,12 +107,32 @@ def _data(options: Options) -> dict[str, Any]:
         "rate_hz": episodes.rate_hz,
         "features": features,
         "tasks": list(episodes.tasks),
+        "masks": {name: len(places) for name, places in episodes.masks.items()},
+        "success": _marks(episodes) or None,
         "sampled": {"episodes": min(looked.values()), "of": len(episodes), "features": looked}
         if looked
         else None,
         "problems": [vars(problem) for problem in problems],
         "report": written,
     }
+
+
+def _marks(episodes: Episodes) -> dict[str, int]:
+    """How many episodes are marked as a success, as failed, and not at all; empty where none is."""
+    if not any(mark is not None for mark in episodes.success):
+        return {}
+    marks = {"success": True, "failed": False, "unmarked": None}
+    return {name: episodes.success.count(mark) for name, mark in marks.items()}
+
+
+def _choices(episodes: Episodes) -> list[str]:
+    """What of the episodes can be chosen by name, if any."""
+    masks = [f"mask={name} ({len(places)})" for name, places in episodes.masks.items()]
+    marks = _marks(episodes)
+    marked = [f"{name} ({marks[name]})" for name in ("success", "failed") if marks.get(name)]
+    found = [*marked, *masks]
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    return [f"Can be chosen with --select: {', '.join(found[:10])}{more}"] if found else []
 
 
 def _sampled(looked: dict[str, int], of: int) -> str:
