@@ -17,6 +17,7 @@ METRES = {
     "whole millimetres": (COUNTED / 1000).astype(np.float32),
     "any metres": np.random.default_rng(1).gamma(2, 1, (12, 20, 30, 1)).astype(np.float32),
     "farther than 16 bits": np.where(COUNTED % 2 == 0, 70, 1).astype(np.float32),
+    "so far that it could be millimetres": np.full((12, 20, 30, 1), 70.0, np.float32),
     "nothing measured": np.zeros((12, 20, 30, 1), np.float32),
 }
 
@@ -25,10 +26,11 @@ def having(depth) -> Episodes:
     random = np.random.default_rng(2)
     arrays = {
         "front": depth,
-        "scene": random.normal(size=(12, 70, 6)).astype(np.float32),
+        "scene": random.normal(size=(12, 20, 3)).astype(np.float32),
+        "felt": random.normal(size=(12, 16, 16, 1)).astype(np.float32),
         "action": random.normal(size=(12, 2)).astype(np.float32),
     }
-    kinds = {"front": "depth", "scene": "points"}
+    kinds = {"front": "depth", "scene": "points", "felt": "state"}
     return Episodes(arrays, ENDS, 10.0, kinds=kinds)
 
 
@@ -38,7 +40,8 @@ def test_every_writer_is_lossless(name, format, tmp_path) -> None:
     given = having(METRES[name])
     write_episodes(tmp_path / f"a.{format}", given)
     found = open_episodes(tmp_path / f"a.{format}")
-    assert (found.kind("front"), found.kind("scene")) == ("depth", "points")
+    assert {key: found.kind(key) for key in given.kinds} == given.kinds
+    assert not found.remarks
     for key, array in given.arrays.items():
         assert np.array_equal(found.read(key), array)
         assert found.read(key).dtype == np.float32
