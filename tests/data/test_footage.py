@@ -118,6 +118,13 @@ def test_a_film_with_a_frame_too_many_or_too_few(filmed) -> None:
     assert "11 of them for 10 steps" in said
 
 
+def test_a_film_that_does_not_count_its_frames(filmed) -> None:
+    assert read(filmed(range(0, 100, 10), "film.mkv"), steps=10) == (list(range(10)), "")
+    frames, said = read(filmed(range(0, 50, 5), "fast.mkv"), steps=10)
+    assert frames == list(range(10))
+    assert said.startswith("video-rate")
+
+
 def test_a_frame_that_is_missing_inside_is_not_made_up_by_number(filmed) -> None:
     with pytest.raises(DataError, match="no whole frame for step 4"):
         read(filmed([0, 10, 20, 30, 50, 60, 70, 80, 90]), steps=10)

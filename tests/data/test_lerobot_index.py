@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import sets
 
-from steadyhand.data import open_episodes
+from steadyhand.data import inspect_episodes, open_episodes
 from steadyhand.errors import DataError
 
 
@@ -113,3 +113,21 @@ def test_columns_are_read_in_parts(tmp_path, monkeypatch) -> None:
     for part in (slice(0, 36), slice(3, 4), slice(4, 14), slice(35, 36), slice(8, 8)):
         np.testing.assert_array_equal(array[part], truth[part])
     np.testing.assert_array_equal(array[[35, 0, 17]], truth[[35, 0, 17]])
+
+
+def test_an_episode_of_one_step_has_its_picture(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "v2")
+    lines = (path / "meta" / "episodes.jsonl").read_text().splitlines(keepends=True)
+    lines[1] = lines[1].replace('"length": 9', '"length": 1')
+    (path / "meta" / "episodes.jsonl").write_text("".join(lines))
+    file = path / "data" / "chunk-000" / "episode_000001.parquet"
+    pq.write_table(pq.read_table(file).slice(0, 1), file)
+    film = next(path.rglob("episode_000001.mp4"))
+    film.unlink()
+    sets.film(film.with_suffix(".mkv"), sets.pictures(1, 1))
+    change(path / "meta" / "info.json", total_frames=28)
+    episodes = open_episodes(path)
+    assert episodes.lengths.tolist() == [12, 1, 15]
+    pictures = episodes.read(sets.CAMERA, 12, 13)
+    assert np.abs(pictures.astype(int) - sets.pictures(1, 1)).mean() < 4
+    assert "short" in {problem.kind for problem in inspect_episodes(episodes)}

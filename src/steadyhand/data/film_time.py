@@ -88,11 +88,15 @@ def moments(wanted: Wanted, film: Film) -> Moments:
     shown = None
     if not _in_step(wanted, film):  # a header only guesses how long the last picture is shown
         shown = film.shown()
+        if not len(shown):
+            why = "it has no pictures whose times are known"
+            return Moments(times=wanted.even, within=wanted.half, lacking=why, again=True)
         film = replace(film, pictures=len(shown), rate_hz=1 / _mean(shown))
     if shown is not None and not _in_step(wanted, film):
         return _by_pictures(wanted, shown)
     times = wanted.even
-    lacking = round(wanted.start * wanted.rate_hz) + wanted.steps - (film.pictures or 10**12)
+    needed = round(wanted.start * wanted.rate_hz) + wanted.steps
+    lacking = needed - film.pictures if film.pictures else 0
     if lacking < 0 and wanted.rows == wanted.steps and not wanted.start:
         said = f"has {film.pictures} pictures for {wanted.steps} steps"
         remark = ("video-long", f"{said}: those after the last are unused")
@@ -155,7 +159,7 @@ def _fits(shown: Seconds, times: Seconds, within: float) -> bool:
 
 def _mean(shown: Seconds) -> float:
     """Seconds from picture to picture."""
-    span = float(shown[-1] - shown[0]) if len(shown) else 0.0
+    span = float(shown[-1] - shown[0])
     return span / (len(shown) - 1) if span > 0 else np.inf
 
 

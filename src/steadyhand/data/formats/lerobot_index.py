@@ -30,6 +30,7 @@ WANTED += ("data/chunk_index", "data/file_index")
 """The columns of an index that are used; its statistics are as large as all the rest."""
 FILM = ("chunk_index", "file_index", "from_timestamp")
 """What it says of each camera's film."""
+FILMED = r"episode_(\d{1,18})\.(?:mp4|mov|mkv|webm|avi)"
 MARKS = ("success", "is_success", "episode_success", "is_episode_successful")
 """How an index says whether episodes succeeded."""
 AGAIN = "Copy it again."
@@ -73,7 +74,7 @@ def index_v2(path: Path, cameras: Sequence[str]) -> tuple[list[IndexedEpisode], 
     """One table and one video an episode, named by number wherever they lie."""
     lines = _lines(path, "meta/episodes.jsonl")
     tables = _by_number(path, "data", r"episode_(\d{1,18})\.parquet")
-    videos = {key: _by_number(path, "videos", r"episode_(\d{1,18})\.mp4", key) for key in cameras}
+    videos = {key: _by_number(path, "videos", FILMED, key) for key in cameras}
     found = []
     for where, line in lines:
         number, steps = _count(where, line, "episode_index"), _count(where, line, "length")

@@ -82,6 +82,8 @@ def _looked_at(episodes: Episodes, key: str) -> Iterator[Seen]:
     places = sample.of_pictures(episodes, key)
     for place in places[sample.evenly(len(places), most)].tolist():
         start = int(episodes.starts[place])
+        if episodes.ends[place] - start < 2:
+            continue
         end = min(int(episodes.ends[place]), start + max(2, PIXELS // pixels))
         step = max(1, TOGETHER // pixels)
         small, black = [], []
