@@ -85,7 +85,7 @@ class Archive:
     def children(self, key: str) -> list[str]:
         found = sorted({name.partition("/")[0] for name, _ in self._below(key) if "/" in name})
         if not found:
-            raise FileNotFoundError(f"there is nothing in '{key}'")
+            raise FileNotFoundError(f"there is nothing in {key or 'it'}")
         return found
 
     def sizes(self, key: str) -> dict[str, int]:

@@ -62,7 +62,8 @@ def suggested(path: Path) -> str:
         tree = open_trees(path)[0]
     except (SteadyhandError, OSError, ValueError):
         return ""
-    if any((up / "meta" / "info.json").exists() for up in (path, *tree.path.parents)):
+    of_lerobot = tree.kind == "parquet" and "chunk-000" in tree.path.parts
+    if of_lerobot or any((up / "meta/info.json").exists() for up in (path, *tree.path.parents)):
         return ""
     known = {"HDF5": r"data/demo_\d+/actions?", "npz": "episode_ends", "zarr": "meta/episode_ends"}
     known_here = re.compile(known.get(tree.kind, "\0"))
