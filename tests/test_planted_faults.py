@@ -2116,6 +2116,41 @@ FAULTS = [
         "if True:",
         "runtime/test_exported.py -k signal_is_heard",
     ),
+    Fault(
+        "what a robot says a moment after a tick, taken for what it had said",
+        "data/bags/ticks.py",
+        'side="right") - 1, 0)',
+        'side="right"), 0)',
+        "data/bags/test_bags.py -k never_looks_ahead",
+    ),
+    Fault(
+        "joints in the order of each message, whatever that is",
+        "data/bags/series.py",
+        "ordered = [row[places] for row, places in zip(rows, order, strict=True)]",
+        "ordered = list(rows) if order else []",
+        "data/bags/test_bags.py -k last_that_was_said[plain]",
+    ),
+    Fault(
+        "episodes that end a step early, where their last steps are listed",
+        "data/mapping/cuts.py",
+        'values + (kind == "last steps")',
+        "values + 0",
+        "data/mapping/test_maps.py -k however_episodes",
+    ),
+    Fault(
+        "an action that is the first state of the next episode",
+        "data/mapping/assemble.py",
+        "following[ends - 1] -= 1",
+        "following[-1] -= 1",
+        "data/mapping/test_maps.py -k next_state",
+    ),
+    Fault(
+        "file 10 before file 8",
+        "data/mapping/tree.py",
+        'parts = re.split(r"([0-9]{1,18})", name)',
+        "parts = [name]",
+        "data/mapping/test_maps.py -k tables_and_films",
+    ),
 ]
 
 
