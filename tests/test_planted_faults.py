@@ -1683,6 +1683,13 @@ FAULTS = [
         "data/test_plain_arrays.py -k words",
     ),
     Fault(
+        "of clouds in an episode the steps of another",
+        "data/problems/sample.py",
+        "rows = np.concatenate([np.arange(first, first + steps) for first, steps in spans])",
+        "rows = np.arange(lengths.sum())",
+        "data/test_sampling.py -k evenly_spread",
+    ),
+    Fault(
         "a codec outside of the list",
         "data/formats/zarr_codecs.py",
         "if name not in FILTERS:",

@@ -2,8 +2,10 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
+import sets
 import zarr
 
 from steadyhand.data import open_episodes
@@ -115,3 +117,23 @@ def test_many_chunks_are_looked_for_by_a_sample(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("steadyhand.data.formats.zarr_array.LOOKED_FOR", 2)
     path = group(tmp_path / "a.zarr", 3, zeros=(VALUES * 0, 0))
     assert "2 of 2 chunks that were looked for (0.0)" in open_episodes(path).remarks[0].message
+
+
+def test_what_was_never_written_to_hdf5_is_its_fill_value(tmp_path) -> None:
+    """As large as it is declared, and said; an action that was never written is none."""
+    path = sets.robomimic(tmp_path / "a.hdf5")
+    with h5py.File(path, "a") as file:
+        for number, steps in enumerate(sets.LENGTHS):
+            demo = file[f"data/demo_{number}"]
+            demo.create_dataset("obs/force", (steps, 3), "f4", fillvalue=7)
+            demo.create_dataset("obs/seen", (steps, 3000, 3000, 3), "u1", chunks=(1, 3000, 3000, 3))
+    episodes = open_episodes(path)
+    assert (episodes.read("force") == 7).all()
+    assert not episodes.arrays["seen"][3].any()
+    (remark,) = [remark for remark in episodes.remarks if remark.kind == "fill-value"]
+    assert "'force' in 3 of 3 episodes, 'seen' in 3 of 3 episodes" in remark.message
+    with h5py.File(path, "a") as file:
+        del file["data/demo_1/actions"]
+        file["data/demo_1"].create_dataset("actions", (9, 2), "f4")
+    with pytest.raises(DataError, match=r"'action' of demo_1 .* nothing was ever written to it"):
+        open_episodes(path)

@@ -8,6 +8,7 @@ import pytest
 
 from steadyhand.cli import inspect
 from steadyhand.data import Episodes, inspect_episodes, write_episodes
+from steadyhand.data.lazy import rows_of
 from steadyhand.data.problems import sample
 
 ENDS = np.cumsum(np.full(50, 20))
@@ -53,12 +54,13 @@ def test_whole_episodes_evenly_spread_are_read_and_said(large) -> None:
     assert filmed.sum() == 10
     told = [problem.message for problem in problems if problem.kind == "sampled"]
     assert told[0].startswith(f"The numbers of {looked.sum()} of 50 episodes were looked at")
-    assert told[1].startswith("The numbers of 'cloud' of 1 of 50 episodes")
+    assert told[1].startswith("The numbers of 'cloud' of 5 of 50 episodes")
     assert asked["cloud"].sum() * 1200 <= 6_000
+    assert (asked["cloud"].sum(1) == asked["cloud"][:, 0]).all()
     assert sample.share(large) == {
         "state": looked.sum(),
         "action": looked.sum(),
-        "cloud": 1,
+        "cloud": 5,
         "camera": 10,
     }
 
@@ -93,3 +95,15 @@ def test_the_verb_says_that_it_sampled(large, tmp_path, capsys) -> None:
     assert found["sampled"]["of"] == 50
     assert found["sampled"]["features"]["camera"] == 10
     json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "key", [slice(None), slice(-3, None), slice(8, 2, -2), 3, -1, [2, -4], np.array([[1], [9]])]
+)
+def test_rows_are_those_of_numpy(key) -> None:
+    """Also by marks; what is beyond the end is refused."""
+    np.testing.assert_array_equal(rows_of(key, 10), np.arange(10)[key])
+    with pytest.raises(IndexError):
+        rows_of([3, 10], 10)
+    marks = np.arange(10) % 3 == 0
+    np.testing.assert_array_equal(rows_of(marks, 10), [0, 3, 6, 9])

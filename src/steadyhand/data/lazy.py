@@ -161,7 +161,7 @@ def gathered(
 
     Room is made when the first values are there, and so have the size that was declared.
     """
-    wanted = np.arange(array.shape[0])[key]
+    wanted = rows_of(key, array.shape[0])
     rows = np.atleast_1d(wanted).reshape(-1)
     result = np.empty((0, *array.shape[1:]), array.dtype)
     for places, values in read(rows):
@@ -169,6 +169,21 @@ def gathered(
             result = np.empty((len(rows), *array.shape[1:]), array.dtype)
         result[places] = values
     return result.reshape((*np.shape(wanted), *array.shape[1:]))
+
+
+def rows_of(key: Any, length: int) -> NDArray[np.int64]:
+    """The numbers of the rows that `array[key]` asks for, of an array of that length.
+
+    As `np.arange(length)[key]`, without as many numbers as there are rows.
+    """
+    if isinstance(key, slice):
+        return np.arange(*key.indices(length))
+    found = np.asarray(key)
+    if found.dtype.kind not in "iu":
+        return np.arange(length)[key]
+    if found.size and not (-length <= found.min() and found.max() < length):
+        raise IndexError(f"there are {length} rows, and {key} is asked for")
+    return np.where(found < 0, found + length, found)
 
 
 def grouped(numbers: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.int64]]]:

@@ -33,6 +33,8 @@ class Found:
     """Its path below the group that was looked into."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    written: bool = True
+    """Whether any of its numbers are stored; of others HDF5 has it that they are its fill value."""
 
 
 def child(parent: Any, name: str) -> Any:
@@ -105,7 +107,7 @@ def array_at(place: str, dataset: Any, size: int) -> Found:
     if not shape:
         raise ValueError(SINGLE)
     _require_kept(dataset, plan, shape, dtype, size)
-    return Found(place, shape, dtype)
+    return Found(place, shape, dtype, not math.prod(shape) or dataset.id.get_storage_size() > 0)
 
 
 def require_kept(dataset: Any, dtype: np.dtype[Any], size: int) -> None:
@@ -145,8 +147,10 @@ def _require_kept(
     if stored > count * limits.most_stored(limits.bytes_of(chunks, dtype)):
         raise ValueError(f"{stored} bytes are stored of it, more than its chunks can be")
     if needed and not stored:
-        raise ValueError("nothing was ever written to it")
-    limits.require_stored(needed, stored)
+        if plan.fill_value_defined() == library("h5py").h5d.FILL_VALUE_UNDEFINED:
+            raise ValueError("nothing was ever written to it")
+        return  # it holds its fill value, of which only what is asked for is made room for
+    limits.require_stored(limits.bytes_of(chunks, dtype) if chunked else needed, stored)
 
 
 def attribute(group: Any, name: str) -> bool | int | float | str | None:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.hdf5 import array_at, child
 from steadyhand.data.formats.hdf5_bytes import Pictures, bytes_at, decoded, row
-from steadyhand.data.lazy import DENSE, damage_told, gathered
+from steadyhand.data.formats.limits import FREE, bytes_of, require_stored
+from steadyhand.data.lazy import DENSE, damage_told, gathered, grouped
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, library
 
@@ -104,10 +105,10 @@ class Encoded:
 
 
 class Series:
-    """The datasets of all episodes, one after the other; flat numbers are kept once read."""
+    """The datasets of all episodes, one after the other; flat numbers can be kept once read."""
 
-    def __init__(self, key: str, parts: Sequence[Part], reader: Reader) -> None:
-        self._key, self._parts, self._reader = key, tuple(parts), reader
+    def __init__(self, key: str, parts: Sequence[Part], reader: Reader, *, keep: bool) -> None:
+        self._key, self._parts, self._reader, self._keep = key, tuple(parts), reader, keep
         self._ends = np.cumsum([part.steps for part in parts])
         self.shape, self.dtype = (int(self._ends[-1]), *reader.shape), reader.dtype
 
@@ -127,9 +128,8 @@ class Series:
         return np.array(ends)
 
     def __getitem__(self, key: Any, /) -> Any:
-        if len(self.shape) > 3 or self._values is None:
-            return gathered(self, key, self._read)
-        return self._values[key]
+        kept = self._values if self._keep and len(self.shape) < 4 else None
+        return gathered(self, key, self._read) if kept is None else kept[key]
 
     @cached_property
     def _values(self) -> NDArray[Any] | None:
@@ -139,12 +139,20 @@ class Series:
         except DataError:
             return None
 
+    @cached_property
+    def stored(self) -> int:
+        """Bytes of all that is stored beside it, too."""
+        return sum(regular(file) for file in {part.spot.file for part in self._parts})
+
     def _read(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
         places = np.searchsorted(self._ends, rows, side="right")
+        if (needed := bytes_of((len(rows), *self.shape[1:]), self.dtype)) > FREE:
+            with damage_told(self._parts[0].spot.file, self._key):
+                require_stored(needed, self.stored)
         with ExitStack() as stack:
             file, opened, size = None, None, 0
-            for place in np.unique(places):
-                part, here = self._parts[place], places == place
+            for place, here in grouped(places):
+                part = self._parts[place]
                 steps = rows[here] - (self._ends[place] - part.steps)
                 where = f"{part.spot.group}/{part.place}".strip("/")
                 with damage_told(part.spot.file, where, part.spot.number):

@@ -17,11 +17,10 @@ from steadyhand.data.formats.hdf5_features import Features, understood
 from steadyhand.data.formats.hdf5_look import Layout, Look, broken, looks
 from steadyhand.data.formats.hdf5_said import rate_in, success_in, words_in
 from steadyhand.data.formats.hdf5_told import masks_of, remarks_of
-from steadyhand.data.formats.limits import bytes_of, require_stored
+from steadyhand.data.formats.limits import FREE, bytes_of
 from steadyhand.data.lazy import LazyArray
 from steadyhand.data.problem import Problem
 from steadyhand.data.tasks import COUNTER
-from steadyhand.disk import regular
 from steadyhand.errors import DataError, plain
 
 
@@ -60,7 +59,7 @@ def episodes_of(
         raise DataError(f"{path} has no episode with a step in it.")
     features = understood(path, found, layout)
     left_out = {**features.left_out, **around.left_out}
-    arrays = _arrays(path, found, features)
+    arrays = _arrays(found, features)
     tasks, counted = _tasks(found, around)
     if counted is not None:
         if COUNTER in arrays:
@@ -103,9 +102,12 @@ def _require_actions(path: Path, found: Sequence[Look]) -> None:
         raise broken(look.spot, f"'action' of {look.spot.name} cannot be used: {look.fault}")
 
 
-def _arrays(path: Path, found: Sequence[Look], features: Features) -> dict[str, LazyArray]:
-    """Every feature of all episodes. Raises `DataError` for more than the files can hold."""
-    arrays: dict[str, LazyArray] = {
+def _arrays(found: Sequence[Look], features: Features) -> dict[str, LazyArray]:
+    """Every feature of all episodes; numbers are kept where all of them together are few."""
+    steps, readers = sum(look.steps for look in found), [each.reader for each in features.kept]
+    numbers = [each for each in readers if isinstance(each, Numbers) and len(each.shape) < 3]
+    few = steps * sum(bytes_of(each.shape, each.dtype) for each in numbers) <= FREE
+    return {
         feature.key: Series(
             feature.key,
             [
@@ -113,17 +115,10 @@ def _arrays(path: Path, found: Sequence[Look], features: Features) -> dict[str, 
                 for look in found
             ],
             feature.reader,
+            keep=few,
         )
         for feature in features.kept
     }
-    numbers = [feature.reader for feature in features.kept if isinstance(feature.reader, Numbers)]
-    steps = sum(look.steps for look in found)
-    try:
-        stored = sum(regular(file) for file in {look.spot.file for look in found})
-        require_stored(steps * sum(bytes_of(each.shape, each.dtype) for each in numbers), stored)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", file=path) from error
-    return arrays
 
 
 def _tasks(found: Sequence[Look], around: Around) -> tuple[tuple[str, ...], Any]:

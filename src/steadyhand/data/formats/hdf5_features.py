@@ -15,7 +15,7 @@ import numpy as np
 from steadyhand.data.formats.hdf5 import Found
 from steadyhand.data.formats.hdf5_arrays import Encoded, Numbers, Reader
 from steadyhand.data.formats.hdf5_bytes import Pictures, Words
-from steadyhand.data.formats.hdf5_look import Layout, Look, What, broken
+from steadyhand.data.formats.hdf5_look import SHOWN, Layout, Look, What, broken
 from steadyhand.data.formats.hdf5_said import WORDS
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
@@ -51,6 +51,7 @@ def understood(path: Path, found: Sequence[Look], layout: Layout) -> Features:
     looked = [look for look in found if look.arrays is not None]
     named = {look.spot.name: _named(look, layout) for look in looked}
     kept, left_out, longer = list[FeatureFound](), dict[str, str](), list[str]()
+    unwritten: dict[str, int] = {}
     for key in dict.fromkeys(key for places in named.values() for key in places):
         places = {name: places[key] for name, places in named.items() if key in places}
         having = [look for look in looked if look.spot.name in places]
@@ -70,12 +71,14 @@ def understood(path: Path, found: Sequence[Look], layout: Layout) -> Features:
                 if look.spot.name not in places:
                     raise broken(look.spot, f"{look.spot.name} has no '{key}', as most others have")
             longer += [key] * one_more
+            unwritten[key] = sum(isinstance(w, Found) and not w.written for w in whats)
             usual = next(iter(places.values()))
             kept.append(FeatureFound(key, places, usual, _reader(whats)))
     if "action" in left_out:
         what = f"{path}: 'action' cannot be read: {left_out['action']}."
         raise DataError(what, file=path)
-    return Features(kept, left_out, _remarks(found, looked, longer, layout))
+    remarks = [*_remarks(found, looked, longer, layout), *_unwritten(unwritten, len(looked))]
+    return Features(kept, left_out, remarks)
 
 
 def _named(look: Look, layout: Layout) -> dict[str, str]:
@@ -163,3 +166,15 @@ def _remarks(
         )
         remarks.append(Problem("sampled", message))
     return remarks
+
+
+def _unwritten(counts: Mapping[str, int], of: int) -> list[Problem]:
+    told = [f"'{key}' in {count} of {of} episodes" for key, count in counts.items() if count]
+    if not told:
+        return []
+    message = (
+        "What was never written is read as the fill value, as HDF5 has it: "
+        f"{', '.join(told[:SHOWN])}{', …' * (len(told) > SHOWN)}. If the recorder broke off, leave "
+        "those episodes out."
+    )
+    return [Problem("fill-value", message)]

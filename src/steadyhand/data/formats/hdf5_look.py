@@ -148,7 +148,10 @@ def _looked(parent: Any, spot: Spot, layout: Layout, size: int, like: Look | Non
         if not action and arrays:
             raise ValueError(_no_action(layout, arrays))
         if action:  # else nothing was recorded in it
-            steps = array_at(action, child(group, action), size).shape[0]
+            kept = array_at(action, child(group, action), size)
+            if not kept.written:
+                raise ValueError("nothing was ever written to it")
+            steps = kept.shape[0]
     except (ValueError, TypeError, KeyError) as error:
         fault = told(error)
     said, whys = said_by(group)

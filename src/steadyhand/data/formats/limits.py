@@ -20,6 +20,8 @@ RATIO = 1000
 SLACK = 1 << 16
 """Bytes by which a chunk that is packed badly may be larger than its numbers, beside a half."""
 DIMENSIONS = 16
+STEPS = 1 << 28
+"""Steps of a set, however little is stored of them: eight years at 1 Hz, or three days at 1 kHz."""
 ARRAYS = 1000
 """Features of a set."""
 NEEDED = ("action", "episode_ends", "rate_hz")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.zarr_layout import Layout
 from steadyhand.data.formats.zarr_store import Store
-from steadyhand.data.lazy import LazyArray, damage_told, grouped
+from steadyhand.data.lazy import LazyArray, damage_told, grouped, rows_of
 from steadyhand.errors import DataError
 
 TOGETHER = 128
@@ -92,7 +92,7 @@ class ZarrArray:
                     f"{self._missing} of {math.prod(self._layout.grid)} chunks are not there, all "
                     "of which were written"
                 )
-            wanted = np.arange(self.shape[0])[key]
+            wanted = rows_of(key, self.shape[0])
             values = self._rows(np.atleast_1d(wanted).reshape(-1))
             values = values.reshape((*np.shape(wanted), *self.shape[1:]))
             whole = isinstance(key, slice) and key.indices(self.shape[0]) == (0, self.shape[0], 1)

@@ -68,6 +68,6 @@ def array_at(store: Store, path: Path, key: str) -> ZarrArray | None:
         return None
     limits.require_chunks(layout.chunks, layout.shape, layout.dtype)
     array = ZarrArray(store, layout, path, key)
-    if 8 * layout.shape[0] > limits.FREE:  # what counting its steps takes
-        limits.require_stored(8 * layout.shape[0], array.stored)
+    if layout.shape[0] > limits.STEPS:
+        limits.require_stored(8 * layout.shape[0], array.stored)  # what counting its steps takes
     return array

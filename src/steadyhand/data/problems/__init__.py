@@ -68,7 +68,7 @@ def inspect_episodes(
         if picture:
             values, found = pictures.inspect(episodes, key, sample.of_pictures(episodes, key))
         else:
-            part = sample.of_numbers(episodes, [key]) if alone else few
+            part = sample.of_wide(episodes, key) if alone else few
             values, found = _read(part, key)
             problems += sample.said(episodes, part, f"numbers of '{key}'") if alone else ()
         problems += found

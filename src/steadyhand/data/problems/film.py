@@ -18,8 +18,8 @@ from steadyhand.data.problems import sample
 from steadyhand.errors import DataError
 
 PIXELS = 400_000_000
-"""So many are looked at: 1,300 pictures of 640 × 480."""
-TOGETHER = 30_000_000
+"""So many are looked at, of all cameras: 1,300 pictures of 640 × 480."""
+TOGETHER = 8_000_000
 """Pixels in memory at a time."""
 EPISODES = 24
 SIDE, SAMPLED = 24, 4
@@ -74,7 +74,8 @@ def inspect(episodes: Episodes, key: str) -> Iterator[Problem]:
 def _looked_at(episodes: Episodes, key: str) -> Iterator[Seen]:
     array, count = episodes.arrays[key], len(episodes)
     pixels = int(np.prod(array.shape[1:3]))
-    most = int(np.clip(PIXELS * count // (pixels * episodes.steps), 1, min(EPISODES, count)))
+    room = PIXELS // sum(sample.pictured(episodes, each) for each in episodes.arrays)
+    most = int(np.clip(room * count // (pixels * episodes.steps), 1, min(EPISODES, count)))
     try:
         scale = picture_scale(array)
     except Exception:  # what is damaged is told where each is looked at
@@ -84,7 +85,7 @@ def _looked_at(episodes: Episodes, key: str) -> Iterator[Seen]:
         start = int(episodes.starts[place])
         if episodes.ends[place] - start < 2:
             continue
-        end = min(int(episodes.ends[place]), start + max(2, PIXELS // pixels))
+        end = min(int(episodes.ends[place]), start + max(2, room // pixels))
         step = max(1, TOGETHER // pixels)
         small, black = [], []
         try:

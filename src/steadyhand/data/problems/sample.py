@@ -14,7 +14,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.lazy import Rows
 from steadyhand.data.problem import Problem
 
-NUMBERS = 1 << 27
+NUMBERS = 1 << 25
 """Bytes of numbers that are held at once; what is made of them takes a few times that."""
 PICTURES = 1 << 27
 """Bytes of the pictures of one camera that are held at once."""
@@ -63,6 +63,23 @@ def of_numbers(episodes: Episodes, keys: Iterable[str]) -> Episodes:
     return replace(few, arrays=arrays, ends=np.array([room]))
 
 
+def of_wide(episodes: Episodes, key: str) -> Episodes:
+    """Those of which a wide feature is read: all, or the beginnings of some, as there is room."""
+    most = max(NUMBERS // _bytes(episodes, key), 1)
+    if episodes.steps <= most:
+        return episodes
+    places = evenly(len(episodes), min(EPISODES, most))
+    lengths = np.minimum(episodes.lengths[places], max(most // len(places), 1))
+    starts = episodes.starts[places]
+    spans = zip(starts, lengths, strict=True)
+    rows = np.concatenate([np.arange(first, first + steps) for first, steps in spans])
+    return replace(
+        episodes.subset(places),
+        arrays={key: Rows(episodes.arrays[key], rows)},
+        ends=np.cumsum(lengths),
+    )
+
+
 def of_pictures(episodes: Episodes, key: str) -> NDArray[np.int64]:
     """The places of the episodes whose pictures are looked at."""
     room = PICTURES // (EACH * max(_bytes(episodes, key), 1))
@@ -79,7 +96,7 @@ def share(episodes: Episodes) -> dict[str, int]:
             if len(places) * EACH < episodes.steps:
                 found[key] = len(places)
         else:
-            part = few if key in together else of_numbers(episodes, [key])
+            part = few if key in together else of_wide(episodes, key)
             found |= {key: len(part)} if part is not episodes else {}
     return found
 
