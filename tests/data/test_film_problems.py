@@ -70,6 +70,14 @@ def test_lamps_flashes_lights_and_noise_are_no_cuts() -> None:
         assert "cut" not in shown(change), change.__name__
 
 
+@pytest.mark.parametrize("each", [2, 6, 12])
+def test_a_film_of_a_lower_rate_is_none(each) -> None:
+    def slow(img) -> None:
+        img[:] = img[np.arange(len(img)) // each * each]
+
+    assert "cut" not in shown(slow)
+
+
 def test_haste_is_no_cut() -> None:
     """The arm jumps, as its numbers say, in some steps of many."""
     speed = np.full(sum(LENGTHS), 0.3)

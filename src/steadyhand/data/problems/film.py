@@ -24,8 +24,9 @@ TOGETHER = 8_000_000
 EPISODES = 24
 SIDE, SAMPLED = 24, 4
 """Pictures are compared in about so many blocks a side, each of so many pixels a side."""
-NEAR = 10
-"""A picture is held against so many before and after it."""
+NEAR, STILL = 10, 0.05
+"""A picture is held against so many before and after it that changed by more than this: a film of a
+lower rate than the robot shows each for a while."""
 ABOVE = 4.0
 """A cut changes it so many times as much as nine of ten of those near it change."""
 CHANGE, AREA, BLOCK = 2.0, 0.03, 8.0
@@ -133,13 +134,16 @@ def _travel(episodes: Episodes, start: int, end: int) -> Numbers | None:
 def _cut(seen: Seen, episodes: Episodes) -> str | None:
     """What to say of the clearest cut."""
     change = np.abs(np.diff(seen.small, axis=0)).mean((1, 2, 3)).astype(np.float64)
+    changed = np.flatnonzero(change > STILL)
     hang, found = _hang(seen, episodes), []
     # Cameras begin and end as they like, and jump to now when they have hung.
     for i in range(LATER, len(change) - LATER):
         if hang is not None and i == sum(hang):
             continue
-        above = change[i] / max(_near(change, i), 1e-9)
-        if change[i] > CHANGE and above > ABOVE and _is_other(seen.small, i, float(change[i])):
+        if change[i] <= CHANGE:
+            continue
+        above = change[i] / max(_near(change[changed], int(np.searchsorted(changed, i))), 1e-9)
+        if above > ABOVE and _is_other(seen.small, i, float(change[i])):
             joined = _joined(seen.travel, i)
             found += [] if joined is None else [(above, i + 1, joined)]
     if not found:
