@@ -117,8 +117,8 @@ FAULTS = [
     Fault(
         "jitter taken for motion",
         "data/idle.py",
-        "floor = max(NOISE * ",
-        "floor = max(0 * ",
+        "floor = max(NOISE * noise",
+        "floor = max(0 * noise",
         "data/test_idle.py -k rest_is_found",
     ),
     Fault(

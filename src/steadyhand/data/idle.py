@@ -28,11 +28,11 @@ MOVING = 0.75
 """How far that is: this quantile of all stretches as long in which it moves."""
 CALM = (0.02, 0.1, 0.3)
 """In so many of the calmest stretches a column's noise is looked for: rest may be rare."""
-TAKEN_BACK, SURE = 0.15, 4.0
+TAKEN_BACK, SURE = 0.38, 4.0
 """Share of a move's square that the next must take back to be noise; how sure of it in errors."""
 SMALL = 0.02
 """Which quantile of the steps that a column takes is a small one."""
-NOISE, TICKS = 5.0, 2.5
+NOISE, TICKS = 4.0, 2.5
 """So many times a column's noise, and its smallest steps, is rest."""
 FINE, RESTLESS = 20, 0.1
 """Smallest steps are ticks where the column spans so many, or takes one in this share of steps:
@@ -138,9 +138,10 @@ def _resting(
     went = (_running(np.maximum, averaged, least) - _running(np.minimum, averaged, least))[whole]
     resting, moves_some = np.ones(len(whole), np.bool_), False
     for column in np.flatnonzero(~clock):
-        tick = _tick(block[:, column], steps[:, column], rounded[column])
-        floor = max(NOISE * _noise(moves[:, column], least, whole), TICKS * tick, rounded[column])
-        far = went[:, column]
+        far, limit = went[:, column], rounded[column]
+        noise = _noise(moves[:, column], far, least, whole)
+        tick = _tick(block[:, column], steps[:, column], limit)
+        floor = max(NOISE * noise, TICKS * tick, limit)
         moving = far[far > MOVES * floor]
         if len(moving):
             resting &= far <= max(LITTLE * float(np.quantile(moving, MOVING)), floor)
@@ -148,14 +149,15 @@ def _resting(
     return resting, moves_some
 
 
-def _noise(moves: NDArray[np.float64], least: int, whole: NDArray[np.int64]) -> float:
+def _noise(
+    moves: NDArray[np.float64], far: NDArray[np.float64], least: int, whole: NDArray[np.int64]
+) -> float:
     """The standard deviation of white noise (0 where there is none) of a column that moves so.
 
     In noise each move takes the one before half back; in a walk at random there is no telling, and
     in motion they are alike. It is looked for where the column moves least.
     """
-    total = np.concatenate([[0.0], np.cumsum(moves**2)])
-    calmest = np.argsort(total[whole + least] - total[whole + 1], kind="stable")
+    calmest = np.argsort(far, kind="stable")
     noise = 0.0
     for share in CALM:
         begins = whole[calmest[: max(1, round(share * len(whole)))]]

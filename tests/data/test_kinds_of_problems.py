@@ -1,0 +1,63 @@
+"""Every kind of problem that the code can tell of is in the table of docs/data.md, and no other."""
+
+import ast
+import re
+from pathlib import Path
+
+import steadyhand
+from steadyhand.errors import NotFiniteError
+
+SOURCE = Path(steadyhand.__file__).parent
+TABLE = Path(__file__).parents[2] / "docs" / "data.md"
+BY_NAME = {
+    "data/footage.py": ("data/film_time.py", "video-rate video-long video-short video-clock"),
+    "data/meaning.py": ("data/meaning.py", "colour channels"),
+    "data/problems/film.py": ("data/problems/film.py", "cut frozen black"),
+    "data/problems/outliers.py": ("data/problems/outliers.py", "outliers seldom"),
+    "data/problems/pictures.py": ("data/problems/pictures.py", "black unmeasured"),
+    "data/problems/__init__.py": ("data/problems/__init__.py", "unreadable"),
+}
+"""Files that tell of problems whose kind is a variable: where its names stand, and which."""
+BESIDES = {"data/measures.py": "unit points painted"}
+"""Where such names stand, too."""
+
+
+def told() -> tuple[set[str], set[str]]:
+    """(kinds that are written out, files in which one is a variable)."""
+    written, by_name = set[str](), set[str]()
+    for file in SOURCE.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        constants = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "Problem"):
+                continue
+            kind = node.args[0]
+            if isinstance(kind, ast.Constant):
+                written.add(str(kind.value))
+            elif isinstance(kind, ast.Name) and kind.id in constants:
+                written.add(str(constants[kind.id]))
+            else:
+                by_name.add(file.relative_to(SOURCE).as_posix())
+    return written, by_name
+
+
+def test_the_table_has_every_kind_and_no_other() -> None:
+    written, by_name = told()
+    assert by_name == set(BY_NAME)
+    for file, names in [*BY_NAME.values(), *BESIDES.items()]:
+        text = (SOURCE / file).read_text()
+        for name in names.split():
+            assert f'"{name}"' in text, f"{file} no longer tells of {name}"
+            written.add(name)
+    written.add(NotFiniteError.kind)
+    section = TABLE.read_text().split("## What `inspect` finds")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]*`) \|", section, re.M)
+    listed = [kind for row in rows for kind in re.findall(r"`([^`]+)`", row)]
+    assert sorted(listed) == sorted(set(listed)), "each once"
+    assert set(listed) == written
