@@ -39,12 +39,19 @@ def ours(format):
     return make
 
 
+def maniskill(path):
+    """Without what lies beside it: text has no checksums."""
+    path = families.maniskill(path.with_name("set.h5"))
+    path.with_suffix(".json").unlink()
+    return path
+
+
 MAKERS = {
     "lerobot v3.0": v3,
     "lerobot v2.1": lambda path: sets.lerobot_v2(path, videos=False),
     "aloha": families.aloha,
     "robotwin": families.robotwin,
-    "maniskill": lambda path: families.maniskill(path.with_name("set.h5")),
+    "maniskill": maniskill,
     "minari": families.minari,
     "robomimic": lambda path: sets.robomimic(path.with_name("set.hdf5"), images=True),
     "zarr": ours("zarr"),

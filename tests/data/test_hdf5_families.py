@@ -55,9 +55,23 @@ def test_files_come_by_the_numbers_in_their_names(tmp_path) -> None:
     (tmp_path / "set/episode_0.hdf5").rename(tmp_path / "set/episode_10.hdf5")
     episodes = open_episodes(tmp_path / "set")
     assert episodes.numbers == (1, 2, 10)
+    assert not episodes.left_out
+    (tmp_path / "set/dataset_stats.pkl").write_bytes(b"")
+    assert open_episodes(tmp_path / "set").left_out == {"dataset_stats.pkl": "it is no episode"}
     assert episodes.lengths.tolist() == [4, 5, 6]
     alone = open_episodes(tmp_path / "set/episode_10.hdf5")
     assert (alone.numbers, alone.steps, alone.format) == ((10,), 6, "aloha-hdf5")
+
+
+def test_rates_that_differ_are_told(tmp_path) -> None:
+    """Also where a file says one of its own."""
+    path = families.aloha(tmp_path / "set")
+    for number, rate in enumerate((30, 30, 50)):
+        with h5py.File(path / f"episode_{number}.hdf5", "a") as file:
+            file.attrs["fps"] = rate
+    episodes = open_episodes(path)
+    assert (episodes.rate_hz, episodes.rate_assumed) == (30.0, False)
+    assert "different rates, 30, 50 Hz" in episodes.remarks[0].message
 
 
 def test_a_broken_file_costs_its_episode(tmp_path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.hdf5_episodes import Around, episodes_of
-from steadyhand.data.formats.hdf5_files import roots_in, spots_in
+from steadyhand.data.formats.hdf5_files import others_in, roots_in, spots_in
 from steadyhand.data.formats.hdf5_groups import OBSERVED
 from steadyhand.data.formats.hdf5_look import Layout
 
@@ -32,7 +32,8 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
 
     Raises `DataError` where a file is damaged, or an episode is not as most others are.
     """
-    return episodes_of(path, LAYOUT, spots_in(path), skip, Around())
+    around = Around(left_out=others_in(path))
+    return episodes_of(path, LAYOUT, spots_in(path), skip, around)
 
 
 FORMAT = Format(name="aloha-hdf5", looks_like=LAYOUT.looks_like, matches=matches, read=read)

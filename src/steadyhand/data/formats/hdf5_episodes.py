@@ -68,11 +68,15 @@ def episodes_of(
     success = tuple(
         success_in({**around.episodes.get(look.spot.number, {}), **look.said}) for look in found
     )
-    rate = rate_in([*around.said, found[0].said])
+    rates = sorted({rate for look in found if (rate := rate_in([look.said])) is not None})
+    rate = rate_in(around.said) or (rates[0] if rates else None)
     masks, strangers = masks_of(found, around.masks)
     remarks = [*passed, *strangers, *remarks_of(found, around.said, whole=not skip)]
     remarks += [Problem("attribute", f"What the file says is not read: {w}.") for w in around.whys]
     remarks += features.remarks
+    if len({*rates, rate} - {None}) > 1:
+        what = f"Episodes say different rates, {', '.join(f'{each:g}' for each in rates)} Hz"
+        remarks.append(Problem("rate", f"{what}; all are taken to be of {rate:g} Hz."))
     if rate is None and layout.rate_hz is not None:
         what = f"The rate is not said, and taken to be {layout.rate_hz:g} Hz, as these recorders"
         remarks.append(Problem("rate", f"{what} have it."))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from steadyhand.data.formats.hdf5_arrays import Spot
 from steadyhand.data.formats.hdf5_groups import ENDINGS, root_names
+from steadyhand.data.formats.limits import ARRAYS
 from steadyhand.disk import inside
 from steadyhand.errors import DataError
 
@@ -16,6 +17,14 @@ def files_in(folder: Path) -> list[Path]:
     """By number, then by name; without hidden ones."""
     files = [each for each in folder.glob("[!.]*") if each.suffix in ENDINGS]
     return sorted(files, key=lambda file: (_number(file), file.name))
+
+
+def others_in(folder: Path) -> dict[str, str]:
+    """What else lies in a folder of episodes, and why it is not read; without hidden ones."""
+    if not folder.is_dir():
+        return {}
+    names = sorted(each.name for each in folder.glob("[!.]*") if each.suffix not in ENDINGS)
+    return dict.fromkeys(names[:ARRAYS], "it is no episode")
 
 
 def roots_in(path: Path) -> frozenset[str]:
