@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sets
+import zarr
 from PIL import Image
 
 from steadyhand.data import Episodes, open_episodes
@@ -282,6 +283,35 @@ def test_demonstrations_of_a_simulator(tmp_path) -> None:
     found = open_episodes(path)
     assert (found.kind("front_z"), found.kind("front_image")) == ("depth", "image")
     assert (found.read("front_z", 0, 3) == np.float32(0.7)).all()
+
+
+def test_units_that_are_said_beside_an_array(tmp_path) -> None:
+    path = sets.robomimic(tmp_path / "a.hdf5", images=False)
+    with h5py.File(path, "r+") as file:
+        for number, steps in enumerate(sets.LENGTHS):
+            group = file[f"data/demo_{number}/obs"]
+            group["front_depth"] = np.repeat(COUNTED[None], steps, 0)
+            group["front_depth"].attrs["units"] = "cm"
+            group["points"] = np.full((steps, 20, 3), 250, np.int16)
+            group["points"].attrs["unit"] = "mm"
+    store = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    store.create_array("data/action", data=np.zeros((12, 2), np.float32))
+    store.create_array("data/front_depth", data=np.repeat(COUNTED[None], 12, 0))
+    store["data/front_depth"].attrs["depth_scale"] = 0.01
+    store.create_array("meta/episode_ends", data=np.array([12]))
+    right = (COUNTED / 100).astype(np.float32)
+    for each in (path, tmp_path / "a.zarr"):
+        found = open_episodes(each)
+        assert np.array_equal(found.read("front_depth", 2, 3)[0, ..., 0], right)
+        assert not [remark for remark in found.remarks if remark.kind == "unit"]
+    assert (open_episodes(path).read("points") == np.float32(0.25)).all()
+
+
+def test_bytes_that_are_called_depth_are_pictures_in_every_form() -> None:
+    for shape in ((24, 24, 3), (3, 24, 24), (24, 24, 1), (48, 64), (1, 48, 64)):
+        found = opened_in_memory(np.zeros((12, *shape), np.uint8))
+        assert found.kind("depth") == "image"
+        assert found.remarks[0].kind == "painted"
 
 
 def test_pixel_formats() -> None:

@@ -46,6 +46,7 @@ OUT = {
     "nothing finite": ("front", np.full((STEPS, 24, 24, 3), np.nan, np.float32), "no colour"),
     "numbers of things": ("segmentation", some(48, 64, kind="uint16", high=9000), "things"),
     "a large sheet of sensors": ("tactile", some(96, 96), "at most 4096"),
+    "bytes of points": ("points_rgb", some(64, 3, kind="uint8", high=255), "has bytes for points"),
     "clouds of two cameras": ("scene", some(2, 256, 3), "a cloud of points"),
     "too many points": (
         "pointmap",
@@ -90,6 +91,7 @@ READ = {
     "a cloud of colours": ("scene", some(64, 6), "points", ("points",)),
     "a small cloud by name": ("agent_pcd", some(20, 3), "points", ()),
     "a cloud, turned": ("points", some(3, 512), "points", ()),
+    "a cloud of one camera": ("pointcloud", some(1, 128, 3), "points", ()),
     "a map of places": ("xyz", some(24, 24, 3, low=-1), "points", ()),
     "a map of places, turned": ("pointmap", some(3, 24, 24, low=-1), "points", ()),
     "key points": ("keypoint", some(9, 2), "state", ()),

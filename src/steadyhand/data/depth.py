@@ -28,6 +28,8 @@ FAR = 20.0
 """Metres: where nine tenths of what was measured is farther off than this, it is millimetres."""
 LOOKS = 8
 """Steps that are looked at where nothing says a unit."""
+SAID = ("depth_unit", "depth_units", "depth_scale", "unit", "units")
+"""What is said of an array beside it, in HDF5 and zarr."""
 FLAGS = ("is_depth_map", "video.is_depth_map", "is_depth")
 LAST_CODE = 4095
 """Of the twelve bits in which LeRobot packs depth."""
@@ -85,6 +87,7 @@ class Declared:
             more = said.get(inside)
             said = {**said, **more} if isinstance(more, Mapping) else said
         unit = _first(said, "depth_unit", "depth_units", "video.depth_unit")
+        length = unit if unit is not None else _first(said, "unit", "units")
         scale = _first(said, "depth_scale", "video.depth_scale")
         ends = [_first(said, f"video.{name}", name) for name in ("depth_min", "depth_max")]
         flag = any(said.get(name) for name in FLAGS) or said.get("dtype") == "depth"
@@ -94,7 +97,7 @@ class Declared:
             packed = Packed(
                 ends[0], ends[1], shift, _first(said, "video.use_log", "use_log") is True
             )
-        per_metre = _units_a_metre(unit)
+        per_metre = _units_a_metre(length)
         if per_metre is None and type(scale) in (int, float) and 0 < scale < math.inf:
             # A camera's driver says the metres of a unit, others the units of a metre.
             per_metre = 1 / scale if scale < 1 else float(scale)

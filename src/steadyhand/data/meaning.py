@@ -85,20 +85,49 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
         return Meant(array)
     if noted in ("depth", "points", "state", "task"):
         return _noted(array, noted, shape)
+    if says_depth(key) or says_points(key):
+        said = getattr(array, "said", {})
     declared = Declared.by(said)
     wide = [size for size in shape if size != 1]
     depth = says_depth(key) and len(wide) >= 2 and prod(wide) >= SMALLEST_IMAGE**2
-    if declared.depth or depth:
-        return as_depth(key, array, declared, "meta/info.json" if declared.depth else None)
-    if kind_of(shape) == "image":
-        return _picture(key, array, shape, path)
-    if len(shape) == 3 and shape[0] in (3, 4) and kind_of((*shape[1:], shape[0])) == "image":
-        return _turned(key, array, shape, path)
+    if depth or (declared.depth and not says_points(key)):
+        what = "is depth by what is said of it" if declared.depth else "is depth by its name"
+        if dtype == np.uint8 and (declared.per_metre is None or shape[-1] in (3, 4)):
+            return _painted(key, array, shape, path, what)
+        return as_depth(key, array, declared, what)
+    if (seen := _seen(key, array, shape, path, declared)) is not None:
+        return seen
     if len(wide) >= 2 and _is_cloud(key, wide):
-        return _cloud(key, array, shape, wide)
+        return _cloud(key, array, shape, wide, declared)
     if len(wide) == 2 and min(wide) >= SMALLEST_MAP and not is_table(key, shape):
         return _map(key, array, shape, path)
     return _state(key, array, shape, dtype)
+
+
+def _seen(
+    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, declared: Declared
+) -> Meant | None:
+    """What has pixels and channels; None for what has none."""
+    if kind_of(shape) == "image":
+        return _picture(key, array, shape, path, declared)
+    if len(shape) == 3 and shape[0] in (3, 4) and kind_of((*shape[1:], shape[0])) == "image":
+        return _turned(key, array, shape, path, declared)
+    return None
+
+
+def _painted(
+    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, what: str
+) -> Meant:
+    """What is called depth, and has bytes for pixels: a picture of it."""
+    flat = len(shape) == 2 or shape[0] == 1
+    seen = _map(key, array, shape, path) if flat else _seen(key, array, shape, path, Declared())
+    if seen is None or "rgbd" in key.lower():
+        raise ValueError(
+            f"it {what}, and has 8 bits of shape {shape}; store it by itself, in metres, (height, "
+            "width, 1)"
+        )
+    why = f"{what}, and its pictures have 8 bits a channel, in which no metres are: they are "
+    return replace(seen, said=(("painted", f"{why}read as colour."), *seen.said))
 
 
 def _noted(array: LazyArray, kind: Kind, shape: tuple[int, ...]) -> Meant:
@@ -120,7 +149,9 @@ def _is_formed(array: LazyArray) -> bool:
     return isinstance(array, Formed)
 
 
-def _picture(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
+def _picture(
+    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, declared: Declared
+) -> Meant:
     """What has rows and columns of pixels, channels last."""
     dtype, channels = np.dtype(array.dtype), shape[2]
     if dtype == np.uint8:
@@ -128,7 +159,7 @@ def _picture(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | No
     if channels == 1:
         return as_one_channel(key, array, shape)
     if says_pixels_of_places(key) and dtype.kind == "f" and channels in COLUMNS:
-        return as_points(array, AsPoints(), "")
+        return as_points(array, AsPoints(), "", declared.per_metre)
     if says_vectors(key):
         raise ValueError(f"by its name it is no colour but a measure; {FLAT}")
     return _colour(AsColour(key, file=path), array)
@@ -180,11 +211,13 @@ class _Turned:
         return np.moveaxis(values, 1, -1) if self.turned else values[..., None]
 
 
-def _turned(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
+def _turned(
+    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, declared: Declared
+) -> Meant:
     """Pictures with their channels first; but what is no colour and has few numbers is a state."""
     floating = np.dtype(array.dtype).kind == "f"
     if floating and says_pixels_of_places(key):
-        return as_points(array, AsPoints(turned=True), "")
+        return as_points(array, AsPoints(turned=True), "", declared.per_metre)
     if says_vectors(key):
         raise ValueError(f"by its name it is no colour but a measure; {FLAT}")
     try:
@@ -229,13 +262,20 @@ def _is_cloud(key: str, wide: list[int]) -> bool:
     return (points and max(wide) >= CLOUD) or (says_points(key) and max(wide) >= FEW_POINTS)
 
 
-def _cloud(key: str, array: LazyArray, shape: tuple[int, ...], wide: list[int]) -> Meant:
+def _cloud(
+    key: str, array: LazyArray, shape: tuple[int, ...], wide: list[int], declared: Declared
+) -> Meant:
     """A table that is a cloud of points by its name or its shape."""
-    if len(shape) > 2 or len(wide) > 2 or np.dtype(array.dtype).kind == "b" or min(shape) < 3:
+    if np.dtype(array.dtype).itemsize == 1:
+        raise ValueError(
+            f"it has bytes for points, {shape}; store colours as further columns of their cloud"
+        )
+    turned = columns_first(tuple(wide))
+    if len(wide) > 2 or min(wide) < 3 or (turned and len(shape) > 2):
         raise ValueError(
             f"it is a cloud of points of shape {shape} at each step; store each by itself, (count, "
             "columns), the first three columns a place; if its rows have an order, flat"
         )
     named = says_points(key)
     sentence = "is by its shape a cloud of points; if its rows have an order, store it flat."
-    return as_points(array, AsPoints(columns_first(shape)), "" if named else sentence)
+    return as_points(array, AsPoints(turned), "" if named else sentence, declared.per_metre)

@@ -22,7 +22,7 @@ from steadyhand.data.depth import (
 from steadyhand.data.lazy import Formed, LazyArray
 from steadyhand.data.points import MOST_POINTS, AsPoints
 from steadyhand.data.words import says_labels, says_table
-from steadyhand.sizes import Kind, kind_of
+from steadyhand.sizes import Kind
 
 MOST_NUMBERS = 4096
 """A feature with more numbers at a time step is not taken for a state."""
@@ -42,22 +42,13 @@ class Meant:
     """(kind, sentence) of what people are to know of it."""
 
 
-def as_depth(key: str, array: LazyArray, declared: Declared, by: str | None) -> Meant:
-    """Depth by its name or by what the file says."""
-    shape, dtype = tuple(array.shape[1:]), np.dtype(array.dtype)
-    what = f"is depth {f'in {by}' if by else 'by its name'}"
+def as_depth(key: str, array: LazyArray, declared: Declared, what: str) -> Meant:
+    """Depth by its name or by what the file says: `what` says which."""
+    shape = tuple(array.shape[1:])
     if "disparity" in key.lower():
         raise ValueError(
             "it is disparity, which is in pixels; store depth, focal length · baseline / disparity"
         )
-    if dtype == np.uint8 and (declared.per_metre is None or shape[-1] in (3, 4)):
-        if kind_of(shape) != "image" or "rgbd" in key.lower():
-            raise ValueError(
-                f"it {what}, and has 8 bits of shape {shape}; store it by itself, in metres, "
-                "(height, width, 1)"
-            )
-        says = f"{what}, and its pictures have 8 bits a channel, in which no metres are: they are "
-        return Meant(array, None, (("painted", f"{says}read as colour."),))
     try:
         sides(shape)
     except ValueError:
@@ -135,7 +126,10 @@ def as_one_channel(key: str, array: LazyArray, shape: tuple[int, ...]) -> Meant:
     return as_metres(array, Declared(), ", as it has one channel of wide numbers")
 
 
-def as_points(array: LazyArray, form: AsPoints, guessed: str) -> Meant:
+def as_points(
+    array: LazyArray, form: AsPoints, guessed: str, per_metre: float | None = None
+) -> Meant:
+    """A cloud, in the unit that is declared, or else assumed and said."""
     count, _ = form.shape(tuple(array.shape[1:]))
     if count > MOST_POINTS:
         raise ValueError(
@@ -143,10 +137,13 @@ def as_points(array: LazyArray, form: AsPoints, guessed: str) -> Meant:
             "store fewer of them"
         )
     said = [("points", guessed)] if guessed else []
-    whole = np.dtype(array.dtype).kind in "iu"
-    seen = np.zeros(0) if whole else _few(Formed(array, form))
-    distances = np.linalg.norm(seen[..., :3], axis=-1) if seen.size else seen
-    if whole or is_millimetres(distances):
-        form = replace(form, per_metre=MILLIMETRES)
-        said.append(("unit", "has places in numbers too large for metres: taken for millimetres."))
-    return Meant(Formed(array, form), "points", tuple(said))
+    if per_metre is None:
+        whole = np.dtype(array.dtype).kind in "iu"
+        seen = np.zeros(0) if whole else _few(Formed(array, form))
+        distances = np.linalg.norm(seen[..., :3], axis=-1) if seen.size else seen
+        per_metre = MILLIMETRES if whole or is_millimetres(distances) else METRES
+        if per_metre == MILLIMETRES:
+            what = "whole numbers" if whole else "numbers too large for metres"
+            said.append(("unit", f"has places in {what}: they are taken for millimetres."))
+    made = Formed(array, replace(form, per_metre=per_metre))
+    return Meant(made, "points", tuple(said))

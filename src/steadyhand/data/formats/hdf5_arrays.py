@@ -14,13 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.depth import SAID
 from steadyhand.data.files import stamp
-from steadyhand.data.formats.hdf5 import array_at, child
+from steadyhand.data.formats.hdf5 import array_at, attribute, child
 from steadyhand.data.formats.hdf5_bytes import Pictures, bytes_at, decoded, row
 from steadyhand.data.formats.limits import FREE, bytes_of, require_stored
 from steadyhand.data.lazy import DENSE, damage_told, gathered, grouped
 from steadyhand.disk import regular
-from steadyhand.errors import DataError, library
+from steadyhand.errors import DataError, MissingExtraError, library
 
 TOGETHER = 1 << 25
 """Bytes of pictures that are about read in one go."""
@@ -111,6 +112,19 @@ class Series:
         self._key, self._parts, self._reader, self._keep = key, tuple(parts), reader, keep
         self._ends = np.cumsum([part.steps for part in parts])
         self.shape, self.dtype = (int(self._ends[-1]), *reader.shape), reader.dtype
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the file says of the numbers of the first, as the unit of depth."""
+        part = self._parts[0]
+        try:
+            with library("h5py").File(part.spot.file, "r") as file:
+                dataset = child(file, f"{part.spot.group}/{part.place}".strip("/"))
+                return {name: attribute(dataset, name) for name in SAID if name in dataset.attrs}
+        except MissingExtraError:
+            raise
+        except Exception:  # a damaged file can raise nearly anything, and is told where it is read
+            return {}
 
     def fingerprint(self) -> list[Any]:
         """Changes when a file does."""

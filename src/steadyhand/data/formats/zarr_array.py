@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.depth import SAID
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.zarr_layout import Layout
 from steadyhand.data.formats.zarr_store import Store
@@ -44,6 +45,12 @@ class ZarrArray:
         said = layout.attributes.get(CHECKSUM)
         # Others may keep something else under that name.
         self._expected = said if type(said) is int else None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What its attributes say of its numbers, as the unit of depth."""
+        known = self._layout.attributes
+        return {name: known[name] for name in SAID if name in known}
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
