@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.bags.bag import Bag, Topic
+from steadyhand.data.depth import METRES, MILLIMETRES, cleaned, scaled
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.data.mapping.encoded import decoded
 from steadyhand.errors import DataError
@@ -67,9 +68,7 @@ def _unpacked(format: str, data: bytes, topic: Topic) -> tuple[NDArray[Any], boo
 
 def metres(values: NDArray[Any]) -> NDArray[np.float32]:
     """Depth in metres; 0 where nothing was measured."""
-    scale = 1e-3 if values.dtype.kind in "iu" else 1.0
-    found = values.astype(np.float32) * np.float32(scale)
-    return np.where(np.isfinite(found) & (found > 0), found, np.float32(0))
+    return cleaned(scaled(values, MILLIMETRES if values.dtype.kind in "iu" else METRES))
 
 
 class Camera:

@@ -51,11 +51,14 @@ class McapFile:
         self._channels: dict[int, tuple[str, str, int]] = {}
         self._entries: dict[int, list[tuple[int, int, int]]] = {}
         self._count = 0
+        self.cut_off: int | None = None
+        """The byte at which a recording ends that nobody finished, or that is damaged there."""
         self._held: tuple[int, bytes] = (IN_FILE - 1, b"")
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 raise ValueError("it does not begin as MCAP does")
             self._walk(file)
+            self._describe_rest(file)
         self._sorted: dict[str, NDArray[np.int64]] = {}
 
     @property
@@ -105,14 +108,13 @@ class McapFile:
                 self._index(file, bare)
                 bare = None
                 file.seek(at + 9)
-            if opcode in (FOOTER, 0):
-                if opcode == 0 and not self._channels:
-                    raise ValueError("it ends before anything was recorded")
+            if opcode == FOOTER:
                 return
-            if size > self._size - at - 9:
-                if opcode in (CHUNK, MESSAGE) and self._channels:
-                    return  # a recording that was cut off ends with half a record
-                raise ValueError(f"a record of {size} bytes does not fit into it")
+            if opcode == 0 or size > self._size - at - 9:
+                self.cut_off = at
+                if not self._count:
+                    raise ValueError(f"it ends after {at} bytes, before anything was recorded")
+                return
             if opcode == CHUNK:
                 bare = self._chunk(file, at + 9, size)
             elif opcode == INDEX:
@@ -175,17 +177,22 @@ class McapFile:
 
     def _index(self, file: BinaryIO, number: int) -> None:
         """Go through a chunk that has no index of its own."""
-        data, at = self._unpacked(file, number), 0
-        while at + 9 <= len(data):
-            opcode, size = struct.unpack_from("<BQ", data, at)
-            if size > len(data) - at - 9:
-                raise ValueError("a record in a chunk does not fit into it")
+        data = self._unpacked(file, number)
+        for opcode, start, stop in _records(data):
             if opcode in (SCHEMA, CHANNEL):
-                self._describe(opcode, data[at + 9 : at + 9 + size])
+                self._describe(opcode, data[start:stop])
             elif opcode == MESSAGE:
-                channel, _, time = struct.unpack_from("<HIQ", data, at + 9)
-                self._add(channel, time, number, at)
-            at += 9 + size
+                channel, _, time = struct.unpack_from("<HIQ", data, start)
+                self._add(channel, time, number, start - 9)
+
+    def _describe_rest(self, file: BinaryIO) -> None:
+        """What is said of channels in chunks alone, where a recording was never finished."""
+        for channel, entries in self._entries.items():
+            if channel in self._channels or (number := entries[0][1]) == IN_FILE:
+                continue
+            for opcode, start, stop in _records(data := self._unpacked(file, number)):
+                if opcode in (SCHEMA, CHANNEL):
+                    self._describe(opcode, data[start:stop])
 
     def _add(self, channel: int, time: int, chunk: int, offset: int) -> None:
         self._count += 1
@@ -202,6 +209,17 @@ class McapFile:
                 raise ValueError("a chunk of it is not what was written")
             self._held = (number, data)
         return self._held[1]
+
+
+def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(kind, first byte, last byte) of what each record in a chunk holds."""
+    at = 0
+    while at + 9 <= len(data):
+        opcode, size = struct.unpack_from("<BQ", data, at)
+        if size > len(data) - at - 9:
+            raise ValueError("a record in a chunk does not fit into it")
+        yield opcode, at + 9, at + 9 + size
+        at += 9 + size
 
 
 def _unpack(data: bytes, chunk: Chunk) -> bytes:

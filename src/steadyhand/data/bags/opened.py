@@ -39,7 +39,17 @@ def open_bag(path: str | Path, text: str, *, rate_hz: float | None = None) -> Ep
     if "episodes" in said.said:
         raise UsageError("Each bag is an episode: leave episodes= out of a map of topics.")
     bags = open_bags(path)
-    remarks: list[Problem] = []
+    remarks = [
+        Problem(
+            "cut-off",
+            f"{part.path.name} was not finished, or is damaged after {at} bytes: what was recorded "
+            "before is read.",
+            file=str(part.path),
+        )
+        for bag in bags
+        for part in bag.parts
+        if (at := getattr(part, "cut_off", None)) is not None
+    ]
     rate = rate_hz or said.number("rate") or _usual_rate(bags[0], said, remarks)
     if not 0 < rate <= 1e5:
         raise UsageError(f"rate={rate:g} is no rate in steps a second; say one as rate=20.")
