@@ -333,6 +333,17 @@ def test_backbones_of_transformers(backbone, frozen, squares, seeing, tmp_path) 
     torch.testing.assert_close(loaded(seen, noise), policy(seen, noise))
 
 
+def test_a_backbone_sees_one_channel_three_times(backbone) -> None:
+    config = BackboneConfig(source=str(backbone)).settled()
+    depth = torch.rand(2, 1, 28, 28) * 2 - 1
+    torch.manual_seed(0)
+    found = config.build(1, (28, 28)).eval()(depth)
+    torch.manual_seed(0)
+    torch.testing.assert_close(found, config.build(3, (28, 28)).eval()(depth.repeat(1, 3, 1, 1)))
+    with pytest.raises(ConfigurationError, match="a camera has 4"):
+        config.build(4, (28, 28))
+
+
 def test_a_stored_policy_never_fetches_a_backbone(backbone, squares, seeing, tmp_path) -> None:
     from steadyhand.errors import SteadyhandError
 

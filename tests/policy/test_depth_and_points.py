@@ -19,13 +19,17 @@ from steadyhand.nets.encoder import ImageEncoder, StateEncoder
 from steadyhand.nets.encoder_choices import ImageEncoderConfig, PointNetConfig, ResNetConfig
 from steadyhand.nets.points import PointNet
 from steadyhand.nets.resampling import middles, nearest
+from steadyhand.nets.vlm import VisionLanguageModel
+from steadyhand.nets.vlm_encoder import VLMEncoder
 from steadyhand.policy.config import PolicyConfig
+from steadyhand.policy.normaliser import Normaliser
 from steadyhand.policy.policy import Policy
 from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.policy.windows import PolicyWindows
 from steadyhand.runtime import ChunkRequest
 from steadyhand.runtime.history import History
+from steadyhand.runtime.statistics import Statistics
 from steadyhand.spec import Chunking, Feature, PolicySpec
 from steadyhand.training.config import TrainConfig
 from steadyhand.training.train import build_policy, train
@@ -210,6 +214,36 @@ def test_an_encoder_of_states_says_which_other_one_there_is(name: str) -> None:
         StateEncoder(spec)
     with pytest.raises(ConfigurationError, match=r"range, so it cannot|no statistics"):
         CONFIG.policy.build(spec, {})
+
+
+@pytest.mark.parametrize("name", ["depth", "cloud"])
+def test_a_vision_language_model_says_that_it_sees_colour_alone(name: str) -> None:
+    episodes = recorded()
+    spec = PolicySpec.select(episodes.shapes, observations=(name,), kinds=episodes.kinds)
+    with pytest.raises(ConfigurationError, match=f"Leave '{name}' out"):
+        VLMEncoder(spec, object.__new__(VisionLanguageModel), 8)
+
+
+def test_clouds_of_several_tasks_are_normalised_each_by_its_own(policy: Policy) -> None:
+    one = policy.normaliser.statistics["cloud"]
+    both = {k: np.stack([v, 2 * v]) for k, v in vars(one).items()}
+    feature = policy.spec.points[0]
+    each = Normaliser([feature], {"cloud": Statistics(**both)}, tasks=2)
+    cloud = torch.rand(2, 3, 20, 3)
+    found = each("cloud", torch.stack([cloud[0], 2 * cloud[0]]), torch.tensor([0, 1]))
+    torch.testing.assert_close(found[0], policy.normaliser("cloud", cloud[0]))
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_millimetres_in_memory_are_what_metres_are() -> None:
+    metres, counted = recorded(), recorded()
+    whole = np.rint(1000 * metres.arrays["depth"][..., 0]).astype(np.uint16)
+    arrays = {**counted.arrays, "depth": whole}
+    counted = replace(counted, arrays=arrays, kinds={"cloud": "points"})
+    for one in (metres, counted):
+        policy = build_policy(CONFIG, one)
+        assert policy.spec.depths[0].range == (NEAR, FAR)
+        assert policy.spec.depths[0].recorded_shape == (24, 20, 1)
 
 
 def test_what_was_not_measured_is_no_mistake_and_nothing_at_all_is(policy: Policy) -> None:
