@@ -8,6 +8,7 @@ import pytest
 
 from steadyhand.cli import inspect
 from steadyhand.data import Episodes, inspect_episodes, write_episodes
+from steadyhand.data.footage import Clip
 from steadyhand.data.lazy import rows_of
 from steadyhand.data.problems import sample
 
@@ -107,3 +108,24 @@ def test_rows_are_those_of_numpy(key) -> None:
         rows_of([3, 10], 10)
     marks = np.arange(10) % 3 == 0
     np.testing.assert_array_equal(rows_of(marks, 10), [0, 3, 6, 9])
+
+
+def test_of_long_films_few_headers_are_read(tmp_path, monkeypatch) -> None:
+    """And few are compared with their checksums; what is not there is always found."""
+    monkeypatch.setattr(sample, "HEADER_BYTES", 40_000)
+    monkeypatch.setattr(sample, "SUMMED", 2_000)
+    files = [tmp_path / f"{number}.mp4" for number in range(10)]
+    for file in files:
+        file.write_bytes(bytes(1000))
+    files[5].unlink()
+    clip = Clip(files[0], 0.0, 5, 8, 8, 10.0, 0, expected=(1000, 0))
+    clips = [replace(clip, file=files[place // 10], episode=place) for place in range(100)]
+    found = sample.of_films(clips)
+    there = [place for place in found if place // 10 != 5]
+    assert 30 <= len(there) <= 40
+    assert found.keys() >= {0, 99, *range(50, 60)}
+    summed = {clip.file for clip in found.values() if clip.expected is not None}
+    assert 2 <= len(summed - {files[5]}) <= 4
+    assert sample.of_films([]) == {}
+    monkeypatch.undo()
+    assert sample.of_films(clips) == dict(enumerate(clips))

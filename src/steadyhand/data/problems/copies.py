@@ -16,6 +16,7 @@ from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.idle import says_motion
 from steadyhand.data.lazy import LazyArray, Rows
 from steadyhand.data.problem import Problem
+from steadyhand.data.problems import sample
 from steadyhand.data.problems.leaving import leave_out
 from steadyhand.errors import DataError, SteadyhandError
 
@@ -98,12 +99,16 @@ def _clips(array: LazyArray) -> tuple[Clip, ...]:
 def _overlapping(clips: tuple[Clip, ...]) -> Iterator[tuple[Clip, Clip, float]]:
     """(earlier, later, seconds) of clips of one film that begin before one before has ended."""
     last: dict[Path, tuple[float, Clip]] = {}
-    for clip in sorted(clips, key=lambda clip: (str(clip.file), clip.start)):
-        try:
-            shown = clip.moments.times
-        except SteadyhandError:
-            continue  # told where its header is read
-        begins, ends = float(shown[0]), float(shown[-1])
+    looked = sample.of_films(clips).keys()
+    for place in sorted(range(len(clips)), key=lambda i: (str(clips[i].file), clips[i].start)):
+        clip = clips[place]
+        begins, ends = clip.start, clip.start + (clip.steps - 1) / clip.rate_hz
+        if place in looked:
+            try:
+                shown = clip.moments.times
+            except SteadyhandError:
+                continue  # told where its header is read
+            begins, ends = float(shown[0]), float(shown[-1])
         until, before = last.get(clip.file, (begins, None))
         pictures = 1 + (min(until, ends) - begins) * clip.rate_hz
         if before is not None and pictures > SHARED:

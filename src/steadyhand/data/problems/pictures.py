@@ -9,6 +9,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage, spread
 from steadyhand.data.lazy import beneath
 from steadyhand.data.problem import Problem
+from steadyhand.data.problems import sample
 from steadyhand.errors import DataError
 
 DARK = 0.03
@@ -20,21 +21,21 @@ def inspect(
 ) -> tuple[NDArray[Any] | None, list[Problem]]:
     """(the first, middle and last picture of the episodes at `places`, what is wrong with them).
 
-    The headers of all videos are looked at.
+    The headers of all videos are looked at, or of as many as soon are.
     """
     problems: list[Problem] = []
     array = episodes.arrays[key]
     films = beneath(array)
     clips = films.clips if isinstance(films, Footage) else ()
-    known: set[int] = set()
-    for number, clip in enumerate(clips):
+    known, looked = set[int](), sample.of_films(clips)
+    for number, clip in looked.items():
         try:
             clip.check()
         except DataError as error:
             known.add(number)
             problems.append(Problem("video", str(error), clip.episode, str(clip.file)))
     if isinstance(films, Footage):  # the others are told since the set was opened
-        problems += films.remarks(key, sorted({*range(len(clips))} - {*spread(len(clips))}))
+        problems += films.remarks(key, sorted(looked.keys() - {*spread(len(clips))}))
     seen: list[NDArray[Any]] = []
     for number in places.tolist():
         if number in known:

@@ -3,7 +3,7 @@
 Which those are follows from sizes alone, so that the same set is judged by the same episodes.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.files import stamp
+from steadyhand.data.footage import Clip
 from steadyhand.data.lazy import Rows
 from steadyhand.data.problem import Problem
 
@@ -20,6 +22,10 @@ PICTURES = 1 << 27
 """Bytes of the pictures of one camera that are held at once."""
 EPISODES, EACH = 60, 3
 """Of each camera, pictures of so many episodes are looked at, and so many of each."""
+HEADERS, HEADER_BYTES = 2000, 10**11
+"""Of so many films of a camera headers are read, and of films of so many bytes together."""
+SUMMED = 2 * 10**9
+"""Bytes of films of a camera that are compared with their checksums."""
 WIDE = 256
 """A feature of more numbers at a step, as points are, is looked at by itself."""
 
@@ -84,6 +90,28 @@ def of_pictures(episodes: Episodes, key: str) -> NDArray[np.int64]:
     """The places of the episodes whose pictures are looked at."""
     room = PICTURES // (EACH * max(_bytes(episodes, key), 1))
     return evenly(len(episodes), min(EPISODES, room))
+
+
+def of_films(clips: Sequence[Clip]) -> dict[int, Clip]:
+    """By place, the clips whose films' headers are read: all, or as many as soon are.
+
+    A long film has a long header, read again for each of its clips. Films that are not there are
+    among them. Of a few, what they hold is compared with its checksum, where that is known.
+    """
+    sizes = {file: stamp(file)[1] for file in {clip.file for clip in clips}}
+    cost = sum(sizes[clip.file] for clip in clips)
+    most = min(HEADERS, len(clips) * HEADER_BYTES // max(cost, 1))
+    places = {*evenly(len(clips), int(most)).tolist()} if clips else set()
+    places |= {place for place, clip in enumerate(clips) if sizes[clip.file] < 0}
+    known = list(dict.fromkeys(clip.file for clip in clips if clip.expected is not None))
+    held = sum(sizes[file] for file in known)
+    few = evenly(len(known), len(known) * SUMMED // max(held, 1)) if known else ()
+    summed = {known[place] for place in few}
+    found = {place: clips[place] for place in sorted(places)}
+    return {
+        place: replace(clip, expected=None) if clip.expected and clip.file not in summed else clip
+        for place, clip in found.items()
+    }
 
 
 def share(episodes: Episodes) -> dict[str, int]:
