@@ -158,16 +158,17 @@ def attribute(group: Any, name: str) -> bool | int | float | str | None:
 
     Raises `ValueError` for anything else.
     """
-    if name not in group.attrs:
+    attributes = group.attrs
+    if name not in attributes:
         return None
-    kept, value = group.attrs.get_id(name), None
+    kept, value = attributes.get_id(name), None
     dtype, shape = kept.dtype, kept.shape
     if dtype.kind in "biuf" and dtype.itemsize <= 8 and shape in ((), (1,)):
         number = np.zeros(shape, dtype)
         kept.read(number)
         return number.item()
     if dtype.kind in "OS" and shape == () and dtype.itemsize <= LONGEST_TEXT:
-        value = group.attrs[name]
+        value = attributes[name]
     if not isinstance(value, str | bytes):
         raise ValueError(f"its {name} is neither a number nor a text")
     return value if isinstance(value, str) else value.decode(errors="replace")

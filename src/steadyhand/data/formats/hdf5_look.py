@@ -18,7 +18,7 @@ from steadyhand.data.files import told
 from steadyhand.data.formats.hdf5 import SINGLE, Found, array_at, arrays_in, child, require_kept
 from steadyhand.data.formats.hdf5_arrays import Spot
 from steadyhand.data.formats.hdf5_bytes import Pictures, Words, bytes_at, words
-from steadyhand.data.formats.hdf5_said import SUCCESS, WORDS, as_mark, said_by
+from steadyhand.data.formats.hdf5_said import KNOWN, SUCCESS, UNCOUNTED, WORDS, as_mark, said_by
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, SteadyhandError, library
 
@@ -154,7 +154,7 @@ def _looked(parent: Any, spot: Spot, layout: Layout, size: int, like: Look | Non
             steps = kept.shape[0]
     except (ValueError, TypeError, KeyError) as error:
         fault = told(error)
-    said, whys = said_by(group)
+    said, whys = said_by(group, KNOWN if like is None else UNCOUNTED)
     marked, texts, more = _in_arrays(group, marks, worded, steps, size)
     return Look(
         spot=spot,

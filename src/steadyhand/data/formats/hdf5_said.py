@@ -26,6 +26,8 @@ TOTALS = ("total", "total_steps", "total_timesteps", "num_samples")
 """Steps, of all of them."""
 COUNTS = ("total_episodes", "num_demos", "num_episodes")
 JSON = ("env_args", "problem_info", "ep_meta", "env_meta", "env_info", "env_spec", "metadata")
+UNCOUNTED = {*RATES, *WORDS, *SUCCESS, *JSON}
+"""All but counts."""
 KNOWN = {*RATES, *WORDS, *SUCCESS, *LENGTHS, *TOTALS, *COUNTS, *JSON}
 NESTED = 5
 """Objects within objects of JSON that are looked into."""
@@ -35,10 +37,10 @@ Said = Mapping[str, Any]
 """By name: numbers, marks, texts, and what JSON holds."""
 
 
-def said_by(group: Any) -> tuple[dict[str, Any], list[str]]:
-    """(what a group says of itself under a known name, why some of it cannot be read)."""
+def said_by(group: Any, names: Iterable[str] = KNOWN) -> tuple[dict[str, Any], list[str]]:
+    """(what a group says of itself under one of these names, why some of it cannot be read)."""
     said, whys = dict[str, Any](), list[str]()
-    for name in sorted(KNOWN.intersection(group.attrs)):
+    for name in sorted({*group.attrs}.intersection(names)):
         try:
             value = attribute(group, name)
             said[name] = _parsed(value) if name in JSON else value
