@@ -4,7 +4,7 @@ Which frame a step has, `film_time` decides; what fits neither by number nor by 
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from steadyhand.data.containers import opened
 from steadyhand.data.files import told
 from steadyhand.data.footage import Clip, Footage
-from steadyhand.data.lazy import LazyArray, Parts, gathered
+from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.mapping.cuts import Span
-from steadyhand.data.mapping.encoded import decoded
+from steadyhand.data.mapping.encoded import STILLS, Stills
 from steadyhand.data.mapping.grammar import Place
 from steadyhand.data.mapping.tree import files_in, is_called, natural
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, UsageError
 
 FILMS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-STILLS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 Remark = Callable[[str], None]
 
 
@@ -163,21 +162,4 @@ def _stills(root: Path, files: list[Path], lengths: Sequence[int], words: str) -
             f"{root}: '{words}' are {counts[:8]} pictures in {len(counts)} folders, for episodes "
             f"of {list(lengths)[:8]} steps. There must be a picture a step."
         )
-    return Parts([Stills(group[:n]) for group, n in zip(groups, lengths, strict=True)])
-
-
-class Stills:
-    """Pictures in files, one a step: (steps, height, width, channels); the first says the size."""
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.files = tuple(files)
-        first = decoded(self.files[0], str(self.files[0]))
-        self.shape, self.dtype = (len(files), *first.shape), first.dtype
-
-    def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        return gathered(self, key, self._read)
-
-    def _read(self, rows: NDArray[np.int64]) -> Iterable[tuple[Any, Any]]:
-        for place, row in enumerate(rows.tolist()):
-            regular(self.files[row])
-            yield place, decoded(self.files[row], str(self.files[row]), self.shape[1:])
+    return Parts([Stills(root, group[:n]) for group, n in zip(groups, lengths, strict=True)])

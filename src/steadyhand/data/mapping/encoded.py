@@ -1,6 +1,7 @@
 """Pictures that are kept as JPEG, PNG or WebP, a row of bytes each: decoded when asked for."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 from steadyhand.data.containers import LARGEST_PICTURE
 from steadyhand.data.files import told
 from steadyhand.data.lazy import damage_told, gathered
+from steadyhand.disk import inside, regular
 from steadyhand.errors import DataError, library
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+STILLS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+"""How files of such pictures end."""
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF")
 """How the bytes of such pictures begin."""
 WIDE = ("I", "I;16", "I;16B", "I;16L", "F")
@@ -77,3 +81,30 @@ class Encoded:
                     (i, self._picture(int(n), self.shape[1:])) for i, n in enumerate(rows)
                 ),
             )
+
+
+class Stills:
+    """Pictures in files of a folder, one a step: (steps, height, width, channels).
+
+    The first says the size. Raises `DataError` for what cannot be read, or lies elsewhere.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[str | Path]) -> None:
+        self.folder, self.files = folder, tuple(files)
+        first = self._picture(0)
+        self.shape, self.dtype = (len(files), *first.shape), first.dtype
+
+    def _picture(self, step: int, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+        try:
+            file = self.folder / inside(self.folder, self.files[step])
+            regular(file)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.folder}: {self.files[step]} cannot be read: {error}") from error
+        return decoded(file, str(file), shape)
+
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
+        return gathered(
+            self,
+            key,
+            lambda rows: ((i, self._picture(int(n), self.shape[1:])) for i, n in enumerate(rows)),
+        )

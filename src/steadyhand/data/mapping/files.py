@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from steadyhand.data.mapping.beside import FILMS
+from steadyhand.data.mapping.encoded import STILLS
 from steadyhand.data.mapping.grammar import RESERVED
 from steadyhand.data.mapping.tree import Tree, files_in
 
@@ -46,13 +47,32 @@ def cameras_guessed(path: Path, files: int) -> list[str]:
     wanted = [g for g in groupings if g and {*g.values()} == {files}] if files > 1 else []
     several = [g for g in groupings if g and len({*g.values()}) == 1]
     counts = wanted[0] if wanted else several[0] if several else {}
+    return _named_cameras(list(counts))
+
+
+def _named_cameras(patterns: Sequence[str]) -> list[str]:
+    """FEATURE=PATTERN, a feature called by the words of its pattern that tell it from others."""
     names: dict[str, str] = {}
-    for pattern in [pattern for pattern in counts if not re.search(r'[\s,=|"()\[\]]', pattern)]:
+    for pattern in [pattern for pattern in patterns if not re.search(r'[\s,=|"()\[\]]', pattern)]:
         words = re.findall("[A-Za-z]+[0-9]*", pattern.rpartition(".")[0])
         name = "_".join(word for word in words if word.lower() not in NO_CAMERA) or "front"
         taken = name in names or name in (*RESERVED, "state", "action")
         names[f"camera_{name}{len(names)}" if taken else name] = pattern
     return [f"{name}={pattern}" for name, pattern in list(names.items())[:CAMERAS]]
+
+
+def stills_guessed(path: Path) -> list[str]:
+    """FEATURE=PATTERN of folders of pictures beside the tables, one a camera."""
+    root = path if path.is_dir() else path.parent
+    folders: dict[str, str] = {}
+    for file in files_in(root, STILLS):
+        above = file.parent.relative_to(root).as_posix()
+        pattern = "" if above == "." else f"{above}/"
+        head, _, last = pattern.rstrip("/").rpartition("/")
+        # The folder of an episode has its number; that of a camera may have one, too.
+        starred = f"{re.sub('[0-9]+', '*', head)}/{last}/" if head else pattern
+        folders.setdefault(f"{starred}*{file.suffix}", last)
+    return _named_cameras(list(folders))
 
 
 def _starred(name: str) -> str:

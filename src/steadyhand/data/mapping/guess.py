@@ -14,7 +14,7 @@ from steadyhand.data.bags.topics import bag_guessed
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.hub import hub_name
 from steadyhand.data.mapping.columns import columns_guessed
-from steadyhand.data.mapping.files import cameras_guessed, family_guessed
+from steadyhand.data.mapping.files import cameras_guessed, family_guessed, stills_guessed
 from steadyhand.data.mapping.likely import (
     arrays_guessed,
     cuts_guessed,
@@ -111,6 +111,7 @@ def _candidates(path: Path, trees: Sequence[Tree]) -> Iterable[str]:
         if not features:
             continue
         films = cameras_guessed(path, len(trees)) if tree.is_table else []
+        films = films or (stills_guessed(path) if tree.is_table else [])
         more = [*said_guessed(tree, prefix, own)]
         rate = [each for each in more if each.startswith("rate")]
         cut = cut or family

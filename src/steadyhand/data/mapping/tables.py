@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from steadyhand.data.files import told
 from steadyhand.data.formats.limits import require_few, require_name
 from steadyhand.data.formats.parquet import Table
-from steadyhand.data.mapping.encoded import Encoded
+from steadyhand.data.mapping.encoded import STILLS, Encoded, Stills
 from steadyhand.data.mapping.tree import Tree
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, SteadyhandError, library
@@ -103,6 +103,10 @@ def csv_tree(path: Path) -> Tree:
             convert_options=parsed.ConvertOptions(strings_can_be_null=True),
         )
         arrays, words, refused = _columns(names, table)
+        for name, texts in list(words.items()):
+            if (pictures := _named_pictures(path.parent, texts())) is not None:
+                arrays[name] = pictures
+                del words[name]
     except SteadyhandError:
         raise
     except Exception as error:  # a damaged file can raise nearly anything
@@ -174,6 +178,16 @@ def _columns(names: list[str], table: Any) -> tuple[dict[str, Any], dict[str, An
             else:  # an empty cell becomes one that is no number, which is told with its row
                 arrays[name] = values.to_numpy(zero_copy_only=False)
     return arrays, words, refused
+
+
+def _named_pictures(folder: Path, names: list[str]) -> Stills | None:
+    """The pictures of a column that names a file in each row, as far as the first is there."""
+    if not names or not all(name.lower().endswith(STILLS) for name in names):
+        return None
+    try:
+        return Stills(folder, names)
+    except DataError:  # they are words then, and told as such
+        return None
 
 
 def _texts(column: Any) -> list[str]:

@@ -2,10 +2,13 @@
 
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from steadyhand.data.files import told
 from steadyhand.data.formats import limits, npz
 from steadyhand.data.formats.replay_zarr import array_at
 from steadyhand.data.formats.zarr_store import Archive, Folder, read_description
@@ -52,6 +55,8 @@ def open_trees(path: Path, pattern: str = "") -> list[Tree]:
         if pattern and not is_called(file.relative_to(path), pattern):
             continue
         kinds.setdefault(KINDS[file.suffix.lower()], []).append(file)
+    if not kinds and (arrays := files_in(path, (".npy",))):
+        return [_known(npy_tree(path, arrays))]
     if not kinds:
         called = f" and are called '{pattern}'" if pattern else ""
         raise DataError(f"{path} has no files that end in {', '.join(KINDS)}{called}.")
@@ -93,6 +98,24 @@ def npz_tree(path: Path) -> Tree:
         said={name: array[()].item() for name, array in found.items() if not array.shape},
         refused=refused,
     )
+
+
+def npy_tree(folder: Path, files: Sequence[Path]) -> Tree:
+    """The `.npy` files of a folder by their paths in it, mapped and not read."""
+    arrays: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    for file in files:
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        try:
+            limits.require_name(name)
+            regular(file)
+            found = np.load(file, mmap_mode="r", allow_pickle=False)
+            limits.require_numbers(found.dtype)
+            arrays[name] = _pictures(found, file)
+        except (OSError, ValueError, EOFError) as error:
+            objects = "never unpickled" if "pickle" in str(error) else told(error)
+            refused[plain(name)] = f"it is no array of numbers ({objects})"
+    return Tree(path=folder, kind="npy", arrays=arrays, refused=refused)
 
 
 def zarr_tree(path: Path) -> Tree:
