@@ -285,6 +285,23 @@ def test_demonstrations_of_a_simulator(tmp_path) -> None:
     assert (found.read("front_z", 0, 3) == np.float32(0.7)).all()
 
 
+@pytest.mark.parametrize("shape", [[20, 3], [None, 3]])
+def test_a_cloud_of_another_count_at_each_step_is_left_out_and_said(shape, tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "set", videos=False)
+    described(path, "cloud", dtype="float32", shape=shape)
+    described(path, "points", dtype="float32", shape=[20, 3])
+    for file in path.rglob("*.parquet"):
+        rows = pq.read_table(file)
+        steady = [np.full((20, 3), 0.5, np.float32).tolist()] * len(rows)
+        cells = [np.zeros((20 + number, 3), np.float32).tolist() for number in range(len(rows))]
+        rows = rows.append_column("cloud", [cells]).append_column("points", [steady])
+        pq.write_table(rows, file)
+    found = open_episodes(path)
+    assert "store as many rows in each" in found.left_out["cloud"]
+    assert found.kind("points") == "points"
+    assert (found.read("points", 3, 5) == 0.5).all()
+
+
 def test_units_that_are_said_beside_an_array(tmp_path) -> None:
     path = sets.robomimic(tmp_path / "a.hdf5", images=False)
     with h5py.File(path, "r+") as file:

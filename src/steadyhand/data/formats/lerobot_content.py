@@ -27,6 +27,9 @@ from steadyhand.errors import DataError
 
 PICTURES = ("image", "depth")
 """What info.json calls columns of encoded pictures."""
+FEW = 8
+"""Steps and tables that are looked at for how many rows there are to a step."""
+ONE_SHAPE = "store as many rows in each, as points that are drawn from a cloud"
 CLOCK = "timestamp"
 SINGLE = (CLOCK, "task_index")
 """Columns with one number a step whose shape is said to be [1]."""
@@ -93,6 +96,8 @@ class Content:
         kind = self.said.features[key]["dtype"]
         if kind == "video":
             return footage(key, self.said, self.films[key], self.episodes, self.clock)
+        if self.said.varies(key):
+            return f"its shape varies from step to step, says meta/info.json; {ONE_SHAPE}"
         shape = self.said.shape(key)
         lacking = {file for file, table in self.seen.items() if key not in table.columns}
         missing = [e for e in self.looked if e.table in lacking]
@@ -107,8 +112,16 @@ class Content:
         if None not in held:
             text = held.pop()
             return "it is text" if text in TEXT else f"it holds {text}, not numbers"
+        if len(shape) > 1 and len(counts := self._rows_of(key)) > 1:
+            return f"it has {min(counts)} to {max(counts)} rows at a step; {ONE_SHAPE}"
         shape = () if shape == (1,) and key in (*SINGLE, *self.said.noted("single")) else shape
         return self._column(key, shape)
+
+    def _rows_of(self, key: str) -> set[int]:
+        """How many rows a step of a feature of several axes has, in a few steps of a few tables."""
+        tables = list(self.seen.values())
+        places = np.unique(np.linspace(0, len(tables) - 1, FEW).astype(int))
+        return set[int]().union(*(tables[place].lengths(key, FEW) for place in places))
 
     def _column(self, key: str, shape: tuple[int, ...]) -> Parts:
         dtype = np.result_type(*{table.dtype(key) for table in self.seen.values()})

@@ -87,6 +87,11 @@ class Description:
         names = self.note.get(key)
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
+    def varies(self, key: str) -> bool:
+        """Whether the shape of a feature is said to be another at each time step."""
+        shape = self.features[key].get("shape")
+        return isinstance(shape, list) and len(shape) > 1 and None in shape
+
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of a feature at one time step."""
         shape = self.features[key].get("shape") or ()

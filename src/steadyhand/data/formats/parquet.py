@@ -132,6 +132,16 @@ class Table:
         with self._told() as parquet, parquet.ParquetFile(self.file, buffer_size=1 << 16) as file:
             return next(file.iter_batches(1, columns=[name])).column(0)[0].as_py()
 
+    def lengths(self, name: str, rows: int) -> set[int]:
+        """How long the lists are in the first cells of a column; none where it has no lists."""
+        self._leaves([name], range(self._described[1].num_row_groups))
+        with self._told() as parquet, parquet.ParquetFile(self.file, buffer_size=1 << 16) as file:
+            cells = next(file.iter_batches(rows, columns=[name])).column(0)
+            cells = getattr(cells, "storage", cells)
+            if not hasattr(cells.type, "value_type") or not hasattr(cells, "value_lengths"):
+                return set()
+            return {count.as_py() or 0 for count in cells.value_lengths()}
+
     def records(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Some columns of numbers or words of an index, as a list of rows."""
         size = (self._described[3] - ALWAYS) // UNFOLDED
