@@ -113,7 +113,7 @@ def npy_tree(folder: Path, files: Sequence[Path]) -> Tree:
             limits.require_numbers(found.dtype)
             arrays[name] = _pictures(found, file)
         except (OSError, ValueError, EOFError) as error:
-            objects = "never unpickled" if "pickle" in str(error) else told(error)
+            objects = "never unpickled" if "bjects" in str(error) else told(error)
             refused[plain(name)] = f"it is no array of numbers ({objects})"
     return Tree(path=folder, kind="npy", arrays=arrays, refused=refused)
 
