@@ -5,7 +5,7 @@ against its size before a column is read, and words and bytes stay folded as the
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ ALWAYS, UNFOLDED = 1 << 26, 1000
 """Bytes that any file may unfold to, and how many more for each of its own."""
 LARGEST_INDEX = 1 << 20
 """Rows of an index or a list of tasks."""
-AT_ONCE = 1 << 24
-"""Bytes of a column from which row groups are no longer read in one go."""
+AT_ONCE, SMALL = 1 << 24, 1 << 20
+"""Bytes of a column from which row groups are no longer read in one go, and of a table below which
+all its columns are."""
 
 
 class _Kept:
@@ -51,7 +52,7 @@ class _Kept:
             self._bytes -= self._arrays.pop(oldest).nbytes
 
 
-KEPT = _Kept(1 << 28)
+KEPT = _Kept(1 << 27)
 
 
 class Table:
@@ -98,8 +99,10 @@ class Table:
         folded = [leaves[i][0] for i in wanted if leaves[i][1] == "BYTE_ARRAY"]
         checked = {"page_checksum_verification": True, "read_dictionary": folded}
         with self._told() as parquet, parquet.ParquetFile(self.file, **checked) as file:
-            found = file.read_row_groups(groups, columns=list(names))
-            if found.num_rows != sum(metadata.row_group(i).num_rows for i in groups):
+            rows = sum(metadata.row_group(i).num_rows for i in groups)
+            many = rows * len(wanted) * 8 > SMALL  # threads take longer to start than to read few
+            found = file.read_row_groups(groups, columns=list(names), use_threads=many)
+            if found.num_rows != rows:
                 raise ValueError(f"its '{names[0]}' has {found.num_rows} rows, not those counted")
             return found
 
@@ -198,16 +201,34 @@ class Table:
             if rows.start < high and low < rows.stop:
                 values = KEPT.get((self, name, rows.start))
                 if values is None:
-                    with self._told():
-                        values = self._numbers(name, groups)
-                    KEPT.put((self, name, rows.start), values)
+                    values = self._kept_numbers(name, groups, rows.start)
                 parts.append(values[max(low - rows.start, 0) : high - rows.start])
         if not parts:
-            with self._told():
-                return self._numbers(name, [])
+            return self._numbers(name, [])
         if len({part.shape[1:] for part in parts}) > 1:
             raise self.damaged(f"'{name}' has rows of different lengths", way=LEAVE)
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _kept_numbers(self, name: str, groups: Sequence[int], row: int) -> NDArray[Any]:
+        """Numbers that are kept from now on; of a small table, those of its other columns, too.
+
+        To open a file takes longer than to read so little of it.
+        """
+        metadata, others = self._described[1], list[str]()
+        if len(groups) == metadata.num_row_groups:
+            sizes = (metadata.row_group(group).total_byte_size for group in groups)
+            small = sum(sizes) < SMALL
+            others = [other for other in self.columns if small and self.kind(other) is None]
+        table = None
+        with suppress(DataError):  # what is wrong with others is told where they are read
+            table = self._read(others, groups) if name in others else None
+        values = self._numbers(name, groups, table)
+        KEPT.put((self, name, row), values)
+        for other in others if table is not None else ():
+            if KEPT.get((self, other, row)) is None:
+                with suppress(DataError):
+                    KEPT.put((self, other, row), self._numbers(other, groups, table))
+        return values
 
     def _bundles(self, name: str) -> list[tuple[range, range]]:
         """(row groups, their rows) that are read in one go, for a column."""
@@ -246,10 +267,15 @@ class Table:
         kind = self._innermost(name)
         return None if str(kind) in NUMBERS else told(kind)
 
-    def _numbers(self, name: str, groups: Sequence[int]) -> NDArray[Any]:
+    def _numbers(self, name: str, groups: Sequence[int], table: Any = None) -> NDArray[Any]:
+        """Some row groups of a column; `table` is what was read of them, if it was."""
         if kind := self.kind(name):
             raise self.damaged(f"'{name}' holds {kind}, not numbers", way=LEAVE)
-        values = self._read([name], groups).column(name).combine_chunks()
+        table = self._read([name], groups) if table is None else table
+        with self._told():
+            return self._unfolded(name, table.column(name).combine_chunks())
+
+    def _unfolded(self, name: str, values: Any) -> NDArray[Any]:
         shape = [len(values)]
         while True:
             values = getattr(values, "storage", values)
