@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zarr
 
 from steadyhand.cli import inspect
-from steadyhand.data import Episodes, inspect_episodes, write_episodes
+from steadyhand.data import Episodes, inspect_episodes, open_episodes, write_episodes
 from steadyhand.data.footage import Clip
 from steadyhand.data.lazy import rows_of
 from steadyhand.data.problems import sample
+from steadyhand.data.room import require_stored_together
+from steadyhand.errors import DataError
 
 ENDS = np.cumsum(np.full(50, 20))
 
@@ -129,3 +132,17 @@ def test_of_long_films_few_headers_are_read(tmp_path, monkeypatch) -> None:
     assert sample.of_films([]) == {}
     monkeypatch.undo()
     assert sample.of_films(clips) == dict(enumerate(clips))
+
+
+def test_many_small_lies_are_not_trained_on(tmp_path) -> None:
+    """Each feature of so little that is stored fits; all of them together do not."""
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    names = [f"state{number}" for number in range(6)]
+    for name in names:
+        root.create_array(f"data/{name}", shape=(10**6, 50), chunks=(1000, 50), dtype="f4")
+    root.create_array("meta/episode_ends", data=np.array([10**6]))
+    episodes = open_episodes(tmp_path / "a.zarr")
+    require_stored_together(episodes, names[:1])
+    with pytest.raises(DataError, match="would take 1200000000 bytes, and"):
+        require_stored_together(episodes.subset([0]), names)
+    require_stored_together(replace(episodes, arrays={"a": np.zeros((10**6, 2))}), ["a"])

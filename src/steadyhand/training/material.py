@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from steadyhand.data import Episodes, policy_statistics
 from steadyhand.data.hub import hub_name
 from steadyhand.data.meaning import understood
+from steadyhand.data.room import require_stored_together
 from steadyhand.data.splits import divided
 from steadyhand.data.tasks import task_places
 from steadyhand.errors import ConfigurationError
@@ -67,6 +68,9 @@ class Material:
             _prepared(config, episodes.subset(part)) for part in places if len(part)
         )
         spec = specification(config, training, known)
+        require_stored_together(
+            training, [f.key for f in spec.features if f.key in training.arrays]
+        )
         return cls(episodes, places, training, held_out[0] if held_out else None, spec, said)
 
     @cached_property

@@ -1,5 +1,6 @@
 """What a policy sees and does, from a config and from what was recorded."""
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -117,9 +118,16 @@ def _require_action(episodes: Episodes, action: str) -> None:
     if key in episodes.arrays:
         return
     near = [name for name in episodes.arrays if is_action(name)]
-    way_on = f"Name what the policy does with --action: {', '.join(episodes.arrays)}."
+    flat = [name for name in episodes.arrays if episodes.kind(name) == "state"]
+    way_on = f"Name what the policy does with --action: {', '.join(flat)}."
     if near:
         way_on = f"It has {', '.join(near)}: give --action {near[0]}."
+    elif episodes.path is not None:
+        path = shlex.quote(str(episodes.path))
+        way_on += (
+            " Or make it the pose of the next step, as UMI does: steadyhand convert "
+            f"{path} OUT --map guess prints the command."
+        )
     raise ConfigurationError(f"{episodes.path or 'The data'} has no '{key}' to predict. {way_on}")
 
 
