@@ -31,8 +31,9 @@ from steadyhand.runtime import ChunkRequest
 from steadyhand.runtime.history import History
 from steadyhand.runtime.statistics import Statistics
 from steadyhand.spec import Chunking, Feature, PolicySpec
+from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
-from steadyhand.training.train import build_policy, train
+from steadyhand.training.train import build_policy, rebuild_policy, train
 
 ENCODER = ImageEncoderConfig(
     network=ResNetConfig(width=4, blocks=(1, 1)),
@@ -281,6 +282,22 @@ def test_it_trains_is_stored_and_goes_on(policy: Policy, tmp_path) -> None:
     request = ChunkRequest(observation=moment(episodes, 5))
     answers = [TorchPredictor(one).predict([request]) for one in (trained.eval(), found)]
     np.testing.assert_array_equal(*answers)
+
+
+def test_a_run_goes_on_with_the_same_points_as_without_a_break(tmp_path) -> None:
+    """Of 20 points 8 are drawn for each window, anew in every step."""
+    episodes, config = recorded(), replace(CONFIG, steps=4)
+    whole = build_policy(config, episodes)
+    list(train(whole, episodes, config))
+    begun = build_policy(config, episodes)
+    session = train(begun, episodes, config, out=tmp_path / "run")
+    for _ in zip(range(2), session, strict=False):
+        pass
+    session.close()
+    later = rebuild_policy(Run(tmp_path / "run"), config, episodes)
+    list(train(later, episodes, config, out=tmp_path / "run", resume=True))
+    for name, weights in whole.state_dict().items():
+        assert torch.equal(later.state_dict()[name], weights), name
 
 
 def test_a_strangers_card_with_another_range_or_none_is_refused(policy: Policy, tmp_path) -> None:
