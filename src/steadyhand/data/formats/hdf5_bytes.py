@@ -17,6 +17,7 @@ from steadyhand.data.containers import LARGEST_PICTURE
 from steadyhand.data.files import told
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.hdf5 import LONGEST_TEXT, require_kept
+from steadyhand.data.formats.limits import FREE
 from steadyhand.errors import MissingExtraError, library
 
 FORMATS = ("JPEG", "PNG")
@@ -27,6 +28,10 @@ WIDE = ("I", "I;16", "I;16B", "I;16L")
 """Pillow's names of one channel of 16 bits, which is depth."""
 REFERENCE = np.dtype("V16")
 """What an element of a length of its own takes where it is listed."""
+
+
+TOGETHER = 1024
+"""Texts that are read at once, at most."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,24 @@ def row(dataset: Any, step: int) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-def words(dataset: Any, rows: Iterable[int] | None = None) -> list[str]:
-    """Texts of some rows, or the only one. Raises `ValueError` where they are too long."""
+def words(dataset: Any, rows: Iterable[int] | None = None, *, size: int = FREE) -> list[str]:
+    """Texts of some rows, or all. Raises `ValueError` where they are too long.
+
+    Of all, as many are read at once as have room even if each were as long as the file of `size`.
+    """
     found, left = list[str](), LONGEST_TEXT
     if dataset.shape == ():
         value = dataset[()]
         return [value.decode(errors="replace") if isinstance(value, bytes) else str(value)]
-    for step in range(dataset.shape[0]) if rows is None else rows:
-        content = row(dataset, step)
-        left -= len(content)
-        if left < 0:
-            raise ValueError(f"its words have more than {LONGEST_TEXT} characters")
-        found.append(content.decode(errors="replace"))
+    most = max(min(FREE // max(size, dataset.dtype.itemsize, 1), TOGETHER), 1)
+    some = range(0, dataset.shape[0], most) if rows is None else rows
+    for first in some:
+        for value in dataset[first : first + (most if rows is None else 1)]:
+            content = value.encode() if isinstance(value, str) else bytes(value)
+            left -= len(content)
+            if left < 0:
+                raise ValueError(f"its words have more than {LONGEST_TEXT} characters")
+            found.append(content.decode(errors="replace"))
     return found
 
 

@@ -27,7 +27,7 @@ NUMBERED = re.compile(r"([A-Za-z]*[_-]?)([0-9]{1,18})")
 MASK = "mask"
 OBSERVED = ("obs/", "observations/images/", "observations/", "observation/")
 """Groups of what was seen."""
-MOST_NAMES = 1 << 20
+MOST_NAMES = 1 << 17
 """Episodes that a list names."""
 
 
@@ -128,7 +128,7 @@ def _masks(file: Any, size: int) -> dict[str, Sequence[str | int]]:
             if dataset.size > MOST_NAMES or len(dataset.shape) != 1:
                 continue
             if isinstance(bytes_at(name, dataset, size), Words):
-                masks[name] = words(dataset)
+                masks[name] = words(dataset, size=size)
             elif array_at(name, dataset, size).dtype.kind in "iu":
                 masks[name] = dataset[:].tolist()
     return masks

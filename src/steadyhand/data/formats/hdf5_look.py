@@ -247,6 +247,8 @@ def _mark(dataset: Any, size: int) -> bool | None:
     """What a mark of success is in the last step, in which the episode was left."""
     if dataset is None or dataset.dtype.kind not in "biuf" or not dataset.size:
         return None
+    if dataset.shape and dataset.size != len(dataset):  # more than one a step
+        return None
     require_kept(dataset, dataset.dtype, size)
     last = np.asarray(dataset[-1] if dataset.shape else dataset[()])
     return as_mark(last.item()) if last.size == 1 else None
