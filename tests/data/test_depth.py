@@ -266,6 +266,24 @@ def test_columns_of_pictures(name, tmp_path) -> None:
     assert found.read("front", 3, 5).shape == (2, HEIGHT, WIDTH, 1)
 
 
+def test_a_tiff_in_tiles_is_made_no_room_for(tmp_path) -> None:
+    """Each of which may claim any size, whatever that of the picture."""
+    path = sets.lerobot_v2(tmp_path / "set", videos=False)
+    with_pictures(path, "front", COUNTED, "TIFF", [HEIGHT, WIDTH, 1], {"compression": "tiff_lzw"})
+    described(path, "tiled", dtype="image", shape=[HEIGHT, WIDTH, 1])
+    whole = encoded(COUNTED, "TIFF")
+    rows_a_strip, tile_width = (bytes([low, 1, 4, 0]) for low in (0x16, 0x42))
+    assert whole.count(rows_a_strip) == 1
+    cell = {"bytes": whole.replace(rows_a_strip, tile_width), "path": None}
+    for file in path.rglob("*.parquet"):
+        rows = pq.read_table(file)
+        pq.write_table(rows.append_column("tiled", [[cell] * len(rows)]), file)
+    found = open_episodes(path)
+    assert found.read("front", 0, 1).shape == (1, HEIGHT, WIDTH, 1)
+    with pytest.raises(DataError, match="it is a TIFF in tiles"):
+        found.read("tiled", 0, 1)
+
+
 def test_gray_that_is_called_depth_has_no_metres_without_a_unit(tmp_path) -> None:
     path = sets.lerobot_v2(tmp_path / "set", videos=False)
     with_pictures(path, "depth", COUNTED.astype(np.uint8), "PNG", [HEIGHT, WIDTH, 1], {})

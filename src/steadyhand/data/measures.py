@@ -28,6 +28,7 @@ MOST_NUMBERS = 4096
 """A feature with more numbers at a time step is not taken for a state."""
 BYTE = 255
 """What no gray of a camera exceeds: wider numbers that do are a measure."""
+GUESSED = ", as it has one channel of wide numbers"
 FLAT = "if it is a state, store it flat, (steps, numbers)"
 
 
@@ -112,6 +113,8 @@ def as_one_channel(key: str, array: LazyArray, shape: tuple[int, ...]) -> Meant:
         )
     values = _few(array)
     finite = values[np.isfinite(values)]
+    if not len(values):  # what is damaged is told where it is read
+        return as_metres(array, Declared(), GUESSED)
     if len(finite) and finite.min() < 0:
         raise ValueError(
             f"it is one channel of {dtype} with numbers below 0, which no depth is; {FLAT}"
@@ -123,7 +126,7 @@ def as_one_channel(key: str, array: LazyArray, shape: tuple[int, ...]) -> Meant:
         )
     if dtype.kind == "f" and not len(finite):
         raise ValueError(f"it is one channel of {dtype}, and none of its numbers is finite")
-    return as_metres(array, Declared(), ", as it has one channel of wide numbers")
+    return as_metres(array, Declared(), GUESSED)
 
 
 def as_points(

@@ -27,6 +27,11 @@ COLOURED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 NUMBERS = {"I;16": "u2", "I;16L": "u2", "I;16B": "u2", "I;16N": "u2", "I": "i4", "F": "f4"}
 """Its names of one number a pixel, and what that is."""
 
+PACKED = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits")
+"""How a TIFF may be packed: in strips of rows, by what is as good as PNG."""
+TILES = range(322, 326)
+"""Tags of a TIFF in tiles, each of which may claim any size, and is made room for."""
+
 Span = tuple[Table, int, int, int]
 """(table, first row, steps, episode)."""
 
@@ -108,6 +113,10 @@ class Images:
         if (picture.height, picture.width) != (height, width):
             size = f"{picture.width}×{picture.height}"
             raise ValueError(f"it is {size}, not {width}×{height} as declared")
+        if picture.format == "TIFF" and (
+            picture.info.get("compression") not in PACKED or any(t in picture.tag_v2 for t in TILES)
+        ):
+            raise ValueError("it is a TIFF in tiles, or packed in a way that is not read")
         if self.dtype == np.uint8:
             if picture.mode not in COLOURED:
                 raise ValueError(f"mode {picture.mode}, and the first of them is colour")
