@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sets
@@ -67,7 +68,8 @@ def test_rows_of_an_episode_are_its_own_where_others_left_the_index(keep, tmp_pa
     state, _ = sets.numbers()
     truth = np.concatenate([state[i] for i in keep])
     np.testing.assert_array_equal(episodes.read("observation.state"), truth)
-    assert [remark.kind for remark in episodes.remarks] == ["rows"]
+    assert [remark.kind for remark in episodes.remarks] == ["rows", "video-long"]
+    assert "has 36 pictures for" in episodes.remarks[1].message
     table = next((path / "data").rglob("*.parquet"))
     pq.write_table(pq.read_table(table).slice(0, 20), table)
     with pytest.raises(DataError, match="rows of that number, its index says"):
@@ -131,3 +133,15 @@ def test_an_episode_of_one_step_has_its_picture(tmp_path) -> None:
     pictures = episodes.read(sets.CAMERA, 12, 13)
     assert np.abs(pictures.astype(int) - sets.pictures(1, 1)).mean() < 4
     assert "short" in {problem.kind for problem in inspect_episodes(episodes)}
+
+
+def test_an_episode_of_no_steps_lies_nowhere(tmp_path) -> None:
+    path = sets.lerobot_v3(tmp_path / "v3")
+    file = next((path / "meta" / "episodes").rglob("*.parquet"))
+    rows = pq.read_table(file).to_pylist()
+    rows.append({**dict.fromkeys(rows[0]), "episode_index": 3, "length": 0})
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    change(path / "meta" / "info.json", total_episodes=4)
+    episodes = open_episodes(path)
+    assert episodes.lengths.tolist() == [12, 9, 15]
+    assert [remark.kind for remark in episodes.remarks] == ["empty-episode"]

@@ -97,10 +97,12 @@ def moments(wanted: Wanted, film: Film) -> Moments:
     times = wanted.even
     needed = round(wanted.start * wanted.rate_hz) + wanted.steps
     lacking = needed - film.pictures if film.pictures else 0
-    if lacking < 0 and wanted.rows == wanted.steps and not wanted.start:
-        said = f"has {film.pictures} pictures for {wanted.steps} steps"
-        remark = ("video-long", f"{said}: those after the last are unused")
-        return Moments(times=times, within=wanted.half, remark=remark)
+    last = wanted.before + wanted.steps == wanted.rows  # of the film's episodes
+    if lacking <= 0 and last and wanted.rows < film.pictures:
+        said = f"has {film.pictures} pictures for {wanted.rows} steps: "
+        own = wanted.rows == wanted.steps and not wanted.start
+        said += "those after the last are unused" if own else "some of them are unused"
+        return Moments(times=times, within=wanted.half, remark=("video-long", said))
     if lacking == 1 and wanted.steps > 1:
         times[-1] = times[-2]
         said = "lacks the last picture: the last step has that before it again"

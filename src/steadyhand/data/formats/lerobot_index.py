@@ -172,6 +172,8 @@ def _episode_v3(
 ) -> IndexedEpisode:
     number = _count(file, line, "episode_index")
     where = f"{file}: episode {number}"
+    if line["length"] == 0:  # it may lie nowhere
+        return IndexedEpisode(number, 0, path)
     table = there(_filled(path, templates[0], where, line, "data"))
     clips = {}
     for key in cameras:
