@@ -1,6 +1,7 @@
 """Every input of the kinds found in public files: the values that are read, and what is said."""
 
 import io
+import shlex
 from pathlib import Path
 
 import av
@@ -12,7 +13,13 @@ import pytest
 import zarr
 from PIL import Image
 
+from steadyhand.cli.main import main
 from steadyhand.data import inspect_episodes, open_episodes
+from steadyhand.errors import ConfigurationError
+from steadyhand.training.config import TrainConfig
+from steadyhand.training.train import build_policy
+
+POSE = ("eef_pos", "eef_rot_axis_angle", "gripper_width")
 
 pytestmark = pytest.mark.skipif(
     not field.MAKER.exists(), reason="../shared/field is not here: it makes the inputs"
@@ -83,6 +90,19 @@ def test_positions_of_umi_are_read_beside_pictures_that_are_not_what_they_say(in
     stored = zarr.open_group(inputs["umi"], mode="r")["data"]
     for key in ("robot0_eef_pos", "robot0_eef_rot_axis_angle", "robot0_gripper_width"):
         np.testing.assert_array_equal(found.read(key), stored[key][:])
+
+
+def test_without_an_action_the_next_pose_can_be_it(inputs, tmp_path, capsys):
+    with pytest.raises(ConfigurationError, match="--map guess prints") as told:
+        build_policy(TrainConfig(observations=("robot0_eef_pos",)), open_episodes(inputs["umi"]))
+    main(shlex.split(str(told.value).partition("steadyhand ")[2].partition(" prints")[0]))
+    _, source, _, *rest = shlex.split(capsys.readouterr().out.partition("steadyhand ")[2])
+    place = [word.replace(",camera0_rgb=data/camera0_rgb", "") for word in rest]
+    main(["convert", source, str(tmp_path / "umi.npz"), *place])
+    made, poses = open_episodes(tmp_path / "umi.npz"), zarr.open_group(source, mode="r")["data"]
+    told_then = np.concatenate([poses[f"robot0_{part}"][:] for part in POSE], axis=1)
+    np.testing.assert_array_equal(made.read("state")[:40], told_then[:40])
+    np.testing.assert_array_equal(made.read("action")[:39], told_then[1:40])
 
 
 @pytest.mark.parametrize("key", ["states/articulation/robot/joint_position", "policy/joint_pos"])
