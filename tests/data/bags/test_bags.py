@@ -121,6 +121,8 @@ def test_the_rate_is_that_of_the_slowest_unless_it_is_said(bag) -> None:
         ("state=/joint_states,clock=mine", "clock=mine"),
         ("state=/joint_states,by=mine", "by=mine"),
         ("state=/joint_states,rate=-1", "no rate"),
+        ("state=/joint_states,rate=0", "rate=0 is no rate"),
+        ("state=/joint_states,rate=/task", "rate=/task is no rate"),
     ],
 )
 def test_a_map_of_topics_that_does_not_fit_says_what_would(text, said, bag) -> None:

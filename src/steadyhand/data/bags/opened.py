@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from steadyhand.data.bags.bag import Bag, Topic
 from steadyhand.data.bags.cameras import Camera
 from steadyhand.data.bags.found import open_bags
+from steadyhand.data.bags.said import (
+    RESAMPLED,
+    cut_offs,
+    lags_said,
+    successes_said,
+    tasks_said,
+)
 from steadyhand.data.bags.series import series
-from steadyhand.data.bags.ticks import Ticks, gaps_told, lag_told, rate_of, ticks_of
-from steadyhand.data.bags.values import HEADER, at_path, is_picture, split_place, stamp_of
+from steadyhand.data.bags.ticks import Ticks, rate_of, ticks_of
+from steadyhand.data.bags.values import HEADER, is_picture, split_place, stamp_of
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.lazy import LazyArray, Parts, Rows
 from steadyhand.data.mapping.grammar import Map, Place, parse_map
@@ -25,7 +32,6 @@ from steadyhand.data.tasks import COUNTER
 from steadyhand.errors import DataError, UsageError, plain
 from steadyhand.sizes import Kind
 
-RESAMPLED = "resampled"
 SLOWEST, FASTEST = 1.0, 200.0
 """Hz between which a rate lies that nobody has said."""
 
@@ -39,20 +45,13 @@ def open_bag(path: str | Path, text: str, *, rate_hz: float | None = None) -> Ep
     if "episodes" in said.said:
         raise UsageError("Each bag is an episode: leave episodes= out of a map of topics.")
     bags = open_bags(path)
-    remarks = [
-        Problem(
-            "cut-off",
-            f"{part.path.name} was not finished, or is damaged after {at} bytes: what was recorded "
-            "before is read.",
-            file=str(part.path),
-        )
-        for bag in bags
-        for part in bag.parts
-        if (at := getattr(part, "cut_off", None)) is not None
-    ]
-    rate = rate_hz or said.number("rate") or _usual_rate(bags[0], said, remarks)
-    if not 0 < rate <= 1e5:
-        raise UsageError(f"rate={rate:g} is no rate in steps a second; say one as rate=20.")
+    remarks = cut_offs(bags)
+    rate = rate_hz if rate_hz is not None else said.number("rate")
+    if rate is None and "rate" not in said.said:
+        rate = _usual_rate(bags[0], said, remarks)
+    if rate is None or not 0 < rate <= 1e5:
+        what = said.said["rate"].words if rate is None else f"{rate:g}"
+        raise UsageError(f"rate={what} is no rate in steps a second; say one as rate=20.")
     used = _topics(said)
     clocks = [_clocks(bag, used(bag), said, remarks) for bag in bags]
     ticks = [_ticked(bag, times, rate, said) for bag, times in zip(bags, clocks, strict=True)]
@@ -75,7 +74,7 @@ def open_bag(path: str | Path, text: str, *, rate_hz: float | None = None) -> Ep
             kinds[key] = "depth"
     ends = np.cumsum([len(t.times) for t in ticks])
     later = {key: _of_next(arrays[key], ends) for key, p in said.features.items() if p.later}
-    tasks, counter = _tasks(bags, ticks, said)
+    tasks, counter = tasks_said(bags, ticks, said)
     arrays |= later | ({} if counter is None else {COUNTER: counter})
     return Episodes(
         arrays,
@@ -87,9 +86,9 @@ def open_bag(path: str | Path, text: str, *, rate_hz: float | None = None) -> Ep
         kinds=kinds,
         names=names,
         tasks=tasks,
-        success=_successes(bags, said),
+        success=successes_said(bags, said),
         left_out=_left_out(bags[0], used(bags[0])),
-        remarks=(*remarks, *_lags(ticks, rate, said)),
+        remarks=(*remarks, *lags_said(ticks, rate, said)),
     )
 
 
@@ -196,63 +195,6 @@ def _of_next(array: LazyArray, ends: NDArray[np.int64]) -> LazyArray:
     following = np.arange(1, ends[-1] + 1)
     following[ends - 1] -= 1
     return Rows(array, following)
-
-
-def _tasks(
-    bags: Sequence[Bag], ticks: Sequence[Ticks], said: Map
-) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
-    place = said.said.get("task")
-    if place is None:
-        return (), None
-    texts: dict[str, int] = {}
-    counted: list[NDArray[np.int64]] = []
-    for bag, each in zip(bags, ticks, strict=True):
-        if place.names[0].exact:
-            texts[place.words] = 0
-            counted.append(np.zeros(len(each.times), np.int64))
-            continue
-        name, path, _ = split_place(place.words, bag.topics)
-        wanted, where = np.unique(each.places[name], return_inverse=True)
-        found = bag.decoded(name, wanted.tolist())
-        words = [str(at_path(message, path or "data", bag.topics[name])) for message in found]
-        counted.append(np.array([texts.setdefault(word, len(texts)) for word in words])[where])
-    return tuple(texts), np.concatenate(counted)
-
-
-def _successes(bags: Sequence[Bag], said: Map) -> tuple[bool | None, ...]:
-    """Of each bag the last thing that is said on a topic; None where nothing is."""
-    place = said.said.get("success")
-    if place is None:
-        return ()
-    marks: list[bool | None] = []
-    for bag in bags:
-        name, path, _ = split_place(place.words, bag.topics)
-        count = len(bag.times(name))
-        last = list(bag.decoded(name, range(count)[-1:]))
-        marks.append(bool(at_path(last[0], path or "data", bag.topics[name])) if last else None)
-    return tuple(marks)
-
-
-def _lags(ticks: Sequence[Ticks], rate: float, said: Map) -> list[Problem]:
-    """How old each topic's messages are at their ticks, what was silent, and what was cut off."""
-    clock = said.said.get("clock")
-    way = "nearest" if "by" in said.said and said.said["by"].words == "nearest" else "last value"
-    how = f"by {way}, {'header' if clock is not None and clock.words == HEADER else 'log'} time"
-    told: list[Problem] = []
-    for topic in ticks[0].places:
-        if all(topic in each.held for each in ticks):
-            what = f"{topic} speaks less than once a second: what it last said is held."
-            told.append(Problem(RESAMPLED, what))
-            continue
-        ages = [each.ages[topic] for each in ticks]
-        told.append(Problem(RESAMPLED, lag_told(topic, ages, rate, how)))
-        if silent := gaps_told(topic, ages, rate):
-            told.append(Problem("gap", silent))
-    dropped = max(each.dropped for each in ticks)
-    if dropped > 1 / rate:
-        what = f"Up to {dropped:.3g} s at the beginning are left out: not every topic had spoken."
-        told.append(Problem(RESAMPLED, what))
-    return told
 
 
 def _left_out(bag: Bag, used: Sequence[str]) -> dict[str, str]:
