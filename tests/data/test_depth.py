@@ -257,13 +257,14 @@ def with_pictures(path, key, values, kind, shape, more) -> None:
 def test_columns_of_pictures(name, tmp_path) -> None:
     values, kind, more, shape, per_metre, said = PICTURES[name]
     path = sets.lerobot_v2(tmp_path / "set", videos=False)
-    with_pictures(path, "front", values, kind, shape, dict(more))
+    key = "front" if said else "front_depth"
+    with_pictures(path, key, values, kind, shape, dict(more))
     found = open_episodes(path)
-    assert found.kind("front") == "depth"
+    assert found.kind(key) == "depth"
     assert [remark.kind for remark in found.remarks] == list(said)
     right = (values.astype(np.float64) / per_metre).astype(np.float32)
-    assert np.array_equal(found.arrays["front"][5][..., 0], right)
-    assert found.read("front", 3, 5).shape == (2, HEIGHT, WIDTH, 1)
+    assert np.array_equal(found.arrays[key][5][..., 0], right)
+    assert found.read(key, 3, 5).shape == (2, HEIGHT, WIDTH, 1)
 
 
 def test_a_tiff_in_tiles_is_made_no_room_for(tmp_path) -> None:

@@ -85,7 +85,7 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
         return Meant(array)
     if noted in ("depth", "points", "state", "task"):
         return _noted(array, noted, shape)
-    if says_depth(key) or says_points(key):
+    if not said and (says_depth(key) or says_points(key)):
         said = getattr(array, "said", {})
     declared = Declared.by(said)
     wide = [size for size in shape if size != 1]
