@@ -39,7 +39,7 @@ the change, a light was switched."""
 EXPLAINS, JOINED = 3.0, 5.0
 """Numbers that jump at a cut, too, explain it where they go so many times as far as near it; so
 many times as far as ever else they are of another recording."""
-SAME, MOVES_ON = 1.0, 0.5
+SAME, MOVES_ON = 1.5, 0.5
 """No block changes by more grey levels while a camera hangs; numbers go this share as far as
 usual."""
 DARK = 0.03
