@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.few import by_themselves
 from steadyhand.data.tasks import task_numbers
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.values import LARGEST, shown
 
+FEW = 0.5
+"""Of fewer of the steps pictures are decoded and kept by themselves."""
 Marks = NDArray[np.bool_]
 """Whether each episode is meant, (episodes,)."""
 QUOTED = r"""(?:"[^"]*"|'[^']*')"""
@@ -65,7 +68,10 @@ def selected(episodes: Episodes, select: str) -> Episodes:
             f"{_what_there_is(episodes)}"
         )
     said = f"{int(left.sum())} of {len(episodes)} episodes are chosen: {select}"
-    return replace(episodes.subset(np.flatnonzero(left)), chosen=said)
+    found = episodes.subset(np.flatnonzero(left))
+    if found.steps < FEW * episodes.steps:
+        found = by_themselves(found)
+    return replace(found, chosen=said)
 
 
 def parse_selection(select: str) -> tuple[Choice, ...]:
