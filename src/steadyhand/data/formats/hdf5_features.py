@@ -77,7 +77,8 @@ def understood(path: Path, found: Sequence[Look], layout: Layout) -> Features:
     if "action" in left_out:
         what = f"{path}: 'action' cannot be read: {left_out['action']}."
         raise DataError(what, file=path)
-    remarks = [*_remarks(found, looked, longer, layout), *_unwritten(unwritten, len(looked))]
+    remarks = [*_coloured(kept), *_remarks(found, looked, longer, layout)]
+    remarks += _unwritten(unwritten, len(looked))
     return Features(kept, left_out, remarks)
 
 
@@ -147,6 +148,20 @@ def _reader(whats: Sequence[What]) -> Reader:
         return Encoded(pictures[0].size, pictures[0].dtype)
     numbers = [what for what in whats if isinstance(what, Found)]
     return Numbers(numbers[0].shape[1:], np.result_type(*{what.dtype for what in numbers}))
+
+
+def _coloured(kept: Sequence[FeatureFound]) -> list[Problem]:
+    """What is to be known of colour that was encoded."""
+    readers = [(each.key, each.reader) for each in kept if isinstance(each.reader, Encoded)]
+    keys = [repr(key) for key, reader in readers if reader.shape[2] > 1]
+    if not keys:
+        return []
+    message = (
+        f"{', '.join(keys)}: unpacked red first, as JPEG and PNG have it. A recorder that gave "
+        "OpenCV pictures with red first has exchanged red and blue; look at one, and show the "
+        "policy those of the robot in the same order."
+    )
+    return [Problem("colour", message)]
 
 
 def _remarks(
