@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from mcap.writer import Writer
 
+from steadyhand.data.bags.bag import Topic
 from steadyhand.data.bags.cameras import metres
+from steadyhand.data.bags.clouds import cloud
 from steadyhand.data.mapping import open_mapped
 from steadyhand.errors import DataError
 
@@ -114,3 +116,23 @@ def test_depth_is_in_metres_and_0_where_nothing_was_measured() -> None:
     assert metres(np.array([0, 1500], np.uint16)).tolist() == [0, 1.5]
     found = metres(np.array([np.nan, np.inf, -1, 2.5], np.float32))
     assert (found.tolist(), found.dtype) == ([0, 0, 0, 2.5], np.float32)
+
+
+def test_a_cloud_is_as_many_points_spread_over_those_that_were_measured() -> None:
+    count = 3000
+    points = np.zeros(count, [("x", "<f4"), ("rgb", "<u4"), ("y", "<f4"), ("z", "<f4")])
+    points["x"], points["z"] = np.arange(count), 2
+    points["x"][::2] = np.nan
+    fields = [{"name": n, "offset": o, "datatype": 7} for n, o in (("x", 0), ("y", 8), ("z", 12))]
+    said = {"height": 1, "width": count, "point_step": 16, "row_step": 16 * count}
+    message = {**said, "fields": fields, "is_bigendian": 0, "data": points.view(np.uint8)}
+    topic = Topic("/c", "sensor_msgs/msg/PointCloud2", "cdr", "")
+    found = cloud(message, topic)
+    assert (found.shape, found.dtype) == ((1024, 3), np.float32)
+    assert (found[0].tolist(), found[-1].tolist()) == ([1, 0, 2], [2999, 0, 2])
+    assert np.abs(np.diff(found[:, 0]) - 2998 / 1023).max() < 2.1
+    few = cloud({**message, "width": 4, "row_step": 64}, topic)
+    assert np.unique(few[:, 0]).tolist() == [1, 3]
+    for wrong in ({"width": 2**30}, {"point_step": 8}, {"fields": fields[:2]}, {"row_step": 16}):
+        with pytest.raises(DataError, match="/c"):
+            cloud({**message, **wrong}, topic)

@@ -1,4 +1,4 @@
-"""Pictures out of messages: raw and compressed, colour as red, green, blue, depth as metres."""
+"""Pictures out of messages: raw and packed, colour as red, green, blue, depth as metres; clouds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.bags.bag import Bag, Topic
+from steadyhand.data.bags.clouds import cloud
+from steadyhand.data.bags.values import CLOUD, short
 from steadyhand.data.depth import METRES, MILLIMETRES, cleaned, scaled
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.data.mapping.encoded import decoded
 from steadyhand.errors import DataError
+from steadyhand.sizes import Kind
 
 COLOUR = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8uc1": 1, "8uc3": 3}
 """Channels of the raw encodings of colour; 8UC3 is red, green, blue."""
@@ -71,18 +74,27 @@ def metres(values: NDArray[Any]) -> NDArray[np.float32]:
     return cleaned(scaled(values, MILLIMETRES if values.dtype.kind in "iu" else METRES))
 
 
+def seen(message: Any, topic: Topic) -> tuple[NDArray[Any], Kind]:
+    """What a message of a camera shows, and of which kind that is. Raises `DataError`."""
+    if short(topic.type) == CLOUD:
+        return cloud(message, topic), "points"
+    values, deep = picture(message, topic)
+    return values, "depth" if deep else "image"
+
+
 class Camera:
-    """The pictures of a topic at some of its messages, decoded when asked for."""
+    """The pictures, or clouds, of a topic at some of its messages, decoded when asked for."""
 
     def __init__(self, bag: Bag, topic: Topic, messages: NDArray[np.int64], episode: int) -> None:
         self._bag, self._topic, self._messages, self._episode = bag, topic, messages, episode
         with damage_told(bag.path, topic.name, episode):
-            first, self.is_depth = next(self._read(messages[:1]))
+            first, kind = next(self._read(messages[:1]))
+        self.kind: Kind = kind
         self.shape, self.dtype = (len(messages), *first.shape), first.dtype
 
-    def _read(self, places: NDArray[np.int64]) -> Iterator[tuple[NDArray[Any], bool]]:
+    def _read(self, places: NDArray[np.int64]) -> Iterator[tuple[NDArray[Any], Kind]]:
         for message in self._bag.decoded(self._topic.name, places.tolist()):
-            yield picture(message, self._topic)
+            yield seen(message, self._topic)
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
         with damage_told(self._bag.path, self._topic.name, self._episode):
@@ -90,7 +102,7 @@ class Camera:
 
     def _found(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
         wanted, where = np.unique(self._messages[rows], return_inverse=True)
-        for number, (values, deep) in enumerate(self._read(wanted)):
-            if values.shape != self.shape[1:] or deep != self.is_depth:
+        for number, (values, kind) in enumerate(self._read(wanted)):
+            if values.shape != self.shape[1:] or kind != self.kind:
                 raise DataError(f"a picture is {values.shape}, where the first is {self.shape[1:]}")
             yield where == number, values

@@ -70,8 +70,8 @@ def open_bag(path: str | Path, text: str, *, rate_hz: float | None = None) -> Ep
             raise DataError(f"{path}: '{key}' has other shapes or joints in other bags: {told}.")
         arrays[key] = parts[0] if len(parts) == 1 else Parts(parts)
         names |= {key: found[0][1]} if found[0][1] else {}
-        if isinstance(parts[0], Camera) and parts[0].is_depth:
-            kinds[key] = "depth"
+        if isinstance(parts[0], Camera) and parts[0].kind != "image":
+            kinds[key] = parts[0].kind
     ends = np.cumsum([len(t.times) for t in ticks])
     later = {key: _of_next(arrays[key], ends) for key, p in said.features.items() if p.later}
     tasks, counter = tasks_said(bags, ticks, said)

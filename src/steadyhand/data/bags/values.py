@@ -18,7 +18,8 @@ USUAL = {
     "trajectory_msgs/JointTrajectory": "points[0].positions",
 }
 """The field that is meant of these where none is named; `data` of all that are `std_msgs`."""
-PICTURES = ("sensor_msgs/Image", "sensor_msgs/CompressedImage")
+CLOUD = "sensor_msgs/PointCloud2"
+PICTURES = ("sensor_msgs/Image", "sensor_msgs/CompressedImage", CLOUD)
 HEADER = "header"
 NO_NUMBERS = (HEADER, "stamp", "layout")
 """Fields that are passed over where none is named, as covariances are."""
@@ -47,7 +48,7 @@ def split_place(text: str, topics: Any) -> tuple[str, str, slice]:
 
 
 def is_picture(topic: Topic, path: str) -> bool:
-    """Whether a place means a picture."""
+    """Whether a place means a picture, or a cloud of points."""
     return short(topic.type) in PICTURES and path in ("", "data")
 
 
