@@ -29,7 +29,8 @@ class StateEncoder(nn.Module):
         for feature in (*spec.pictures, *spec.points):
             raise ConfigurationError(
                 f"StateEncoder cannot see the {feature.kind} '{feature.name}'. Leave it out of "
-                "`observations`, or take another encoder: encoder=ImageEncoderConfig()."
+                "`observations`, or take another encoder, which the recipe lerobot has: "
+                "encoder=ImageEncoderConfig()."
             )
         self.names: Sequence[str] = [f.name for f in spec.observations if f.kind == "state"]
         width = sum(f.size for f in spec.observations if f.kind == "state")
