@@ -22,16 +22,17 @@ BY_NAME = {
 
 def told() -> tuple[set[str], set[str]]:
     """(kinds that are written out, files in which one is a variable)."""
+    trees = {file: ast.parse(file.read_text()) for file in (SOURCE / "data").rglob("*.py")}
+    constants = {
+        node.targets[0].id: node.value.value
+        for tree in trees.values()
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
     written, by_name = set[str](), set[str]()
-    for file in SOURCE.rglob("*.py"):
-        tree = ast.parse(file.read_text())
-        constants = {
-            node.targets[0].id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Constant)
-        }
+    for file, tree in trees.items():
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "Problem"):
                 continue
