@@ -49,7 +49,7 @@ def test_a_set_that_divides_itself_is_divided_so() -> None:
     assert said == ""
     masks = {"train": (0, 1, 2, 3, 4), "valid": (5, 6)}
     assert parts(masks)[:2] == ([0, 1, 2, 3, 4], [5, 6])
-    assert "5 episodes are trained on, 2 held out, 3 are neither" in parts(masks)[2]
+    assert "5 episodes are trained on, 2 held out, 3 in neither part" in parts(masks)[2]
     for name in ("val", "validation"):
         assert parts({"train": (0, 1), name: (2,)})[:2] == ([0, 1], [2])
     assert parts({"train": (0, 1, 2), "valid": (2, 3)})[:2] == ([0, 1], [2, 3]), "never both"

@@ -28,7 +28,7 @@ def divided(
         rest = len(episodes) - int(train.sum()) - int(held_out.sum())
         said = (
             f"The set divides itself: {train.sum()} episodes are trained on, {held_out.sum()} held "
-            f"out{f', {rest} are neither' if rest else ''}."
+            f"out{f', {rest} in neither part' if rest else ''}."
         )
         return (np.flatnonzero(train), np.flatnonzero(held_out)), said
     usable = np.flatnonzero(~test)
