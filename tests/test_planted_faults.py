@@ -1260,7 +1260,7 @@ FAULTS = [
         "data/pixels.py",
         "return kind if declared or kind.itemsize > 1 else None",
         "return kind if declared else None",
-        "data/test_depth.py -k films",
+        "data/test_depth_films.py -k test_films",
     ),
     Fault(
         "millimetres taken for metres",
@@ -1274,14 +1274,14 @@ FAULTS = [
         "data/pixels.py",
         "return rows.view(stored).astype(kind)[..., None]",
         "return (rows.view(stored) >> 4 & 255).astype(kind)[..., None]",
-        "data/test_depth.py -k films",
+        "data/test_depth_films.py -k test_films",
     ),
     Fault(
         "bytes of wide numbers in the wrong order",
         "data/pixels.py",
         'stored = kind.newbyteorder(">" if pixels.endswith("be") else "<")',
         'stored = kind.newbyteorder(">")',
-        "data/test_depth.py -k films",
+        "data/test_depth_films.py -k test_films",
     ),
     Fault(
         "depth at another size by the pixel before the nearest",

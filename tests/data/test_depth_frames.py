@@ -1,9 +1,9 @@
 """Stores of depth hold the metres of the nearest pixels, out of films and arrays alike."""
 
+import depth_sets as stored
 import numpy as np
 import pytest
 import sets
-import test_depth as stored
 
 from steadyhand.data import inspect_episodes, open_episodes
 from steadyhand.data.depth import measured

@@ -2,10 +2,10 @@
 
 import json
 
+import depth_sets as stored
 import numpy as np
 import pytest
 import sets
-import test_depth as stored
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
 from steadyhand.data.footage import Footage
@@ -64,12 +64,19 @@ def test_what_lerobot_is_told(tmp_path) -> None:
         assert values.min() <= stats["min"][0][0][0] <= stats["max"][0][0][0] <= values.max()
 
 
-@pytest.mark.parametrize("name", ["not declared", "centimetres", "codes"])
+FILMS = {
+    "not declared": {},
+    "centimetres": {"depth_unit": "cm"},
+    "codes": {"video.depth_min": 0.0, "video.depth_max": 4.095, "video.use_log": False},
+}
+
+
+@pytest.mark.parametrize("name", FILMS)
 def test_films_of_depth_are_copied_and_not_coded_again(name, tmp_path) -> None:
     source = sets.lerobot_v2(tmp_path / "set")
     for number, file in enumerate(sorted(source.rglob("*.mp4"))):
         stored.film(file, np.stack([stored.COUNTED + number] * sets.LENGTHS[number]))
-    stored.described(source, info=stored.FILMS[name][0])
+    stored.described(source, info=FILMS[name])
     given = open_episodes(source)
     write_episodes(tmp_path / "a.lerobot", given.subset([2, 0]))
     found = open_episodes(tmp_path / "a.lerobot")

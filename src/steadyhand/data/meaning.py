@@ -76,6 +76,8 @@ def understood(episodes: Episodes) -> Episodes:
 def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) -> Meant:
     """Raises `ValueError`, whose text is the reason, for what is not read."""
     said: Mapping[str, Any] = {}
+    if isinstance(array, Rows) and isinstance(array.source, Told):
+        said, array = array.source.said, Rows(array.source.source, array.rows)
     if isinstance(array, Told):
         said, array = array.said, array.source
     shape, dtype = tuple(array.shape[1:]), np.dtype(array.dtype)

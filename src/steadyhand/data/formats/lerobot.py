@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from steadyhand.data.described import with_depth
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.format import Format
-from steadyhand.data.formats.lerobot_content import Content, remarks_of, with_depth
+from steadyhand.data.formats.lerobot_content import Content, remarks_of
 from steadyhand.data.formats.lerobot_films import Films
 from steadyhand.data.formats.lerobot_index import index_v2, index_v3
 from steadyhand.data.formats.lerobot_info import COUNTED, INFO, Description

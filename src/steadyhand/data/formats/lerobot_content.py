@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from steadyhand.data.depth import is_depth
 from steadyhand.data.files import LEAVE, damage_of, told
 from steadyhand.data.footage import Footage
 from steadyhand.data.formats.lerobot_films import Films, footage
@@ -21,7 +19,7 @@ from steadyhand.data.formats.lerobot_info import Description
 from steadyhand.data.formats.parquet import Table
 from steadyhand.data.formats.parquet_column import Column
 from steadyhand.data.formats.picture_column import Images
-from steadyhand.data.lazy import LazyArray, Parts, Told
+from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 
@@ -162,13 +160,3 @@ def remarks_of(arrays: Mapping[str, LazyArray | str]) -> list[Problem]:
     """What is to be said of how films are read."""
     films = {key: array for key, array in arrays.items() if isinstance(array, Footage)}
     return [remark for key, film in films.items() for remark in film.remarks(key)]
-
-
-def with_depth(array: LazyArray, feature: Mapping[str, Any]) -> LazyArray:
-    """With what info.json says of it, where that is depth, or where its films are."""
-    depth = is_depth(feature)
-    if isinstance(array, Footage):
-        array = array.measured(declared=depth)
-        if array.dtype.itemsize > 1 and not depth:  # such films are made of depth alone
-            return Told(array, {**feature, "is_depth": True})
-    return Told(array, feature) if depth else array

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from steadyhand.data.described import with_depth
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import LazyArray, Parts, Rows
@@ -65,7 +66,7 @@ def open_files(path: str | Path, text: str) -> Episodes:
         if is_beside(place):
             pictures = beside(root, place, spans, timing, remarks.append)
             filmed += pictures.remarks(key) if isinstance(pictures, Footage) else []
-            arrays[key] = pictures
+            arrays[key] = with_depth(pictures, {})
         else:
             arrays[key] = _joined(key, spans, lengths, said)
         if place.later:
