@@ -89,7 +89,9 @@ def _features(store: Store, path: Path) -> tuple[Sorted, dict[str, str]]:
     every = {**beside.arrays, **data.arrays}
     bounds = bounds_of(every)
     if bounds is None:
-        raise ValueError("there is no array meta/episode_ends")
+        raise ValueError(
+            "there is no array meta/episode_ends, nor lengths, starts or flags of where they end"
+        )
     for name in bounds.by:
         if (absent := every[name].unstored()) is not None:
             raise ValueError(f"{name} is not whole: {absent} are not there")
