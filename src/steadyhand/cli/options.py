@@ -158,6 +158,8 @@ def _said(box: str) -> str:
         value, _, rest = said.removeprefix("invalid choice '").rpartition("' for argument '")
         chosen, _, choices = rest.partition("'. ")
         return unknown(chosen, value, {*re.findall("'(.*?)'", choices)} - {"None"})
+    if said.startswith("Unrecognized options: --map"):
+        return "A map is read by convert alone, which makes a set of it: convert SET OUT --map MAP"
     if said.startswith("Unrecognized options: ") and option:
         return f"{said}. Did you mean {option}?"
     if said.startswith("Missing value for argument '") and "'-" not in said:

@@ -55,3 +55,5 @@ def test_what_is_asked_beside_a_guess(tmp_path, capsys, monkeypatch) -> None:
     strange.one_table(tmp_path / "logs")
     assert main(["train", "state", "--data", "logs", "--observations", "state"]) == 2
     assert "A map fits it: steadyhand convert logs" in capsys.readouterr().err
+    assert main(["inspect", "logs", "--map", "guess"]) == 2
+    assert "A map is read by convert" in capsys.readouterr().err

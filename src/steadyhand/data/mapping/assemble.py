@@ -41,8 +41,10 @@ RATE = 10.0
 """Steps a second, where nothing says how many."""
 
 
-def open_files(path: str | Path, text: str) -> Episodes:
+def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None) -> Episodes:
     """Demonstrations in HDF5, npz, zarr, parquet, or CSV with video, as a map says (`grammar.py`).
+
+    `trees` are what is at the path, if that is known.
 
     Raises `UsageError` for a map that does not fit what is there, `DataError` for damage.
     """
@@ -50,7 +52,8 @@ def open_files(path: str | Path, text: str) -> Episodes:
     if of_bags := {"clock", "by"} & {*said.said}:
         raise UsageError(f"'{of_bags.pop()}=' is said of bags of messages, and {path} is none.")
     episodes = said.said["episodes"].words if "episodes" in said.said else ""
-    trees = open_trees(path, episodes if is_files(episodes) else "")
+    if trees is None or is_files(episodes):
+        trees = open_trees(path, episodes if is_files(episodes) else "")
     remarks: list[str] = []
     spans = [span for tree in trees for span in _spans(tree, said)]
     lengths, kept = _lengths(spans, said, remarks)

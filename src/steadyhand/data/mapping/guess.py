@@ -5,14 +5,17 @@ A guess is tried before it is given: what does not open is not printed.
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from steadyhand.data.bags.found import is_bag
+from steadyhand.data.bags.opened import open_bag
 from steadyhand.data.bags.topics import bag_guessed
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.hub import hub_name
+from steadyhand.data.mapping.assemble import open_files
 from steadyhand.data.mapping.columns import columns_guessed
 from steadyhand.data.mapping.files import cameras_guessed, family_guessed, stills_guessed
 from steadyhand.data.mapping.likely import (
@@ -21,7 +24,6 @@ from steadyhand.data.mapping.likely import (
     numbered_guessed,
     said_guessed,
 )
-from steadyhand.data.mapping.opened import open_mapped
 from steadyhand.data.mapping.tree import Tree
 from steadyhand.data.mapping.trees import open_trees
 from steadyhand.errors import DataError, SteadyhandError
@@ -30,10 +32,11 @@ from steadyhand.errors import DataError, SteadyhandError
 def guess(path: Path) -> str | None:
     """A map by which a path opens; None where none was found."""
     try:
-        maps = bag_guessed(path) if is_bag(path) else _candidates(path, open_trees(path))
-        for text in maps:
-            if _opens(path, text):
-                return text
+        if is_bag(path):
+            return next((text for text in bag_guessed(path) if _opens(open_bag, path, text)), None)
+        trees = open_trees(path)
+        read = partial(open_files, trees=trees)
+        return next((t for t in _candidates(path, trees) if _opens(read, path, t)), None)
     except (SteadyhandError, OSError, ValueError):  # what is wrong with it was said already
         pass
     return None
@@ -87,9 +90,9 @@ def command(path: Path, text: str, target: Path | None = None) -> str:
     return " ".join(map(shlex.quote, words))
 
 
-def _opens(path: Path, text: str) -> bool:
+def _opens(read: Callable[[Path, str], Episodes], path: Path, text: str) -> bool:
     try:
-        episodes: Episodes = open_mapped(path, text)
+        episodes = read(path, text)
         return episodes.steps > len(episodes) or len(episodes) == 1
     except SteadyhandError:
         return False
