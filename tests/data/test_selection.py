@@ -112,6 +112,7 @@ def test_what_is_not_there_is_named(select: str, said: str) -> None:
     "select",
     [
         "sucess",
+        "+",
         "1;2",
         "0:5+",
         "+0:5",

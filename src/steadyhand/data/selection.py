@@ -23,7 +23,7 @@ FEW = 0.5
 Marks = NDArray[np.bool_]
 """Whether each episode is meant, (episodes,)."""
 QUOTED = r"""(?:"[^"]*"|'[^']*')"""
-PART = re.compile(rf"\s*((?:task|mask)\s*=\s*{QUOTED}(?:\s*,\s*{QUOTED})*|[^+]*?)\s*(?:\+|\Z)")
+PART = re.compile(rf"\s*((?:task|mask)\s*=\s*{QUOTED}(?:\s*,\s*{QUOTED})*\s*|[^+]*)(?:\+|\Z)")
 SPAN = r"\s*(?:-?\d{1,18}|(?:-?\d{1,18})?:(?:-?\d{1,18})?(?::\d{1,18})?)\s*"
 NUMBERS = re.compile(rf"{SPAN}(?:,{SPAN})*")
 LENGTH = re.compile(r"length\s*(>=|<=|>|<|==|=)\s*(\d{1,18})")
@@ -77,19 +77,20 @@ def selected(episodes: Episodes, select: str) -> Episodes:
 def parse_selection(select: str) -> tuple[Choice, ...]:
     """What a selection asks for. Raises `ConfigurationError` where it is none."""
     parts, place = list[str](), 0
+    if not select.strip():
+        return ()
     while place < len(select):
         found = PART.match(select, place)
         assert found is not None  # [^+]* matches anything
+        part = found[1].strip()
         # A text that a shell has stripped of its quotes may have a plus of its own.
-        if parts and re.match(r"task\s*=\s*[^\"']", parts[-1]) and _choice(found[1]) is None:
-            parts[-1] += f" + {found[1]}"
+        if parts and re.match(r"task\s*=\s*[^\"']", parts[-1]) and _choice(part) is None:
+            parts[-1] += f" + {part}"
         else:
-            parts.append(found[1])
+            parts.append(part)
         place = found.end()
     if select.rstrip().endswith("+"):
         parts.append("")
-    if not any(parts):
-        parts = []
     choices = [_choice(part) for part in parts]
     for part, choice in zip(parts, choices, strict=True):
         if choice is None:
