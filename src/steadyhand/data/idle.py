@@ -43,8 +43,8 @@ FEW = 12
 """Actions of no more different numbers may be speeds by keys: they alone tell no rest."""
 ACCIDENTS = 3
 """So many numbers that lie far off are seen in as many stretches as they are in, and no more."""
-BLOCK, WIDE = 16, 256
-"""Columns looked at together; a feature of more than so many is a scan, and no place."""
+BLOCK, WIDE = 1 << 21, 256
+"""Numbers looked at together; a feature of more than so many at a step is a scan, and no place."""
 NO_MOTION = {"time", "timestamp", "timestamps", "clock", "stamp", "index", "frame", "step", "steps"}
 NO_MOTION |= {"reward", "rewards", "return", "discount", "success", "done", "dones", "terminated"}
 NO_MOTION |= {"truncated", "task", "episode", "annotation", "id"}
@@ -112,8 +112,9 @@ def motion(episodes: Episodes) -> Iterator[tuple[str, NDArray[np.float64]]]:
         except DataError:
             continue  # told where it is what a policy sees
         values = values.reshape(len(values), -1)
-        for first in range(0, values.shape[1], BLOCK):
-            some = values[:, first : first + BLOCK]
+        columns = max(BLOCK // len(values), 1)
+        for first in range(0, values.shape[1], columns):
+            some = values[:, first : first + columns]
             if some.dtype.kind in "iu":  # counts of 64 bits differ by less than floats can tell
                 counts = some.astype(np.int64).view(np.uint64)
                 yield key, (counts - counts[:1]).view(np.int64).astype(np.float64)

@@ -87,7 +87,7 @@ def _looked_at(episodes: Episodes, key: str) -> Iterator[Seen]:
         if episodes.ends[place] - start < 2:
             continue
         end = min(int(episodes.ends[place]), start + max(2, room // pixels))
-        step = max(1, TOGETHER // pixels)
+        step = max(1, TOGETHER // sample.bytes_of(episodes, key))
         small, black = [], []
         try:
             for first in range(start, end, step):

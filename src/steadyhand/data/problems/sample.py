@@ -56,7 +56,7 @@ def of_numbers(episodes: Episodes, keys: Iterable[str]) -> Episodes:
 
     Of a single one for which there is none, the first steps.
     """
-    step, most = sum(_bytes(episodes, key) for key in keys), NUMBERS
+    step, most = sum(bytes_of(episodes, key) for key in keys), NUMBERS
     if step * episodes.steps <= most:
         return episodes
     places = evenly(len(episodes), int(len(episodes) * most / (step * episodes.steps)))
@@ -71,7 +71,7 @@ def of_numbers(episodes: Episodes, keys: Iterable[str]) -> Episodes:
 
 def of_wide(episodes: Episodes, key: str) -> Episodes:
     """Those of which a wide feature is read: all, or the beginnings of some, as there is room."""
-    most = max(NUMBERS // _bytes(episodes, key), 1)
+    most = max(NUMBERS // bytes_of(episodes, key), 1)
     if episodes.steps <= most:
         return episodes
     places = evenly(len(episodes), min(EPISODES, most))
@@ -88,7 +88,7 @@ def of_wide(episodes: Episodes, key: str) -> Episodes:
 
 def of_pictures(episodes: Episodes, key: str) -> NDArray[np.int64]:
     """The places of the episodes whose pictures are looked at."""
-    room = PICTURES // (EACH * max(_bytes(episodes, key), 1))
+    room = PICTURES // (EACH * max(bytes_of(episodes, key), 1))
     return evenly(len(episodes), min(EPISODES, room))
 
 
@@ -140,7 +140,7 @@ def said(episodes: Episodes, few: Episodes, what: str = "numbers") -> Iterator[P
         yield Problem("sampled", message)
 
 
-def _bytes(episodes: Episodes, key: str) -> int:
+def bytes_of(episodes: Episodes, key: str) -> int:
     """Of one step of a feature."""
     array = episodes.arrays[key]
     return prod(array.shape[1:]) * np.dtype(array.dtype).itemsize
