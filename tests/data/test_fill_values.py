@@ -137,3 +137,9 @@ def test_what_was_never_written_to_hdf5_is_its_fill_value(tmp_path) -> None:
         file["data/demo_1"].create_dataset("actions", (9, 2), "f4")
     with pytest.raises(DataError, match=r"'action' of demo_1 .* nothing was ever written to it"):
         open_episodes(path)
+    with h5py.File(path, "a") as file:
+        del file["data/demo_0/actions"]
+        file["data/demo_0"].create_dataset("actions", (12, 2), "f4")
+    none = open_episodes(path)
+    assert "'action' in 2 of 3 episodes" in none.remarks[0].message
+    assert not none.read("action")[:21].any()

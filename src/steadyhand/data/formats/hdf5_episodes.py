@@ -14,7 +14,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.empty import without_empty
 from steadyhand.data.formats.hdf5_arrays import Numbers, Part, Series, Spot
 from steadyhand.data.formats.hdf5_features import Features, understood
-from steadyhand.data.formats.hdf5_look import Layout, Look, broken, looks
+from steadyhand.data.formats.hdf5_look import UNWRITTEN, Layout, Look, broken, looks
 from steadyhand.data.formats.hdf5_said import rate_in, success_in, words_in
 from steadyhand.data.formats.hdf5_told import masks_of, remarks_of
 from steadyhand.data.formats.limits import FREE, bytes_of
@@ -97,8 +97,13 @@ def episodes_of(
 
 
 def _require_actions(path: Path, found: Sequence[Look]) -> None:
-    """Raise `DataError` for episodes without an action: of the set where most are."""
+    """Raise `DataError` for episodes without an action: of the set where most are.
+
+    Where none was ever written in most, it is the fill value, and said as of any feature.
+    """
     faulty = [look for look in found if look.fault]
+    if 2 * sum(look.fault == UNWRITTEN for look in faulty) > len(found):
+        faulty = [look for look in faulty if look.fault != UNWRITTEN]
     if 2 * len(faulty) > len(found):
         why = f"'action' cannot be read: {faulty[0].fault}"
         raise DataError(f"{path}: {why}.", file=path)

@@ -30,6 +30,9 @@ FEW_WORDS = 32
 """Rows of words that are read of an episode; all of them where these differ."""
 SHOWN = 8
 """Names in a message."""
+UNWRITTEN = "nothing was ever written to it"
+SOUND = ("", UNWRITTEN)
+"""Faults of an action that leave no doubt of how many steps there are."""
 What = Found | Pictures | Words | str
 """An array, or why it is not read."""
 
@@ -115,9 +118,9 @@ def looks(spots: Sequence[Spot], layout: Layout) -> Iterator[Look]:
                 for spot in here:
                     above = spot.group.rpartition("/")[0]
                     parent = parents.get(above) or parents.setdefault(above, child(root, above))
-                    whole = first is None or bool(first.fault) or place % every == 0
+                    whole = first is None or first.fault not in SOUND or place % every == 0
                     look = _looked(parent, spot, layout, size, None if whole else first)
-                    if first is None or first.fault:
+                    if first is None or first.fault not in SOUND:
                         first = look
                         arrays = len(look.arrays or ()) * len(spots)
                         every = 1 if arrays <= MOST else arrays // SAMPLE
@@ -149,9 +152,7 @@ def _looked(parent: Any, spot: Spot, layout: Layout, size: int, like: Look | Non
             raise ValueError(_no_action(layout, arrays))
         if action:  # else nothing was recorded in it
             kept = array_at(action, child(group, action), size)
-            if not kept.written:
-                raise ValueError("nothing was ever written to it")
-            steps = kept.shape[0]
+            steps, fault = kept.shape[0], "" if kept.written else UNWRITTEN
     except (ValueError, TypeError, KeyError) as error:
         fault = told(error)
     said, whys = said_by(group, KNOWN if like is None else UNCOUNTED)
