@@ -31,7 +31,9 @@ def film(path, frames, pixels="gray12le", codec="libx265") -> None:
             if values.ndim == 3:
                 frame = av.VideoFrame.from_ndarray(values, format="rgb24").reformat(format=pixels)
             else:
-                kind = numbers_of(pixels).newbyteorder(">" if pixels.endswith("be") else "<")
+                kind = numbers_of(pixels, declared=True).newbyteorder(
+                    ">" if pixels.endswith("be") else "<"
+                )
                 plane = frame.planes[0]
                 rows = np.zeros((values.shape[0], plane.line_size), np.uint8)
                 packed = np.ascontiguousarray(values.astype(kind)).view(np.uint8)

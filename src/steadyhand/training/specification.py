@@ -21,7 +21,7 @@ def specification(
 ) -> PolicySpec:
     """The specification of a policy for these episodes; `known` are its tasks, if they are.
 
-    Raises `ConfigurationError` for features that were not recorded, are neither colour nor a state,
+    Raises `ConfigurationError` for features that were not recorded, are none that is read,
     or do not fit together.
     """
     episodes = understood(episodes)

@@ -61,7 +61,8 @@ def open_episodes(
 
     `hf://user/name` is a set on the hub, with @revision and /folder where needed; it is fetched.
     A folder of several sets is opened as one, each a task by its name unless it says its own.
-    What is neither colour nor a state, as depth, is left out: `left_out` says why.
+    Colour is uint8, depth metres, points are rows (`kinds`), and what was assumed is in `remarks`;
+    what is none of these and no state is left out: `left_out` says why.
     With `skip_broken_episodes` all numbers are read and the headers of all videos; episodes that
     are damaged are left out, and `left_out` says why. Raises `DataError` for a path that is
     missing, of no known format, or damaged, and `ConfigurationError` for what cannot be chosen.
