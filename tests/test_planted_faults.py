@@ -852,8 +852,8 @@ FAULTS = [
     Fault(
         "a robot driven by what is not a number",
         "runtime/history.py",
-        "not np.all(np.abs(seen) <= LARGEST)",
-        "np.all(np.isinf(seen))",
+        "finite = np.abs(seen) <= LARGEST",
+        "finite = ~np.isinf(seen)",
         "test_python_mistakes.py -k robot",
     ),
     Fault(

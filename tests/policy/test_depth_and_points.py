@@ -28,8 +28,12 @@ from steadyhand.policy.predictor import TorchPredictor
 from steadyhand.policy.storage import load_policy, save_policy
 from steadyhand.policy.windows import PolicyWindows
 from steadyhand.runtime import ChunkRequest
+from steadyhand.runtime.conversation import read_request, request_message
 from steadyhand.runtime.history import History
 from steadyhand.runtime.statistics import Statistics
+from steadyhand.runtime.wire import pack, unpack
+from steadyhand.serving.limits import largest_message
+from steadyhand.serving.served import nothing_seen
 from steadyhand.spec import Chunking, Feature, PolicySpec
 from steadyhand.training.checkpoint import Run
 from steadyhand.training.config import TrainConfig
@@ -351,6 +355,22 @@ def test_the_nearest_moment_is_the_one_that_looks_alike(policy: Policy) -> None:
         seen = HeldOut(policy, other).features(steps)
         nearest_one = ((seen[:, None] - known) ** 2).sum(-1).argmin(1)
         np.testing.assert_array_equal(nearest_one, np.arange(39))
+
+
+def test_a_server_takes_what_it_sees(policy: Policy) -> None:
+    request = nothing_seen(policy.spec)
+    assert np.isfinite(TorchPredictor(policy).predict([request])).all()
+    seen = moment(recorded(), 5)
+    seen["depth"][0, 3:5] = np.nan
+    given = replace(request, observation=seen)
+    message = pack(request_message(1, given, []))
+    assert len(message) < largest_message(policy.spec)
+    found = read_request(unpack(message), policy.spec)
+    for key, values in seen.items():
+        np.testing.assert_array_equal(found.observation[key], values)
+    seen["cloud"][0] = np.nan
+    with pytest.raises(NotFiniteError, match="cloud"):
+        read_request(unpack(pack(request_message(2, given, []))), policy.spec)
 
 
 class Seeing:

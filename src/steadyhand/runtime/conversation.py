@@ -23,7 +23,7 @@ from steadyhand.errors import (
 from steadyhand.runtime.card import library_version
 from steadyhand.runtime.codec import decode, encode
 from steadyhand.runtime.continuation import Continuation, Guided, Inpainted, Prefixed, WarmStart
-from steadyhand.runtime.history import LARGEST
+from steadyhand.runtime.history import LARGEST, tells
 from steadyhand.runtime.predictor import ChunkRequest
 from steadyhand.sizes import check_array
 from steadyhand.spec import TASK, PolicySpec
@@ -152,7 +152,7 @@ def checked_history(observation: Mapping[str, Any], spec: PolicySpec) -> dict[st
                 f"{steps}."
             )
         used = seen if feature.columns == slice(None) else seen[:, feature.columns]
-        if used.dtype.kind == "f" and not np.all(np.abs(used) <= LARGEST):
+        if not tells(feature, used):
             raise NotFiniteError(f"Observation '{feature.name}' is not a finite number of float32.")
     return {f.key: given[f.key] for f in spec.observations}
 

@@ -9,10 +9,21 @@ from numpy.typing import NDArray
 
 from steadyhand.errors import ConfigurationError, NotFiniteError
 from steadyhand.runtime.predictor import Observation
-from steadyhand.spec import LAST_ACTION, PolicySpec
+from steadyhand.spec import LAST_ACTION, Feature, PolicySpec
 
 LARGEST = np.finfo(np.float32).max
 """Policies compute in float32, where a larger number is infinite."""
+
+
+def tells(feature: Feature, seen: NDArray[Any]) -> bool:
+    """Whether an action can follow from what was seen of a feature, at one time step or several.
+
+    Numbers are finite; where depth was not measured there is none, and a cloud has one point.
+    """
+    if seen.dtype.kind != "f" or feature.kind == "depth":
+        return True
+    finite = np.abs(seen) <= LARGEST
+    return bool(np.all(finite.all(-1).any(-1) if feature.kind == "points" else finite))
 
 
 class History:
@@ -55,11 +66,7 @@ class History:
         for feature in self._spec.observations:
             seen = np.asarray(observation[feature.key])
             seen = seen if feature.columns == slice(None) else seen[feature.columns]
-            if feature.kind == "depth":
-                continue  # where nothing was measured, there is no number
-            if feature.kind == "points" and np.isfinite(seen).all(-1).any():
-                continue  # nor is every point there
-            if seen.dtype.kind == "f" and not np.all(np.abs(seen) <= LARGEST):
+            if not tells(feature, seen):
                 raise NotFiniteError(
                     f"Observation '{feature.name}' is not a finite number of float32: {seen}. No "
                     "action follows from it; mend the sensor or what reads it."
