@@ -8,6 +8,7 @@ import pytest
 import zarr
 
 from steadyhand.data import open_episodes, write_episodes
+from steadyhand.data.formats import limits
 from steadyhand.errors import DataError
 
 STATE = np.arange(36, dtype=np.float32).reshape(12, 3)
@@ -198,3 +199,22 @@ def test_a_group_without_data_and_with_more_beside_it(tmp_path) -> None:
     found = open_episodes(tmp_path / "b.zarr")
     assert (found.success, dict(found.masks)) == ((True, False), {"valid": (1,)})
     np.testing.assert_array_equal(found.read("camera/left"), STATE)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_of_a_large_array_that_is_not_packed_rows_are_read(order, place, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "FREE", 100)
+    values = np.asarray(np.arange(60, dtype=np.float32).reshape(12, 5), order=order)
+    episodes = saved(place, episode_ends=[12], more=values)
+    more = episodes.arrays["more"]
+    for rows in (slice(3, 7), [9, 1], 4, slice(None)):
+        np.testing.assert_array_equal(more[rows], values[rows])
+    assert "_values" not in vars(more)
+    assert not isinstance(more[3:7], np.memmap)
+    np.savez_compressed(place, **PLAIN, episode_ends=[12], more=values)
+    np.testing.assert_array_equal(open_episodes(place).arrays["more"][3:7], values[3:7])
+    saved(place, episode_ends=[12], more=values)
+    content = place.read_bytes()
+    place.write_bytes(content.replace(b"PK\3\4", b"PK\3\5"))
+    with pytest.raises(DataError):
+        open_episodes(place).read("more")

@@ -3,6 +3,7 @@
 Headers are held against what is stored before anything is allocated; nothing is unpickled.
 """
 
+import struct
 import zipfile
 import zlib
 from functools import cached_property
@@ -23,6 +24,8 @@ DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.
 """What the libraries say of a damaged archive."""
 NOTED = "noted.json"
 """A member that is no array: what there is no place for in one."""
+LOCAL = 30
+"""Bytes of what stands before a member, without its name and what else follows that."""
 
 
 def members(path: Path) -> "tuple[dict[str, Member], dict[str, str]]":
@@ -61,7 +64,10 @@ def said_in(path: Path) -> Any:
 
 
 class Member:
-    """One array of the file: its header at once, its numbers as a whole at their first use."""
+    """One array of the file: its header at once, its numbers as a whole at their first use.
+
+    Of one that is large and not packed, only the rows that are asked for are read.
+    """
 
     def __init__(
         self, path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo
@@ -71,8 +77,9 @@ class Member:
         with archive.open(info) as file:
             old = np.lib.format.read_magic(file) == (1, 0)
             headers = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
-            shape, _, dtype = headers[0 if old else 1](file)
-            there = info.file_size - file.tell()
+            shape, self._fortran, dtype = headers[0 if old else 1](file)
+            self._begins = file.tell()
+            there = info.file_size - self._begins
         words = name.rpartition("/")[2].lower() in WORDS and dtype.kind in "US" and len(shape) < 2
         if not words:
             limits.require_numbers(dtype)
@@ -94,9 +101,27 @@ class Member:
             return np.char.decode(values, errors="replace").astype(self.dtype)
         return values
 
+    @cached_property
+    def _mapped(self) -> NDArray[Any] | None:
+        """A large array where it lies in the file; None of one that is small or packed."""
+        if self._info.compress_type != zipfile.ZIP_STORED or self.needed <= limits.FREE:
+            return None
+        with self._path.open("rb") as file:
+            file.seek(self._info.header_offset)
+            head = file.read(LOCAL)
+        if len(head) < LOCAL or not head.startswith(b"PK\3\4"):
+            raise ValueError("it does not lie where the archive says")
+        start = self._info.header_offset + LOCAL + sum(struct.unpack_from("<HH", head, LOCAL - 4))
+        start += self._begins
+        if start + self.needed > regular(self._path):
+            raise ValueError("it is cut short")
+        order = "F" if self._fortran else "C"
+        return np.memmap(self._path, self.dtype, "r", start, self.shape, order)
+
     def fingerprint(self) -> list[Any]:
         return [stamp(self._path), self._name]
 
     def __getitem__(self, key: Any) -> Any:
         with damage_told(self._path, self._name):
-            return self._values[key]
+            mapped = self._mapped
+            return self._values[key] if mapped is None else np.array(mapped[key])
