@@ -93,6 +93,13 @@ READ = {
     "a cloud, turned": ("points", some(3, 512), "points", ()),
     "a cloud of one camera": ("pointcloud", some(1, 128, 3), "points", ()),
     "a map of places": ("xyz", some(24, 24, 3, low=-1), "points", ()),
+    "a map of places in millimetres": (
+        "camera/position",
+        some(24, 24, 3, kind="int16", low=-900, high=900),
+        "points",
+        ("unit",),
+    ),
+    "a map of places and colours": ("front_xyzrgb", some(24, 24, 6, low=-1), "points", ()),
     "a map of places, turned": ("pointmap", some(3, 24, 24, low=-1), "points", ()),
     "key points": ("keypoint", some(9, 2), "state", ()),
     "many key points": ("key_points", some(133, 3), "state", ()),

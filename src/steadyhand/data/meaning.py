@@ -26,7 +26,7 @@ from steadyhand.data.measures import (
     as_points,
     is_table,
 )
-from steadyhand.data.points import COLUMNS, AsPoints, columns_first
+from steadyhand.data.points import COLUMNS, AsPoints, columns_first, turned_map
 from steadyhand.data.problem import Problem
 from steadyhand.data.words import (
     is_action,
@@ -97,7 +97,10 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
         if dtype == np.uint8 and (declared.per_metre is None or shape[-1] in (3, 4)):
             return _painted(key, array, shape, path, what)
         return as_depth(key, array, declared, what)
-    if (seen := _seen(key, array, shape, path, declared)) is not None:
+    turned = turned_map(shape)
+    if turned is not None and says_pixels_of_places(key) and dtype.itemsize > 1:
+        return as_points(array, AsPoints(turned), "", declared.per_metre)
+    if (seen := _seen(key, array, shape, path)) is not None:
         return seen
     if len(wide) >= 2 and _is_cloud(key, wide):
         return _cloud(key, array, shape, wide, declared)
@@ -106,14 +109,12 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
     return _state(key, array, shape, dtype)
 
 
-def _seen(
-    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, declared: Declared
-) -> Meant | None:
+def _seen(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant | None:
     """What has pixels and channels; None for what has none."""
     if kind_of(shape) == "image":
-        return _picture(key, array, shape, path, declared)
+        return _picture(key, array, shape, path)
     if len(shape) == 3 and shape[0] in (3, 4) and kind_of((*shape[1:], shape[0])) == "image":
-        return _turned(key, array, shape, path, declared)
+        return _turned(key, array, shape, path)
     return None
 
 
@@ -122,7 +123,7 @@ def _painted(
 ) -> Meant:
     """What is called depth, and has bytes for pixels: a picture of it."""
     flat = len(shape) == 2 or shape[0] == 1
-    seen = _map(key, array, shape, path) if flat else _seen(key, array, shape, path, Declared())
+    seen = _map(key, array, shape, path) if flat else _seen(key, array, shape, path)
     if seen is None or "rgbd" in key.lower():
         raise ValueError(
             f"it {what}, and has 8 bits of shape {shape}; store it by itself, in metres, (height, "
@@ -151,17 +152,13 @@ def _is_formed(array: LazyArray) -> bool:
     return isinstance(array, Formed)
 
 
-def _picture(
-    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, declared: Declared
-) -> Meant:
+def _picture(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
     """What has rows and columns of pixels, channels last."""
     dtype, channels = np.dtype(array.dtype), shape[2]
     if dtype == np.uint8:
         return Meant(array)
     if channels == 1:
         return as_one_channel(key, array, shape)
-    if says_pixels_of_places(key) and dtype.kind == "f" and channels in COLUMNS:
-        return as_points(array, AsPoints(), "", declared.per_metre)
     if says_vectors(key):
         raise ValueError(f"by its name it is no colour but a measure; {FLAT}")
     return _colour(AsColour(key, file=path), array)
@@ -213,13 +210,9 @@ class _Turned:
         return np.moveaxis(values, 1, -1) if self.turned else values[..., None]
 
 
-def _turned(
-    key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None, declared: Declared
-) -> Meant:
+def _turned(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant:
     """Pictures with their channels first; but what is no colour and has few numbers is a state."""
     floating = np.dtype(array.dtype).kind == "f"
-    if floating and says_pixels_of_places(key):
-        return as_points(array, AsPoints(turned=True), "", declared.per_metre)
     if says_vectors(key):
         raise ValueError(f"by its name it is no colour but a measure; {FLAT}")
     try:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.depth import METRES, scaled
+from steadyhand.sizes import SMALLEST_IMAGE
 
 COLUMNS = range(3, 8)
 """How many numbers there are to a point, where nothing says that they are points."""
@@ -41,6 +42,15 @@ class AsPoints:
         found[..., :3] = scaled(rows[..., :3], self.per_metre)
         found[~np.isfinite(found).all(axis=-1)] = 0
         return found
+
+
+def turned_map(shape: tuple[int, ...]) -> bool | None:
+    """Whether a map of places has them along its first axis, and not its last; None for no map."""
+    if len(shape) != 3:
+        return None
+    if shape[2] in COLUMNS and min(shape[:2]) >= SMALLEST_IMAGE:
+        return False
+    return True if shape[0] in COLUMNS and min(shape[1:]) >= SMALLEST_IMAGE else None
 
 
 def columns_first(shape: tuple[int, ...]) -> bool:
