@@ -152,6 +152,16 @@ def test_points_are_normalised_by_column(policy: Policy) -> None:
     assert seen.shape == (5, 20, 3)
     assert float(seen.abs().amax()) < 1.1
     assert float(seen.amax((0, 1)).min()) > 0.9  # each column by itself
+    cloud = torch.from_numpy(episodes.arrays["cloud"][:5].copy())
+    cloud[:, 3], cloud[:, 5, 1] = 0, np.nan
+    gone = policy.normaliser("cloud", cloud)
+    assert bool(gone[:, [3, 5]].isnan().all())
+    torch.testing.assert_close(gone[:, 6:], seen[:, 6:])
+    filled = np.concatenate([episodes.arrays["cloud"], np.zeros((40, 9, 3), np.float32)], 1)
+    other = replace(episodes, arrays={**episodes.arrays, "cloud": filled})
+    found = build_policy(CONFIG, other).normaliser.statistics["cloud"]
+    np.testing.assert_array_equal(found.maximum, figures.maximum)
+    np.testing.assert_array_equal(found.low, figures.low)
 
 
 def test_the_figures_of_large_clouds_are_of_steps_all_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +186,7 @@ def test_a_cloud_is_the_same_in_any_order_and_only_its_points_count() -> None:
     torch.testing.assert_close(net(twice), found)
     missing = torch.cat([cloud, torch.full((2, 1, 7, 3), np.nan)], dim=2)
     missing[:, :, 44:, 1] = np.inf
+    assert bool(torch.isfinite(net(missing)).all())
     torch.testing.assert_close(net(missing), found)
     none = net(torch.full((1, 1, 7, 3), np.nan))
     assert bool(torch.isfinite(none).all())

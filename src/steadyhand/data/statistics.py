@@ -73,7 +73,8 @@ def _points(episodes: Episodes, feature: Feature) -> NDArray[Any]:
     steps = np.unique(np.linspace(0, episodes.steps - 1, many).astype(np.int64))
     with damage_told(episodes.path, feature.key):
         values = take(episodes.arrays[feature.key], steps).reshape(-1, feature.shape[-1])
-    measured = values[np.isfinite(values).all(-1)]
+    there = (values[:, :3] != 0).any(-1)  # what was not measured lies at 0 0 0
+    measured = values[there & np.isfinite(values).all(-1)]
     if not len(measured):
         raise DataError(
             f"{episodes.path or 'the data'}: '{feature.key}' has no point that was measured in "

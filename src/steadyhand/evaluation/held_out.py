@@ -206,8 +206,8 @@ class HeldOut:
         normal = self.policy.normaliser(name, torch.from_numpy(seen).to(self.policy.device))
         found = normal.cpu().numpy()
         if kind == "points":  # which have no order: where they begin, lie and end in each column
-            measured = np.where(np.isfinite(found), found, np.nan)
-            found = np.nan_to_num(np.nanquantile(measured, SPREAD, axis=1).swapaxes(0, 1))
+            found[np.isnan(found).all((1, 2))] = 0
+            found = np.nanquantile(found, SPREAD, axis=1).swapaxes(0, 1)
         return found
 
     def reference(self, steps: Steps) -> Numbers | None:

@@ -1,7 +1,7 @@
 """From a cloud of points to a few numbers: each point by itself, and of all of them the most.
 
 A PointNet (Qi et al. 2017), small and normalised as in DP3 (Ze et al. 2024). The order of points
-says nothing; what is not finite in a column is no point.
+says nothing; one with a number that is not finite is none.
 """
 
 from collections.abc import Sequence

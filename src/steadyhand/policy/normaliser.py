@@ -21,7 +21,8 @@ class Normaliser(nn.Module):
     """`y = x·scale + offset` for each feature, and its inverse; images (uint8) map to ±1.
 
     Depth in metres maps its feature's range, near to far, to ±1 and is cut beyond; what was not
-    measured (0, less, or no finite number) is at the near end. Points have figures of each column.
+    measured (0, less, or no finite number) is at the near end. Points have figures of each column;
+    one that was not measured (at 0 0 0, or with a number that is not finite) becomes NaN.
 
     `min_max` maps the recorded range to ±1. `quantile` maps its 1 to 99 % to ±1, so that a few
     far values do not squeeze the rest, and `mean_std` has zero mean and unit deviation; but no
@@ -48,10 +49,13 @@ class Normaliser(nn.Module):
         self._bounds: dict[str, float] = {}
         self._by_task: set[str] = set()
         self._depths: set[str] = set()
+        self._clouds: set[str] = set()
         for number, feature in enumerate(features):
             scale, centre = _scale_and_centre(feature, self.statistics, normalisation, tasks)
             self._index[feature.name] = number
             wide = False
+            if feature.kind == "points":
+                self._clouds.add(feature.name)
             if feature.kind == "depth":
                 self._depths.add(feature.name)
                 self._bounds[feature.name] = 1.0
@@ -80,7 +84,8 @@ class Normaliser(nn.Module):
         # Far from zero the offset is taken first, in float64; elsewhere one product does.
         normal = ((wide - shift) * scale).float() if self.far(name) else wide * scale + shift
         bound = self._bounds.get(name)
-        return normal if bound is None else normal.clamp(-bound, bound)
+        normal = normal if bound is None else normal.clamp(-bound, bound)
+        return torch.where(_measured(wide), normal, torch.nan) if name in self._clouds else normal
 
     def inverse(self, name: str, values: Tensor, task: Tensor | None = None) -> Tensor:
         """Back to robot units, the exact inverse up to rounding; float64 where they are `far`."""
@@ -104,7 +109,8 @@ class Normaliser(nn.Module):
         device = self._numbers(name)[0].device
         ends = torch.from_numpy(np.stack([found.minimum, found.maximum])).to(self.dtype(name))
         moving = torch.from_numpy(~found.constant).to(device)
-        return float(torch.where(moving, self(name, ends.to(device)).abs(), 0.0).max())
+        normal = self(name, ends.to(device)).nan_to_num()  # as points, both may be none
+        return float(torch.where(moving, normal.abs(), 0.0).max())
 
     def equals(self, other: "Normaliser") -> bool:
         """Whether both turn the same numbers into the same numbers."""
@@ -138,6 +144,12 @@ class Normaliser(nn.Module):
         for _ in range(values.ndim - scale.ndim):
             own = own[0].unsqueeze(1), own[1].unsqueeze(1)
         return own
+
+
+def _measured(points: Tensor) -> Tensor:
+    """Which of points (…, columns) there are, (…, 1)."""
+    finite = (points.abs() <= torch.finfo(points.dtype).max).all(-1, keepdim=True)
+    return finite & (points[..., :3] != 0).any(-1, keepdim=True)
 
 
 def _scale_and_centre(
