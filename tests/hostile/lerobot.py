@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from case import Hostile, outside
 from lerobot_content import films, pictures, tables
+from lerobot_said import clocks, marks, words
 from lerobot_sets import (
     ACTION,
     CAMERA,
@@ -231,4 +232,7 @@ def write(folder: Path) -> list[Hostile]:
     tables(made)
     pictures(made, beside)
     films(made, beside)
+    marks(made, VALUES)
+    words(made)
+    clocks(made)
     return [*made.cases, hub(folder)]
