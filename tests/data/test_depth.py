@@ -91,7 +91,13 @@ def test_codes_of_a_range(logarithmic) -> None:
     assert np.abs(read[1:] - metres[1:]).max() < step
     assert read[-1] == np.float32(far)
     assert packed.metres(np.array([0])).tolist() == [0.0]
-    for wrong in ({"depth_max": 0.0}, {"depth_min": math.nan}, {"shift": "x"}, {"shift": -1.0}):
+    for wrong in (
+        {"depth_max": 0.0},
+        {"depth_min": math.nan},
+        {"depth_max": 1e308},
+        {"shift": "x"},
+        {"shift": -1.0},
+    ):
         if logarithmic or "shift" not in wrong:
             with pytest.raises(ValueError, match="codes were packed"):
                 Declared.by({**said, **wrong})

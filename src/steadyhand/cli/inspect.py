@@ -85,7 +85,7 @@ def _data(options: Options) -> dict[str, Any]:
         (key, str(tuple(one["shape"])), one["dtype"], one["kind"], ranges.get(key, ""))
         for key, one in features.items()
     )
-    lengths = episodes.lengths
+    lengths, notes = episodes.lengths, {remark.message for remark in episodes.remarks}
     show(
         results(as_json=options.json),
         table(f"{options.path} ({episodes.format} {episodes.version})", header, rows),
@@ -95,8 +95,8 @@ def _data(options: Options) -> dict[str, Any]:
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),
         *_choices(episodes),
         *([_sampled(looked, len(episodes))] if looked else []),
-        *(f"Problem: {problem.message}" for problem in problems),
-        *([] if problems else ["No problem found."]),
+        *(f"{'Note' if p.message in notes else 'Problem'}: {p.message}" for p in problems),
+        *([] if any(p.message not in notes for p in problems) else ["No problem found."]),
         *([] if written is None else [f"Report: {written}"]),
     )
     return {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.lazy import LazyArray
 from steadyhand.errors import plain
+from steadyhand.sizes import LARGEST_NUMBER
 
 UNITS = {
     1.0: ("m", "meter", "meters", "metre", "metres"),
@@ -50,7 +51,7 @@ class Packed:
 
     def __post_init__(self) -> None:
         numbers = (self.near, self.far, self.shift)
-        known = all(type(n) in (int, float) and math.isfinite(n) for n in numbers)
+        known = all(type(n) in (int, float) and abs(n) <= LARGEST_NUMBER for n in numbers)
         if not known or not 0 <= self.near < self.far:
             raise ValueError("the range that its codes were packed in cannot be")
         if type(self.logarithmic) is not bool or (self.logarithmic and self.near + self.shift <= 0):
