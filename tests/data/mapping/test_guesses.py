@@ -4,7 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
+from steadyhand.data import open_episodes
 from steadyhand.data.mapping import guess, open_mapped
+from steadyhand.errors import DataError
 
 
 def arrays(steps=20, more=0):
@@ -57,6 +59,12 @@ LAYOUTS = {
     ),
     "control": ({"qpos": f(7), "ctrl": f(7), "reward": f()}, "state=qpos,action=ctrl"),
 }
+
+
+def test_a_file_that_its_flags_cut_is_not_one_episode(tmp_path) -> None:
+    write(path := tmp_path / "x.hdf5", LAYOUTS["offline reinforcement"][0])
+    with pytest.raises(DataError, match=r"episodes=terminals\|timeouts"):
+        open_episodes(path)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

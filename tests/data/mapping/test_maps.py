@@ -144,6 +144,19 @@ def test_episodes_are_cut_by_words_and_rows_apart_are_refused(tmp_path) -> None:
         open_mapped(path, "state=q,episodes=name")
 
 
+def test_a_film_that_the_map_does_not_name_is_told(tmp_path) -> None:
+    strange.one_table(tmp_path)
+    assert "front.mp4" in open_mapped(tmp_path, "state=q*,episodes=episode").left_out
+    text = "state=q*,front=front.mp4,episodes=episode,rate=20"
+    assert set(open_mapped(tmp_path, text).left_out) == {"time", "cmd1", "cmd2", "cmd3"}
+    strange.film(tmp_path / "front.mp4", 0, 45)
+    remarks = open_mapped(tmp_path, text).remarks
+    assert remarks[0].message == "front.mp4 has 45 pictures for 36 rows; each has that of its time."
+    strange.film(tmp_path / "front.mp4", 0, 20)
+    with pytest.raises(DataError, match=r"front.mp4 does not fit: it has 20 frames"):
+        open_mapped(tmp_path, text)
+
+
 def test_a_table_without_a_header_has_numbered_columns(tmp_path) -> None:
     np.savetxt(path := tmp_path / "x.csv", np.arange(12.0).reshape(4, 3), delimiter=",")
     assert open_mapped(path, "state=c0:c1,action=c2").read("state")[:, 0].tolist() == [0, 3, 6, 9]

@@ -164,7 +164,7 @@ def _ticked(bag: Bag, clocks: Mapping[str, NDArray[np.int64]], rate: float, said
         )
         raise DataError(
             f"{bag.path}: there is no time at which all topics of the map speak: {spans}. Leave "
-            "one out, or say clock=header.",
+            "one out, or say clock=header or a lower rate.",
             file=bag.path,
         )
     return ticks

@@ -16,6 +16,8 @@ OFTEN = 1.0
 """Messages a second from which a topic is one whose silence ends an episode."""
 GAP = 0.5
 """Seconds of silence of such a topic that are told, if they are more than 3 ticks."""
+MOST = 20_000_000
+"""Ticks of one bag."""
 LONGEST = 7 * 24 * 3600
 """Seconds of one bag."""
 
@@ -39,7 +41,8 @@ class Ticks:
 def ticks_of(clocks: Mapping[str, NDArray[np.int64]], rate_hz: float, by: By) -> Ticks | None:
     """The ticks at which every topic has spoken, up to the first that falls silent for good.
 
-    Topics that speak less than once a second are held instead. None where there is no such tick.
+    Topics that speak less than once a second are held instead. None where there is no such tick,
+    or more of them than anybody records.
     """
     begin = max(int(times[0]) for times in clocks.values())
     often = [times for times in clocks.values() if rate_of(times) >= OFTEN]
@@ -48,6 +51,8 @@ def ticks_of(clocks: Mapping[str, NDArray[np.int64]], rate_hz: float, by: By) ->
     if end < begin or end - begin > LONGEST * SECOND:
         return None
     count = int((end - begin) * rate_hz / SECOND + 1e-9) + 1
+    if count > MOST:
+        return None
     times = begin + np.rint(np.arange(count) * (SECOND / rate_hz)).astype(np.int64)
     places, ages = {}, {}
     for topic, spoken in clocks.items():

@@ -4,6 +4,7 @@ Pictures are arrays, or JPEG in rows of bytes that are padded to one length. No 
 recorders take 50 steps a second.
 """
 
+import re
 from pathlib import Path
 
 from steadyhand.data.episodes import Episodes
@@ -22,8 +23,16 @@ LAYOUT = Layout(
 )
 
 
+CUTS = re.compile(
+    r"terminals?|timeouts?|terminations|truncations|(episode|ep|traj)_?(ends?|starts?|lengths?|lens?)"
+)
+"""What lists at the root are called that cut a file in episodes: it is then not one of them."""
+
+
 def matches(path: Path) -> bool:
     roots = roots_in(path)
+    if any(CUTS.fullmatch(name) for name in roots):
+        return False
     return bool(roots & {*LAYOUT.actions}) and bool(roots & {"observations", "obs", "observation"})
 
 

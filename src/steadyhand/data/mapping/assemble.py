@@ -14,7 +14,7 @@ from steadyhand.data.described import with_depth
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import LazyArray, Parts, Rows
-from steadyhand.data.mapping.beside import Timing, beside, is_beside
+from steadyhand.data.mapping.beside import Timing, beside, films_left, is_beside
 from steadyhand.data.mapping.cuts import (
     FILES,
     MARK,
@@ -87,7 +87,7 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
         rate_assumed=clock is None,
         numbers=numbers_of(spans) if spans[0].stretch is None else (),
         tasks=texts,
-        left_out=_left_out(trees, spans, said),
+        left_out={**_left_out(trees, spans, said), **films_left(root, trees[0], arrays.values())},
         success=successes(spans, lengths, said),
         remarks=(*(Problem(READ, remark) for remark in dict.fromkeys(remarks)), *filmed),
     )

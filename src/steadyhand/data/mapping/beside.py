@@ -4,7 +4,7 @@ Which frame a step has, `film_time` decides; what fits neither by number nor by 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.mapping.cuts import Span
 from steadyhand.data.mapping.encoded import STILLS, Stills
 from steadyhand.data.mapping.grammar import Place
-from steadyhand.data.mapping.tree import files_in, is_called, natural
+from steadyhand.data.mapping.tree import Tree, files_in, is_called, natural
 from steadyhand.disk import regular
-from steadyhand.errors import DataError, UsageError
+from steadyhand.errors import DataError, UsageError, plain
 
 FILMS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+SHOWN = 20
+NOT_NAMED = "the map does not name it"
 Remark = Callable[[str], None]
 
 
@@ -64,7 +66,7 @@ def beside(
     if found[0].suffix.lower() in STILLS:
         return _stills(root, found, timing.lengths, place.words)
     if len(found) == 1 and len(spans) > 1:
-        clips = _one_film(found[0], spans, timing, place.words)
+        clips = _one_film(found[0], spans, timing, place.words, say)
     else:
         paired = _paired(found, spans, place.words, say)
         clips = [_clip(file, timing, number) for number, file in enumerate(paired)]
@@ -72,6 +74,16 @@ def beside(
     if len(sizes) > 1:
         raise DataError(f"{root}: the films '{place.words}' are of different sizes: {sizes}.")
     return Footage(clips)
+
+
+def films_left(root: Path, tree: Tree, arrays: Iterable[LazyArray]) -> dict[str, str]:
+    """The films beside tables of which nothing is used, and that the map does not name them."""
+    if not tree.is_table:
+        return {}
+    used = {clip.file for each in arrays if isinstance(each, Footage) for clip in each.clips}
+    left = [file.relative_to(root) for file in files_in(root, FILMS) if file not in used]
+    more = {f"{len(left) - SHOWN} more films": NOT_NAMED} if len(left) > SHOWN else {}
+    return {plain(str(file)): NOT_NAMED for file in left[:SHOWN]} | more
 
 
 def _paired(files: list[Path], spans: Sequence[Span], words: str, say: Remark) -> list[Path]:
@@ -130,7 +142,9 @@ def _clip(file: Path, timing: Timing, episode: int, **place: Any) -> Clip:
     return clip
 
 
-def _one_film(file: Path, spans: Sequence[Span], timing: Timing, words: str) -> list[Clip]:
+def _one_film(
+    file: Path, spans: Sequence[Span], timing: Timing, words: str, say: Remark
+) -> list[Clip]:
     """One film for all rows of a table: a frame a row."""
     stretches = [span.stretch for span in spans]
     if len({span.tree.path for span in spans}) > 1 or None in stretches:
@@ -139,10 +153,15 @@ def _one_film(file: Path, spans: Sequence[Span], timing: Timing, words: str) -> 
         )
     rows = spans[0].tree.rows
     starts = [stretch[0] for stretch in stretches if stretch]
-    return [
+    clips = [
         _clip(file, timing, number, start=start, before=start, rows=rows, whole=False)
         for number, start in enumerate(starts)
     ]
+    with clips[0].opened() as (_, stream):
+        count = stream.frames
+        if count and count != rows:
+            say(f"{file.name} has {count} pictures for {rows} rows; each has that of its time.")
+    return clips
 
 
 def _stills(root: Path, files: list[Path], lengths: Sequence[int], words: str) -> LazyArray:
