@@ -107,6 +107,17 @@ def test_a_camera_that_hangs() -> None:
     assert "frozen" not in shown(hang, speed=still), "nothing moved"
 
 
+def test_sensors_that_jitter_are_no_robot_that_moves() -> None:
+    """A table at rest looks alike, and nothing hangs: not to be recorded again, but trimmed."""
+    still = np.full(sum(LENGTHS), 1.0)
+    still[60:100] = 0.0
+    episodes = filmed(speed=still)
+    random, arrays = np.random.default_rng(1), dict(episodes.arrays)
+    arrays["img"][60:100] = arrays["img"][60]
+    arrays["state"] = arrays["state"] + random.normal(0, 0.05, arrays["state"].shape)
+    assert "frozen" not in {p.kind for p in inspect_episodes(replace(episodes, arrays=arrays))}
+
+
 def test_a_moment_of_darkness() -> None:
     def dark(img) -> None:
         img[100:102] //= 60

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from steadyhand.data.colour import as_pictures, picture_scale
@@ -40,8 +41,10 @@ EXPLAINS, JOINED = 3.0, 5.0
 """Numbers that jump at a cut, too, explain it where they go so many times as far as near it; so
 many times as far as ever else they are of another recording."""
 SAME, MOVES_ON = 1.5, 0.5
-"""No block changes by more grey levels while a camera hangs; numbers go this share as far as
-usual."""
+"""No block changes by more grey levels while a camera hangs; numbers go this share as far as they
+do while pictures change."""
+AVERAGED = 2
+"""So many steps before and after one are averaged with it: what sensors jitter is no motion."""
 DARK = 0.03
 """Share of full brightness below which the brightest pixels make a picture black."""
 Numbers = NDArray[np.float64]
@@ -58,6 +61,8 @@ class Seen:
     """(steps,)"""
     travel: Numbers | None
     """(steps - 1,) how far what says motion goes, by its usual step; None where nothing does."""
+    moved: Numbers | None
+    """The same of numbers without their jitter."""
 
 
 def inspect(episodes: Episodes, key: str) -> Iterator[Problem]:
@@ -98,7 +103,7 @@ def _looked_at(episodes: Episodes, key: str) -> Iterator[Seen]:
         except Exception:  # the same
             continue
         travel = _travel(episodes, start, end)
-        yield Seen(place, np.concatenate(small), np.concatenate(black), travel)
+        yield Seen(place, np.concatenate(small), np.concatenate(black), *travel)
 
 
 def _in_blocks(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -116,19 +121,33 @@ def _in_blocks(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArra
     return blocks, black
 
 
-def _travel(episodes: Episodes, start: int, end: int) -> Numbers | None:
-    """How far each step goes: the mean over columns that move, each by its own usual step."""
+def _travel(
+    episodes: Episodes, start: int, end: int
+) -> tuple[Numbers, Numbers] | tuple[None, None]:
+    """How far each step goes, the mean over columns that move, each by its own usual step.
+
+    Of the numbers as they are, and of them with their neighbours averaged.
+    """
     keys = [key for key in episodes.arrays if says_motion(episodes, key)]
-    moved = []
+    sharp, smooth = [], []
     for key in [key for key in keys if not is_action(key)] or keys:
         try:
             values = episodes.read(key, start, end).reshape(end - start, -1).astype(np.float64)
         except DataError:
             continue
         steps = np.abs(np.diff(values, axis=0))
+        calm = np.abs(np.diff(_averaged(values), axis=0))
         usual = np.quantile(steps, 0.9, axis=0)
-        moved += [steps[:, i] / usual[i] for i in np.flatnonzero(usual > 0)]
-    return np.mean(moved, axis=0) if moved else None
+        for column in np.flatnonzero(usual > 0):
+            sharp.append(steps[:, column] / usual[column])
+            smooth.append(calm[:, column] / usual[column])
+    return (np.mean(sharp, axis=0), np.mean(smooth, axis=0)) if sharp else (None, None)
+
+
+def _averaged(values: Numbers) -> Numbers:
+    """Each row with those near it averaged."""
+    padded = np.pad(values, ((AVERAGED, AVERAGED), (0, 0)), mode="edge")
+    return sliding_window_view(padded, 2 * AVERAGED + 1, axis=0).mean(-1)
 
 
 def _cut(seen: Seen, episodes: Episodes) -> str | None:
@@ -200,18 +219,20 @@ def _is_other(small: NDArray[np.float32], i: int, change: float) -> bool:
 
 def _hang(seen: Seen, episodes: Episodes) -> tuple[int, int] | None:
     """(first step, steps) of the longest stretch of one picture while the numbers move on."""
-    if seen.travel is None:
+    if seen.moved is None:
         return None
     same = np.abs(np.diff(seen.small, axis=0)).max((1, 2, 3)) <= SAME
-    usual = float(np.median(seen.travel)) if len(same) else 0.0
-    if same.all() or not usual > 0:
+    if same.all():
         return None  # one picture all the while is told where each is looked at
+    usual = float(np.median(seen.moved[~same]))
+    if not usual > 0:
+        return None
     edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]])))
     long = [
         (stop - start, start)
         for start, stop in edges.reshape(-1, 2).tolist()
         if stop - start >= max(LEAST, SECONDS * episodes.rate_hz)
-        and float(seen.travel[start:stop].mean()) >= MOVES_ON * usual
+        and float(seen.moved[start:stop].mean()) >= MOVES_ON * usual
     ]
     if not long:
         return None
