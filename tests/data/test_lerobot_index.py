@@ -9,6 +9,7 @@ import pytest
 import sets
 
 from steadyhand.data import inspect_episodes, open_episodes
+from steadyhand.data.formats.kept import Kept
 from steadyhand.errors import DataError
 
 
@@ -145,3 +146,32 @@ def test_an_episode_of_no_steps_lies_nowhere(tmp_path) -> None:
     episodes = open_episodes(path)
     assert episodes.lengths.tolist() == [12, 9, 15]
     assert [remark.kind for remark in episodes.remarks] == ["empty-episode"]
+
+
+def test_a_shape_that_was_not_mended_is_said(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "v2", videos=False)
+    info = path / "meta" / "info.json"
+    features = json.loads(info.read_text())["features"]
+    features["observation.state"]["shape"] = [7]
+    features["next.reward"] = {"shape": [1]}
+    change(info, features=features)
+    episodes = open_episodes(path)
+    state, _ = sets.numbers()
+    np.testing.assert_array_equal(episodes.read("observation.state"), np.concatenate(state))
+    assert episodes.names["observation.state"] == ("a", "b", "c", "d")
+    assert [remark.kind for remark in episodes.remarks] == ["shape"]
+    assert "4 numbers at each step, where meta/info.json says (7,)" in episodes.remarks[0].message
+    assert "and no dtype" in episodes.left_out["next.reward"]
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    kept, array = Kept(100), np.zeros(40, np.uint8)
+    for key in "abca":
+        kept.put(key, array)
+    assert [kept.get(key) is array for key in "abc"] == [True, False, True]
+    kept.get("a")
+    kept.put("d", array)
+    assert [kept.get(key) is array for key in "acd"] == [True, False, True]
+    kept.put("large", np.zeros(1000, np.uint8))
+    assert kept.get("large") is not None
+    assert kept.get("d") is None

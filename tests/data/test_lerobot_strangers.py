@@ -256,7 +256,6 @@ def test_no_copying_where_that_cannot_help(v2) -> None:
     for changes in (
         {"codebase_version": "v9"},
         {"features": []},
-        {"features": {**info["features"], "action": action}},
         {"features": {**info["features"], "action": {**action, "shape": "2"}}},
     ):
         (v2 / "meta" / "info.json").write_text(json.dumps({**info, **changes}))

@@ -57,7 +57,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         for key, array in made.items()
         if not isinstance(array, str)
     }
-    left_out = {key: why for key, why in made.items() if isinstance(why, str)}
+    left_out = {key: why for key, why in made.items() if isinstance(why, str)} | said.unsaid
     left_out |= dict.fromkeys(content.undeclared, "it is not declared in meta/info.json")
     counted = COUNTER in {*arrays, *said.noted("added")}
     words = words_of(content, tasks, counted=counted)
@@ -76,7 +76,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         numbers=tuple(episode.number for episode in found),
         tasks=words.tasks,
         left_out=left_out,
-        remarks=(*remarks, *remarks_of(made), *words.remarks),
+        remarks=(*remarks, *content.remarks, *remarks_of(made), *words.remarks),
     )
     return with_marks(episodes, said, content, indexed)
 

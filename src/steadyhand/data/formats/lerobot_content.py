@@ -5,8 +5,10 @@ are held against these when they are read.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,8 @@ class Content:
     episodes: Sequence[IndexedEpisode]
     films: Mapping[str, Films]
     """By camera."""
+    remarks: list[Problem] = field(default_factory=list)
+    """What is read otherwise than declared, once it is asked for."""
 
     @cached_property
     def tables(self) -> dict[Path, Table]:
@@ -81,7 +85,8 @@ class Content:
     def undeclared(self) -> list[str]:
         """Columns that meta/info.json does not speak of."""
         columns = self.tables[self.looked[0].table].columns
-        return [told(key) for key in columns if key not in self.said.features]
+        known = {*self.said.features, *self.said.unsaid}
+        return [told(key) for key in columns if key not in known]
 
     @cached_property
     def held(self) -> dict[str, str | None]:
@@ -113,7 +118,21 @@ class Content:
         if len(shape) > 1 and len(counts := self._rows_of(key)) > 1:
             return f"it has {min(counts)} to {max(counts)} rows at a step; {ONE_SHAPE}"
         shape = () if shape == (1,) and key in (*SINGLE, *self.said.noted("single")) else shape
+        if (width := self._width(key)) not in (None, prod(shape)):
+            what = f"'{key}' has {width} numbers at each step, where meta/info.json says {shape}"
+            self.remarks.append(Problem("shape", f"{what}: all of them are read."))
+            shape = (width,)
         return self._column(key, shape)
+
+    def _width(self, key: str) -> int | None:
+        """How many numbers a step of a flat feature has, where the first and last table agree."""
+        tables, widths = list(self.seen.values()), set[int | None]()
+        for table in (tables[0], tables[-1]):
+            with suppress(DataError):  # what is damaged is told where it is read
+                cell = table.first(key)
+                flat = isinstance(cell, list) and not any(isinstance(n, list) for n in cell)
+                widths.add(len(cell) if flat else None)
+        return next(iter(widths)) if len(widths) == 1 else None
 
     def _rows_of(self, key: str) -> set[int]:
         """How many rows a step of a feature of several axes has, in a few steps of a few tables."""

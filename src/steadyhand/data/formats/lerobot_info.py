@@ -69,14 +69,24 @@ class Description:
         features = self.info.get("features")
         if not isinstance(features, dict):
             raise DataError(f"{self._file} lacks features: name → dtype, shape.")
-        for key, feature in features.items():
-            kind = feature.get("dtype") if isinstance(feature, dict) else None
-            if not key.isprintable() or not 0 < len(key) <= 200 or not isinstance(kind, str):
+        for key in features:
+            if not key.isprintable() or not 0 < len(key) <= 200:
                 raise DataError(
-                    f"{self._file}: the feature {told(repr(key))} is {told(repr(feature))}. "
-                    "It needs a name in letters, dtype and shape."
+                    f"{self._file}: a feature is called {told(repr(key))}. It needs a name in "
+                    "letters."
                 )
-        return features
+        said = {
+            key: feature
+            for key, feature in features.items()
+            if isinstance(feature, dict) and isinstance(feature.get("dtype"), str)
+        }
+        self.unsaid = {
+            key: f"meta/info.json says {told(repr(features[key]))} of it, and no dtype"
+            for key in features
+            if key not in said
+        }
+        """What there is besides, whose kind it does not say, and why it is left out."""
+        return said
 
     def sum_of(self, file: Path) -> Sum | None:
         """Size and checksum of a file of the set, if they were noted."""

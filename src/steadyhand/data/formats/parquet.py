@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, told
+from steadyhand.data.formats.kept import KEPT
 from steadyhand.errors import DataError, library
 
 Whole = NDArray[np.int64]
@@ -29,30 +30,6 @@ LARGEST_INDEX = 1 << 20
 AT_ONCE, SMALL = 1 << 24, 1 << 20
 """Bytes of a column from which row groups are no longer read in one go, and of a table below which
 all its columns are."""
-
-
-class _Kept:
-    """Numbers that were read last, up to so many bytes, of all tables together."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._bytes = most, 0
-        self._arrays: dict[Any, NDArray[Any]] = {}
-
-    def get(self, key: Any) -> NDArray[Any] | None:
-        found = self._arrays.pop(key, None)
-        if found is not None:
-            self._arrays[key] = found  # the last to go
-        return found
-
-    def put(self, key: Any, values: NDArray[Any]) -> None:
-        self._arrays[key] = values
-        self._bytes += values.nbytes
-        while self._bytes > self._most and len(self._arrays) > 1:
-            oldest = next(iter(self._arrays))
-            self._bytes -= self._arrays.pop(oldest).nbytes
-
-
-KEPT = _Kept(1 << 27)
 
 
 class Table:
