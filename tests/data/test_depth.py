@@ -11,12 +11,14 @@ from depth_sets import COUNTED, HEIGHT, METRES, RIGHT, WIDTH
 
 from steadyhand.data import Episodes, open_episodes
 from steadyhand.data.depth import Declared, Packed, is_millimetres
+from steadyhand.data.lazy import Told
 from steadyhand.data.meaning import understood
 
 
 def opened_in_memory(values, key="depth") -> Episodes:
-    action = np.zeros((len(values), 2), np.float32)
-    return understood(Episodes({key: values, "action": action}, np.array([len(values)])))
+    steps = values.shape[0]
+    action = np.zeros((steps, 2), np.float32)
+    return understood(Episodes({key: values, "action": action}, np.array([steps])))
 
 
 STORED = {
@@ -73,6 +75,16 @@ def test_units_as_they_are_said() -> None:
     assert Declared.by({"depth_scale": 5000}).per_metre == 5000
     with pytest.raises(ValueError, match="'furlong'; known are m, dm, cm, mm, um"):
         Declared.by({"depth_unit": "furlong"})
+
+
+def test_whole_metres_are_read_as_they_are_said_and_that_is_told() -> None:
+    counted = np.repeat(COUNTED[None], 2, axis=0)
+    found = opened_in_memory(Told(counted, {"depth_unit": "m"}))
+    assert (found.read("depth")[0, ..., 0] == COUNTED).all()
+    assert [(remark.kind, "whole" in remark.message) for remark in found.remarks] == [
+        ("unit", True)
+    ]
+    assert not opened_in_memory(Told(METRES[None], {"depth_unit": "m"})).remarks
 
 
 @pytest.mark.parametrize("logarithmic", [False, True])

@@ -69,7 +69,10 @@ def as_metres(array: LazyArray, declared: Declared, guessed: str = "") -> Meant:
             Formed(array, InMetres(packed=declared.packed)), "depth", (("unit", sentence),)
         )
     if declared.per_metre is not None:
-        return Meant(Formed(array, InMetres(declared.per_metre)), "depth")
+        whole = np.dtype(array.dtype).kind in "iu" and declared.per_metre == METRES
+        sentence = "is said to be in metres, and holds whole numbers of them: it is read so."
+        said = (("unit", sentence),) if whole else ()
+        return Meant(Formed(array, InMetres(declared.per_metre)), "depth", said)
     per_metre, sentence = MILLIMETRES, "whole numbers are taken for millimetres"
     if np.dtype(array.dtype).kind == "f":
         values = _few(array)
