@@ -146,3 +146,13 @@ def test_many_small_lies_are_not_trained_on(tmp_path) -> None:
     with pytest.raises(DataError, match="would take 1200000000 bytes, and"):
         require_stored_together(episodes.subset([0]), names)
     require_stored_together(replace(episodes, arrays={"a": np.zeros((10**6, 2))}), ["a"])
+
+
+def test_pictures_of_which_each_is_looked_at_are_no_sample(monkeypatch) -> None:
+    camera = Counting(np.random.default_rng(0).integers(60, 255, (60, 8, 8, 3), np.uint8))
+    small = Episodes({"camera": camera}, np.array([20, 40, 60]))
+    assert sample.share(small) == {}
+    inspect_episodes(small)
+    assert camera.asked.all()
+    monkeypatch.setattr(sample, "PIXELS", 60 * 64 - 1)
+    assert sample.share(small) == {"camera": 3}

@@ -18,11 +18,8 @@ from steadyhand.data.problem import Problem
 from steadyhand.data.problems import sample
 from steadyhand.errors import DataError
 
-PIXELS = 400_000_000
-"""So many are looked at, of all cameras: 1,300 pictures of 640 × 480."""
 TOGETHER = 8_000_000
 """Pixels in memory at a time."""
-EPISODES = 24
 SIDE, SAMPLED = 24, 4
 """Pictures are compared in about so many blocks a side, each of so many pixels a side."""
 NEAR, STILL = 10, 0.05
@@ -80,8 +77,8 @@ def inspect(episodes: Episodes, key: str) -> Iterator[Problem]:
 def _looked_at(episodes: Episodes, key: str) -> Iterator[Seen]:
     array, count = episodes.arrays[key], len(episodes)
     pixels = int(np.prod(array.shape[1:3]))
-    room = PIXELS // sum(sample.pictured(episodes, each) for each in episodes.arrays)
-    most = int(np.clip(room * count // (pixels * episodes.steps), 1, min(EPISODES, count)))
+    room = sample.pixels_of(episodes)
+    most = int(np.clip(room * count // (pixels * episodes.steps), 1, min(sample.FILMS, count)))
     try:
         scale = picture_scale(array)
     except Exception:  # what is damaged is told where each is looked at

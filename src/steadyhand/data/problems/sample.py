@@ -22,6 +22,9 @@ PICTURES = 1 << 27
 """Bytes of the pictures of one camera that are held at once."""
 EPISODES, EACH = 60, 3
 """Of each camera, pictures of so many episodes are looked at, and so many of each."""
+FILMS, PIXELS = 24, 400_000_000
+"""Of each camera so many episodes are looked at as films, and so many pixels of all cameras: 1,300
+pictures of 640 × 480."""
 HEADERS, HEADER_BYTES = 2000, 10**11
 """Of so many films of a camera headers are read, and of films of so many bytes together."""
 SUMMED = 2 * 10**9
@@ -92,6 +95,18 @@ def of_pictures(episodes: Episodes, key: str) -> NDArray[np.int64]:
     return evenly(len(episodes), min(EPISODES, room))
 
 
+def pixels_of(episodes: Episodes) -> int:
+    """So many pixels of a camera are looked at, picture after picture."""
+    return PIXELS // max(sum(pictured(episodes, key) for key in episodes.arrays), 1)
+
+
+def _seen_whole(episodes: Episodes, key: str) -> bool:
+    """Whether each picture of a feature is looked at."""
+    pixels = prod(episodes.shapes[key][:2]) * episodes.steps
+    few = len(episodes) <= FILMS and pixels <= pixels_of(episodes)
+    return few and episodes.kind(key) == "image"
+
+
 def of_films(clips: Sequence[Clip]) -> dict[int, Clip]:
     """By place, the clips whose films' headers are read: all, or as many as soon are.
 
@@ -121,7 +136,7 @@ def share(episodes: Episodes) -> dict[str, int]:
     for key in episodes.arrays:
         if pictured(episodes, key):
             places = of_pictures(episodes, key)
-            if len(places) * EACH < episodes.steps:
+            if len(places) * EACH < episodes.steps and not _seen_whole(episodes, key):
                 found[key] = len(places)
         else:
             part = few if key in together else of_wide(episodes, key)
