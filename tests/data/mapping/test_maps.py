@@ -59,6 +59,25 @@ def test_the_guess_of_tables_and_films_is_right(write, tmp_path) -> None:
     assert np.array_equal(strange.brightness(episodes.read(camera)), steps)
 
 
+def test_a_guess_takes_the_rate_of_films_and_needs_no_flags_for_files(tmp_path) -> None:
+    states, actions = strange.walks()
+    for i, (state, action) in enumerate(zip(states, actions, strict=True)):
+        last = np.arange(len(state)) == len(state) - 1
+        table = np.c_[state, action, last]
+        head = "x,y,z,action_x,action_y,action_z,done"
+        path = tmp_path / f"demo{i}.csv"
+        np.savetxt(path, table, delimiter=";", header=head.replace(",", ";"), comments="")
+        strange.film(tmp_path / f"demo{i}_top.mp4", 0, len(state), rate=25)
+    text = "state=x:z,action=action_x:action_z,top=demo*_top.mp4,rate=25"
+    assert guess(tmp_path) == text
+    assert same(open_mapped(tmp_path, text), states, actions)
+
+
+def test_numbers_with_commas_are_numbers(tmp_path) -> None:
+    (path := tmp_path / "x.csv").write_text("q;a\n0,5;1,25\n-1,5;2\n")
+    assert open_mapped(path, "state=q,action=a").read("action").tolist() == [[1.25], [2.0]]
+
+
 ENDS = np.cumsum(strange.LENGTHS)
 ONE_EACH = np.repeat(np.arange(3), strange.LENGTHS)
 LAST = np.isin(np.arange(ENDS[-1]), ENDS - 1)

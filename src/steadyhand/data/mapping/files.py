@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from steadyhand.data.containers import opened
 from steadyhand.data.mapping.beside import FILMS
 from steadyhand.data.mapping.encoded import STILLS
 from steadyhand.data.mapping.grammar import RESERVED
@@ -59,6 +60,17 @@ def _named_cameras(patterns: Sequence[str]) -> list[str]:
         taken = name in names or name in (*RESERVED, "state", "action")
         names[f"camera_{name}{len(names)}" if taken else name] = pattern
     return [f"{name}={pattern}" for name, pattern in list(names.items())[:CAMERAS]]
+
+
+def rate_guessed(path: Path) -> list[str]:
+    """`rate=` of the first film beside the tables, in pictures a second."""
+    root = path if path.is_dir() else path.parent
+    try:
+        with opened(next(iter(files_in(root, FILMS)))) as (_, stream):
+            rate = float(stream.average_rate or 0)
+    except Exception:  # what is damaged is told where it is read
+        return []
+    return [f"rate={rate:.6g}"] if rate > 0 else []
 
 
 def stills_guessed(path: Path) -> list[str]:

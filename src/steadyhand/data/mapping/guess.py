@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from steadyhand.data.bags.found import is_bag
 from steadyhand.data.bags.opened import open_bag
 from steadyhand.data.bags.topics import bag_guessed
@@ -17,7 +19,12 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.hub import hub_name
 from steadyhand.data.mapping.assemble import open_files
 from steadyhand.data.mapping.columns import columns_guessed
-from steadyhand.data.mapping.files import cameras_guessed, family_guessed, stills_guessed
+from steadyhand.data.mapping.files import (
+    cameras_guessed,
+    family_guessed,
+    rate_guessed,
+    stills_guessed,
+)
 from steadyhand.data.mapping.likely import (
     arrays_guessed,
     cuts_guessed,
@@ -36,7 +43,9 @@ def guess(path: Path) -> str | None:
             return next((text for text in bag_guessed(path) if _opens(open_bag, path, text)), None)
         trees = open_trees(path)
         read = partial(open_files, trees=trees)
-        return next((t for t in _candidates(path, trees) if _opens(read, path, t)), None)
+        fitting = (text for text in _candidates(path, trees) if _opens(read, path, text))
+        text = next(fitting, None)
+        return text and _plainer(text, partial(read, path), len(trees))
     except (SteadyhandError, OSError, ValueError):  # what is wrong with it was said already
         pass
     return None
@@ -90,6 +99,18 @@ def command(path: Path, text: str, target: Path | None = None) -> str:
     return " ".join(map(shlex.quote, words))
 
 
+def _plainer(text: str, read: Callable[[str], Episodes], files: int) -> str:
+    """Without what cuts each of several files into one episode, which it is anyway."""
+    plainer = ",".join(pair for pair in text.split(",") if not pair.startswith("episodes="))
+    if files < 2 or plainer == text or "*" in text.partition("episodes=")[2]:
+        return text
+    try:
+        cut, whole = read(text), read(plainer)
+    except SteadyhandError:
+        return text
+    return plainer if np.array_equal(cut.ends, whole.ends) else text
+
+
 def _opens(read: Callable[[Path, str], Episodes], path: Path, text: str) -> bool:
     try:
         episodes = read(path, text)
@@ -114,9 +135,11 @@ def _candidates(path: Path, trees: Sequence[Tree]) -> Iterable[str]:
         if not features:
             continue
         films = cameras_guessed(path, len(trees)) if tree.is_table else []
-        films = films or (stills_guessed(path) if tree.is_table else [])
         more = [*said_guessed(tree, prefix, own)]
         rate = [each for each in more if each.startswith("rate")]
+        if films and not rate:  # where the films fit, there is a frame a row
+            films += rate_guessed(path)
+        films = films or (stills_guessed(path) if tree.is_table else [])
         cut = cut or family
         episodes = [f"episodes={cut}"] if cut else []
         for extra in ([*films, *episodes, *more], [*films, *episodes, *rate], [*films, *episodes]):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,9 @@ def csv_tree(path: Path) -> Tree:
             path,
             read_options=parsed.ReadOptions(column_names=names, skip_rows=skipped),
             parse_options=parsed.ParseOptions(delimiter=between),
-            convert_options=parsed.ConvertOptions(strings_can_be_null=True),
+            convert_options=parsed.ConvertOptions(
+                strings_can_be_null=True, decimal_point=_point(head, between)
+            ),
         )
         arrays, words, refused = _columns(names, table)
         for name, texts in list(words.items()):
@@ -120,6 +123,11 @@ def _delimiter(head: bytes, ending: str) -> str:
     counts = {mark: first.count(mark.encode()) for mark in (",", ";", "\t")}
     counts |= {} if any(counts.values()) else {" ": 1}
     return "\t" if ending == ".tsv" else max(counts, key=lambda mark: counts[mark])
+
+
+def _point(head: bytes, between: str) -> str:
+    """A comma where numbers are written with one, between semicolons or tabs."""
+    return "," if between in (";", "\t") and re.search(rb"[0-9],[0-9]", head) else "."
 
 
 def _header(head: bytes, between: str) -> tuple[list[str], int]:
