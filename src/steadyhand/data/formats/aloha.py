@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.formats.bounds import FIRST, LAST, NUMBERS
 from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.hdf5_episodes import Around, episodes_of
 from steadyhand.data.formats.hdf5_files import others_in, roots_in, spots_in
@@ -21,8 +22,8 @@ LAYOUT = Layout(
     quiet=frozenset({"compress_len"}),
     rate_hz=50.0,
 )
-
-
+SEEN = {"observations/", "obs/", "observation/"}
+"""Groups; an array of such a name is of another layout."""
 CUTS = re.compile(
     r"terminals?|timeouts?|terminations|truncations|(episode|ep|traj)_?(ends?|starts?|lengths?|lens?)"
 )
@@ -31,9 +32,10 @@ CUTS = re.compile(
 
 def matches(path: Path) -> bool:
     roots = roots_in(path)
-    if any(CUTS.fullmatch(name) for name in roots):
+    flags = frozenset() if path.is_dir() else frozenset((*LAST, *FIRST, *NUMBERS))
+    if roots & flags or any(CUTS.fullmatch(name) for name in roots):
         return False
-    return bool(roots & {*LAYOUT.actions}) and bool(roots & {"observations", "obs", "observation"})
+    return bool(roots & {*LAYOUT.actions}) and bool(roots & SEEN)
 
 
 def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:

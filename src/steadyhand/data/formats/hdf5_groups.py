@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from steadyhand.data.files import told
 from steadyhand.data.formats.hdf5 import array_at, child
 from steadyhand.data.formats.hdf5_arrays import Spot
 from steadyhand.data.formats.hdf5_bytes import Words, bytes_at, words
@@ -15,7 +16,7 @@ from steadyhand.data.formats.hdf5_look import opened
 from steadyhand.data.formats.hdf5_said import said_by
 from steadyhand.data.formats.limits import ARRAYS
 from steadyhand.disk import regular
-from steadyhand.errors import DataError, MissingExtraError, library
+from steadyhand.errors import DataError, MissingExtraError, library, plain
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".hdf5", ".h5")
@@ -27,6 +28,7 @@ NUMBERED = re.compile(r"([A-Za-z]*[_-]?)([0-9]{1,18})")
 MASK = "mask"
 OBSERVED = ("obs/", "observations/images/", "observations/", "observation/")
 """Groups of what was seen."""
+SEEN = ("obs", "observations", "observation")
 MOST_NAMES = 1 << 17
 """Episodes that a list names."""
 
@@ -40,13 +42,17 @@ def is_hdf5(path: Path) -> bool:
 
 
 def root_names(path: Path) -> frozenset[str]:
-    """What lies at the root of a file; nothing where it is no HDF5 that can be opened."""
+    """What lies at the root of a file; groups of what was seen also with a / behind.
+
+    Nothing where it is no HDF5 that can be opened.
+    """
     try:
         if not is_hdf5(path):
             return frozenset()
         regular(path)
         with library("h5py").File(path, "r") as file:
-            return frozenset(file)
+            seen = {f"{top}/" for top in SEEN if top in file and _is_group(file, top)}
+            return frozenset({*file} | seen)
     except MissingExtraError:
         raise
     except Exception:  # what is damaged is told where it is read
@@ -72,10 +78,10 @@ def groups_of(path: Path, looks_like: str) -> tuple[list[Spot], Around]:
             **dict.fromkeys(others, "it is in no episode"),
         }
         sayings = [said_by(each) for each in ((group, file) if place else (file,))]
-        masks = _masks(file, size)
+        masks, unread = _masks(file, size, names)
     around = Around(
         said=[said for said, _ in sayings],
-        whys=[why for _, whys in sayings for why in whys],
+        whys=[why for _, whys in sayings for why in whys] + unread,
         left_out={name: left_out[name] for name in list(left_out)[:ARRAYS]},
         masks=masks,
     )
@@ -116,19 +122,39 @@ def _is_group(parent: Any, name: str) -> bool:
         return False
 
 
-def _masks(file: Any, size: int) -> dict[str, Sequence[str | int]]:
-    """The lists of episodes that a file has, as robomimic's filter keys."""
-    masks = dict[str, Sequence[str | int]]()
+def _masks(
+    file: Any, size: int, episodes: Sequence[str]
+) -> tuple[dict[str, Sequence[str | int]], list[str]]:
+    """(the lists of episodes that a file has, as robomimic's filter keys; why others are not read).
+
+    A list may also have a flag for each of the `episodes`.
+    """
+    masks, whys = dict[str, Sequence[str | int]](), list[str]()
     group: Any = None
     with suppress(KeyError, ValueError):
         group = child(file, MASK) if MASK in list(file) else None
     for name in list(group)[:ARRAYS] if isinstance(group, library("h5py").Group) else ():
-        with suppress(KeyError, ValueError, TypeError):  # what is no list of names is no mask
-            dataset = child(group, name)
-            if dataset.size > MOST_NAMES or len(dataset.shape) != 1:
-                continue
-            if isinstance(bytes_at(name, dataset, size), Words):
-                masks[name] = words(dataset, size=size)
-            elif array_at(name, dataset, size).dtype.kind in "iu":
-                masks[name] = dataset[:].tolist()
-    return masks
+        try:
+            masks[name] = _listed(name, child(group, name), size, episodes)
+        except (KeyError, ValueError, TypeError) as error:
+            whys.append(f"{MASK}/{plain(name)}: {told(error)}")
+    return masks, whys
+
+
+def _listed(name: str, dataset: Any, size: int, episodes: Sequence[str]) -> Sequence[str | int]:
+    """Raises `ValueError`, whose text is the reason, for what lists no episodes."""
+    if not isinstance(dataset, library("h5py").Dataset) or len(dataset.shape or ()) != 1:
+        raise ValueError("it is no list of episodes")
+    if dataset.size > MOST_NAMES:
+        raise ValueError(f"it lists {dataset.size} episodes, of at most {MOST_NAMES}")
+    if isinstance(bytes_at(name, dataset, size), Words):
+        # Some name the group of the episodes as well, as data/demo_0.
+        return [text.rpartition("/")[2] for text in words(dataset, size=size)]
+    kind = array_at(name, dataset, size).dtype.kind
+    listed = dataset[:].tolist() if kind in "biu" else []
+    flags = kind == "b" or (len({*listed}) < len(listed) and {*listed} <= {0, 1})
+    if kind not in "biu" or (flags and len(listed) != len(episodes)):
+        raise ValueError("it holds neither names nor numbers of episodes, nor a flag for each")
+    if flags:
+        return [episode for episode, is_in in zip(episodes, listed, strict=True) if is_in]
+    return listed

@@ -60,8 +60,15 @@ def _told(place: int, codec: str) -> Unpack:
     return unpack
 
 
+def _blosc(data: Any, limit: int) -> Any:
+    """Of a chunk that was cut short, the library would read what lies behind it in memory."""
+    if (packed := int.from_bytes(bytes(data[12:16]), "little")) != len(data):
+        raise ValueError(f"a chunk of it says that it has {packed} bytes, and has {len(data)}")
+    return _told(4, "blosc")(data, limit)
+
+
 PACKED: dict[str, Unpack] = {
-    "blosc": _told(4, "blosc"),
+    "blosc": _blosc,
     "lz4": _told(0, "lz4"),
     "zstd": _zstd,
     "zlib": lambda data, limit: zlib.decompressobj().decompress(data, limit),
