@@ -46,7 +46,8 @@ def inspect(
         except Exception as error:  # a damaged file can raise nearly anything
             where = getattr(error, "file", None)
             named = None if where is None else str(where)
-            problems.append(Problem("video", str(error), episodes.number(number), named))
+            if str(error) not in {problem.message for problem in problems}:  # of all, once
+                problems.append(Problem("video", str(error), episodes.number(number), named))
             continue
         seen.append(three)
         file = str(clips[number].file) if clips else None
