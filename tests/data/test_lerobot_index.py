@@ -175,3 +175,12 @@ def test_what_is_kept_has_a_bound() -> None:
     kept.put("large", np.zeros(1000, np.uint8))
     assert kept.get("large") is not None
     assert kept.get("d") is None
+
+
+def test_an_index_that_is_missing(tmp_path) -> None:
+    path = sets.lerobot_v2(tmp_path / "v2", videos=False)
+    (path / "meta" / "episodes.jsonl").unlink()
+    with pytest.raises(
+        DataError, match=r"episodes\.jsonl is not there: a part of meta/ is missing"
+    ):
+        open_episodes(path)

@@ -100,3 +100,14 @@ def test_films_that_are_read_by_number_go_round(tmp_path: Path) -> None:
         np.testing.assert_array_equal(back.arrays[sets.CAMERA][:], part.arrays[sets.CAMERA][:])
     truth = replace(source, arrays={sets.CAMERA: shown}).arrays[sets.CAMERA]
     assert np.abs(source.arrays[sets.CAMERA][:].astype(int) - truth).max() < 40
+
+
+def test_tables_of_several_chunks_go_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FILE_BYTES", 100), ("FILES_A_CHUNK", 2)):
+        monkeypatch.setattr(f"steadyhand.data.formats.lerobot_tables.{name}", value)
+    source = some_episodes(5)
+    write_episodes(tmp_path / "set.lerobot", source)
+    tables = sorted(str(f.parent.name) for f in (tmp_path / "set.lerobot/data").rglob("*.parquet"))
+    assert tables == [f"chunk-{i // 2:03d}" for i in range(len(source))]
+    assert len(set(tables)) > 1
+    same(open_episodes(tmp_path / "set.lerobot"), source)

@@ -278,5 +278,7 @@ def _lines(path: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
 
 def unreadable(file: Path, error: Exception) -> DataError:
     """What to say of a description that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{file} is not there: a part of meta/ is missing. {AGAIN}", file=file)
     said = told(error.strerror or error if isinstance(error, OSError) else error)
     return DataError(f"{file} cannot be read: {said}.", file=file)
