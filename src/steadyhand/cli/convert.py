@@ -67,6 +67,11 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             "Name a data set and, after it, where it goes: steadyhand convert SET OUT.npz. "
             "Several sets are written as one: steadyhand convert A B OUT.npz."
         )
+    if options.map is not None and options.skip_broken_episodes:
+        raise UsageError(
+            "A map is read whole: leave --skip-broken-episodes out, and name the files that are "
+            "sound with episodes=."
+        )
     *sources, target = options.paths
     require_free(target, options.format)
     mending = Mending(

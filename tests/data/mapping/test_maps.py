@@ -73,6 +73,12 @@ def test_a_guess_takes_the_rate_of_films_and_needs_no_flags_for_files(tmp_path) 
     assert same(open_mapped(tmp_path, text), states, actions)
 
 
+def test_the_time_from_step_to_step_is_a_rate(tmp_path) -> None:
+    np.savez(path := tmp_path / "x.npz", qpos=np.zeros((9, 2)), dt=0.05)
+    assert guess(path) == "state=qpos,action=next(qpos),rate=dt"
+    assert open_mapped(path, guess(path)).rate_hz == 20
+
+
 def test_numbers_with_commas_are_numbers(tmp_path) -> None:
     (path := tmp_path / "x.csv").write_text("q;a\n0,5;1,25\n-1,5;2\n")
     assert open_mapped(path, "state=q,action=a").read("action").tolist() == [[1.25], [2.0]]

@@ -57,3 +57,6 @@ def test_what_is_asked_beside_a_guess(tmp_path, capsys, monkeypatch) -> None:
     assert "A map fits it: steadyhand convert logs" in capsys.readouterr().err
     assert main(["inspect", "logs", "--map", "guess"]) == 2
     assert "A map is read by convert" in capsys.readouterr().err
+    words = ["convert", "logs", "x.npz", "--map", "state=q*", "--skip-broken-episodes"]
+    assert main(words) == 2
+    assert "A map is read whole" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 
 from steadyhand.data.mapping.cuts import CALLED, FIRST, LAST
 from steadyhand.data.mapping.grammar import RESERVED, quoted
+from steadyhand.data.mapping.marks import PERIODS
 from steadyhand.data.mapping.tree import Tree, natural
 from steadyhand.sizes import kind_of
 
@@ -24,6 +25,7 @@ NEITHER |= {"episode", "index", "success", "mask", "discount", "step", "steps", 
 NEITHER |= {"starts", "frame", "id", "len", "task", "infos", "extras", "metadata"}
 """Words in the names of what is no observation."""
 RATES = ("rate_hz", "fps", "rate", "hz", "control_freq", "control_frequency", "frequency", "freq")
+RATES += PERIODS
 TIMES = ("time", "timestamp", "timestamps", "stamp", "t", "times", "timestamp_s", "secs", "time_s")
 CUTS = {*FIRST, *LAST, "episode", "episodes", "traj", "trajectory", "lengths", "length", "lens"}
 ENDING = {"terminals", "timeouts", "terminal", "timeout", "terminated", "truncated"}

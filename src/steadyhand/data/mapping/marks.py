@@ -1,5 +1,6 @@
 """What a map says of episodes beside their features: the rate, the task in words, success."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from steadyhand.data.mapping.places import place_of
 from steadyhand.errors import UsageError
 
 UNITS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
+PERIODS = ("dt", "delta_t", "timestep", "time_step", "period")
+"""Names of the seconds from step to step."""
 STEADY = 0.2
 """Share of the usual time between steps by which one may differ and be taken for the same."""
 
@@ -41,7 +44,8 @@ def clock_of(
         return None
     rate = said.number("rate")
     if rate is None and isinstance(value := value_of(spans[0], place), int | float):
-        rate = float(value)
+        period = re.split("[/@]", place.words)[-1].lower() in PERIODS and value > 0
+        rate = 1 / value if period else float(value)
     clock = _by_times(spans, lengths, place, say) if rate is None else Clock(rate)
     if not 0 < clock.rate_hz < 1e6:
         given = f"rate={place.words} is {clock.rate_hz:g} steps a second"
