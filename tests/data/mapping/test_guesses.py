@@ -57,6 +57,10 @@ LAYOUTS = {
         {"obs": np.zeros((2, 18, 3)), "act": np.zeros((2, 18, 2)), "lengths": np.array([18, 2])},
         "state=obs,action=act,episodes=lengths",
     ),
+    "a clock in milliseconds": (
+        {"joint_pos": f(7), "cmd": f(7), "stamp_ms": np.arange(20) * 40},
+        "state=joint_pos,action=cmd,rate=stamp_ms",
+    ),
     "control": ({"qpos": f(7), "ctrl": f(7), "reward": f()}, "state=qpos,action=ctrl"),
 }
 

@@ -30,6 +30,16 @@ def test_folders_of_pictures_are_cameras(tmp_path) -> None:
         open_mapped(tmp_path, "state=q*,front=ep*/cam0/*.png")
 
 
+def test_a_table_without_a_clock_is_as_fast_as_its_film(tmp_path) -> None:
+    strange.tables(tmp_path)
+    for table in tmp_path.glob("*.csv"):
+        table.write_text(table.read_text().replace("time", "reward"))
+    text = guess(tmp_path)
+    assert text is not None
+    assert f"rate={strange.RATE:g}" in text.split(",")
+    assert open_mapped(tmp_path, text).remarks == ()
+
+
 def test_a_column_that_names_pictures_is_a_camera(tmp_path) -> None:
     for step in range(3):
         still(tmp_path / "img" / f"{step}.png", step)

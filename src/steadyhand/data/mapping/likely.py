@@ -26,7 +26,11 @@ NEITHER |= {"starts", "frame", "id", "len", "task", "infos", "extras", "metadata
 """Words in the names of what is no observation."""
 RATES = ("rate_hz", "fps", "rate", "hz", "control_freq", "control_frequency", "frequency", "freq")
 RATES += PERIODS
-TIMES = ("time", "timestamp", "timestamps", "stamp", "t", "times", "timestamp_s", "secs", "time_s")
+CLOCKS = {"time", "times", "timestamp", "timestamps", "stamp", "stamps", "t", "ts", "clock", "secs"}
+"""What a clock is called."""
+CLOCKS_OF = {"s", "sec", "second", "seconds", "ms", "msec", "millis", "us", "usec", "ns", "nsec"}
+CLOCKS_OF |= {"ros", "unix", "epoch", "host", "wall", "system", "elapsed", "log", "rel", "relative"}
+"""Words beside that in the name of one."""
 CUTS = {*FIRST, *LAST, "episode", "episodes", "traj", "trajectory", "lengths", "length", "lens"}
 ENDING = {"terminals", "timeouts", "terminal", "timeout", "terminated", "truncated"}
 ENDING |= {"terminations", "truncations"}
@@ -121,7 +125,7 @@ def arrays_guessed(own: dict[str, Any]) -> list[str]:
         for name, array in flat.items()
         if name not in acting
         and (steps is None or array.shape[0] in (steps, steps + 1))
-        and not (NEITHER & {*_words(name)} or _plain(name) in TIMES)
+        and not (NEITHER & {*_words(name)} or is_clock(name))
         and not any(_acts(word) for part in name.split("/") for word in _words(part)[:1])
     }
     state = _likeliest(fitting, STATES) or next((n for n in fitting if _is_wide(own[n])), None)
@@ -186,8 +190,10 @@ def _leaf(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _plain(name: str) -> str:
-    return re.sub("[^a-z_]", "", _leaf(name).lower())
+def is_clock(name: str) -> bool:
+    """Whether a name is that of the times of steps, as t, timestamp_ns or time_ms."""
+    words = {*_words(_leaf(name))}
+    return bool(words & CLOCKS) and words <= CLOCKS | CLOCKS_OF
 
 
 def _likeliest(among: dict[str, Any], names: Sequence[str]) -> str | None:
@@ -209,7 +215,7 @@ def said_guessed(tree: Tree, prefix: str, own: dict[str, Any]) -> Iterable[str]:
         if name.startswith((f"{prefix}@", "@", inside))
     ]
     rate = [n for n in single if _leaf(n).rpartition("@")[2].lower() in RATES]
-    clock = [n for n, a in own.items() if _plain(n) in TIMES and len(a.shape) == 1]
+    clock = [n for n, a in own.items() if is_clock(n) and len(a.shape) == 1]
     if rate or clock:
         yield f"rate={rate[0] if rate else quoted(clock[0])}"
     words = [n.removeprefix(inside) for n in tree.words] + single
