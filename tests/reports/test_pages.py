@@ -122,6 +122,10 @@ def test_what_is_to_be_typed_is_whole(arm) -> None:
         "Try <code>--skip-broken-episodes</code>, or &lt;b&gt; a--b."
     )
     assert re.search(r"p code \{ white-space: nowrap", text)
+    assert prose("`convert A<B --trim-idle` cuts.") == (
+        '<code class="command">convert A&lt;B --trim-idle</code> cuts.'
+    )
+    assert "code.command { white-space: normal; }" in text
 
 
 def test_no_picture_makes_a_page_wider_than_a_phone(arm) -> None:

@@ -53,6 +53,16 @@ def test_those_that_are_told_of_are_among_many(episodes) -> None:
     assert found["legend"] == {"marked as failed": "bad"}
 
 
+def test_pictures_leave_room_for_all_episodes(episodes) -> None:
+    """What is drawn is of numbers, however much the cameras hold."""
+    film = np.broadcast_to(np.uint8(), (6000, 480, 640, 3))
+    found = lasting(
+        replace(episodes, arrays={**episodes.arrays, "cam": film}), inspect_episodes(episodes)
+    )
+    assert found is not None
+    assert found["said"] == f"{MOST} of 100 episodes, by their numbers."
+
+
 def test_of_sound_data_nothing_is_drawn(episodes) -> None:
     sound = episodes.subset(range(20))
     assert lasting(sound, inspect_episodes(sound)) is None

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from steadyhand.data import Episodes, Problem
 from steadyhand.data.idle import Stretch, still_steps, stretches
-from steadyhand.data.problems.sample import of_numbers
+from steadyhand.data.problems.sample import of_numbers, plain
 from steadyhand.reports.charts import COLOURS, LINE, box, drawing, round_marks, svg
 from steadyhand.reports.looks import WIDTH
 from steadyhand.reports.sheets import evenly
@@ -24,7 +24,7 @@ def lasting(episodes: Episodes, problems: Sequence[Problem]) -> dict[str, object
     kinds = {problem.kind for problem in problems} & {"idle", "failed"}
     if not kinds:
         return None
-    few = of_numbers(episodes, list(episodes.arrays)) if "idle" in kinds else episodes
+    few = of_numbers(episodes, plain(episodes, episodes.arrays)) if "idle" in kinds else episodes
     found = stretches(few, still_steps(few)) if "idle" in kinds else []
     failed = {place for place, mark in enumerate(few.success) if mark is False}
     told = sorted({one.episode for one in found} | failed)

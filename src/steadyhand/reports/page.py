@@ -25,9 +25,14 @@ def picture_style() -> str:
 
 
 def prose(text: str) -> Markup:
-    """Text as HTML in which flags, which somebody is to type, are not broken over lines."""
-    flags = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
-    return Markup(flags.sub(r"<code>\g<0></code>", str(escape(text))))
+    """Text as HTML in which `commands` look like what is typed, and flags are not broken."""
+    typed = re.compile(r"`([^`]+)`|(?<![\w-])--[a-z][a-z-]*[a-z]")
+
+    def as_code(found: re.Match[str]) -> str:
+        whole = f'<code class="command">{found[1]}</code>'
+        return whole if found[1] else f"<code>{found[0]}</code>"
+
+    return Markup(typed.sub(as_code, str(escape(text))))
 
 
 def percent(share: Interval) -> str:
