@@ -52,7 +52,8 @@ def inspect(
         seen.append(three)
         file = str(clips[number].file) if clips else None
         metres = episodes.kind(key) == "depth"
-        problems += _of_three(key, episodes.number(number), three, file, metres=metres)
+        found = _of_three(key, episodes.number(number), three, file, metres=metres)
+        problems += [problem for problem in found if problem.kind != "frozen" or last > start + 1]
     return (np.concatenate(seen) if seen else None), problems
 
 
