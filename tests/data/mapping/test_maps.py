@@ -11,7 +11,7 @@ import strange
 import zarr
 
 from steadyhand.data import open_episodes
-from steadyhand.data.mapping import command, guess, open_mapped
+from steadyhand.data.mapping import a_map_suggested, command, guess, open_mapped
 from steadyhand.data.mapping.grammar import parse_map
 from steadyhand.errors import DataError, SteadyhandError, UsageError
 
@@ -279,6 +279,14 @@ def test_an_unknown_set_is_answered_with_the_command_for_it(tmp_path) -> None:
     typed = str(raised.value).partition("A map fits it: ")[2]
     assert shlex.split(typed)[2] == str(path)
     assert typed == command(path, guess(path))
+
+
+def test_what_is_wrong_with_one_episode_is_no_matter_of_a_map(tmp_path) -> None:
+    strange.groups(path := tmp_path / "x.h5")
+    for episode, told in ((None, True), (3, False)):
+        with pytest.raises(DataError) as raised, a_map_suggested(path):
+            raise DataError("It is damaged.", episode=episode)
+        assert ("--map" in str(raised.value)) == told
 
 
 def test_a_damaged_set_of_a_known_format_is_not_mapped(tmp_path) -> None:

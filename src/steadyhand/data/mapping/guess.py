@@ -57,7 +57,8 @@ def a_map_suggested(path: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if not (way := suggested(path)):
+        # What is wrong with one episode is damage: the format is known.
+        if error.episode is not None or not (way := suggested(path)):
             raise
         raise DataError(f"{error}{way}", episode=error.episode, file=error.file) from error
 
