@@ -9,7 +9,7 @@ import sets
 import zarr
 
 from steadyhand.data import open_episodes
-from steadyhand.data.formats.zarr_fill import filled
+from steadyhand.data.formats.zarr.fill import filled
 from steadyhand.errors import DataError
 
 VALUES = np.zeros((12, 3), np.float32)
@@ -114,7 +114,7 @@ def test_a_fill_value_is_one_number_of_its_kind(value, kind, right) -> None:
 
 
 def test_many_chunks_are_looked_for_by_a_sample(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("steadyhand.data.formats.zarr_array.LOOKED_FOR", 2)
+    monkeypatch.setattr("steadyhand.data.formats.zarr.array.LOOKED_FOR", 2)
     path = group(tmp_path / "a.zarr", 3, zeros=(VALUES * 0, 0))
     assert "2 of 2 chunks that were looked for (0.0)" in open_episodes(path).remarks[0].message
 

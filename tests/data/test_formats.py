@@ -389,7 +389,7 @@ def test_a_film_shared_with_what_is_left_out_is_still_sound(tmp_path) -> None:
     write_episodes(tmp_path / "one.lerobot", open_episodes(path).subset([1]))
     [clip] = open_episodes(tmp_path / "one.lerobot").arrays[sets.CAMERA].clips
     clip.check()
-    from steadyhand.data.formats import lerobot
+    from steadyhand.data.formats.lerobot import dataset as lerobot
 
     [clip] = lerobot.read(path, frozenset({0, 1})).arrays[sets.CAMERA].clips
     clip.check()

@@ -211,8 +211,8 @@ def test_the_rate_of_isaac_lab(path) -> None:
 
 def test_very_many_arrays_are_looked_at_in_part(path, monkeypatch) -> None:
     """What was not looked at is looked at when it is read; marks are of all."""
-    monkeypatch.setattr("steadyhand.data.formats.hdf5_look.MOST", 5)
-    monkeypatch.setattr("steadyhand.data.formats.hdf5_look.SAMPLE", 3)
+    monkeypatch.setattr("steadyhand.data.formats.hdf5.look.MOST", 5)
+    monkeypatch.setattr("steadyhand.data.formats.hdf5.look.SAMPLE", 3)
     changed(path, lambda demo, number: demo.attrs.__setitem__("success", number == 1))
     episodes = open_episodes(path)
     state, _ = sets.numbers()

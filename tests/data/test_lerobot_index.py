@@ -80,8 +80,8 @@ def test_rows_of_an_episode_are_its_own_where_others_left_the_index(keep, tmp_pa
 def test_of_thousands_of_tables_some_are_looked_at_and_all_are_held_against_them(
     tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("steadyhand.data.formats.lerobot_content.EAGER", 2)
-    monkeypatch.setattr("steadyhand.data.formats.lerobot_content.LOOKED", 2)
+    monkeypatch.setattr("steadyhand.data.formats.lerobot.content.EAGER", 2)
+    monkeypatch.setattr("steadyhand.data.formats.lerobot.content.LOOKED", 2)
     path = sets.lerobot_v2(tmp_path / "v2", videos=False)
     state, _ = sets.numbers()
     np.testing.assert_array_equal(

@@ -15,8 +15,8 @@ import sets
 
 from steadyhand.data import open_episodes, write_episodes
 from steadyhand.data.files import is_damaged, sum_of
-from steadyhand.data.formats.lerobot_index import index_v2
-from steadyhand.data.formats.lerobot_writer import _tasks_of
+from steadyhand.data.formats.lerobot.index import index_v2
+from steadyhand.data.formats.lerobot.writer import _tasks_of
 from steadyhand.errors import DataError
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:f2d2\nsize 1890\n"

@@ -104,7 +104,7 @@ def test_films_that_are_read_by_number_go_round(tmp_path: Path) -> None:
 
 def test_tables_of_several_chunks_go_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("FILE_BYTES", 100), ("FILES_A_CHUNK", 2)):
-        monkeypatch.setattr(f"steadyhand.data.formats.lerobot_tables.{name}", value)
+        monkeypatch.setattr(f"steadyhand.data.formats.lerobot.tables.{name}", value)
     source = some_episodes(5)
     write_episodes(tmp_path / "set.lerobot", source)
     tables = sorted(str(f.parent.name) for f in (tmp_path / "set.lerobot/data").rglob("*.parquet"))

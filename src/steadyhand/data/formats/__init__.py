@@ -11,20 +11,14 @@ from uuid import uuid4
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.flat_actions import with_flat_actions
 from steadyhand.data.footage import Footage
-from steadyhand.data.formats import (
-    aloha,
-    lerobot,
-    maniskill,
-    minari,
-    npz,
-    recording,
-    replay_zarr,
-    robomimic,
-    robotwin,
-)
+from steadyhand.data.formats import recording
 from steadyhand.data.formats.format import Format, Watch
+from steadyhand.data.formats.hdf5 import aloha, maniskill, minari, robomimic, robotwin
 from steadyhand.data.formats.known_by_name import told_by_name
+from steadyhand.data.formats.lerobot import dataset as lerobot
 from steadyhand.data.formats.limits import is_name
+from steadyhand.data.formats.npz import archive as npz
+from steadyhand.data.formats.zarr import replay as replay_zarr
 from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
 from steadyhand.data.lazy import beneath

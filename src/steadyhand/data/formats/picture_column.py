@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.files import AGAIN, LEAVE, damage_of, require_whole, stamp, told
-from steadyhand.data.formats.lerobot_index import within
+from steadyhand.data.formats.lerobot.index import within
 from steadyhand.data.formats.parquet import Table
 from steadyhand.data.lazy import gathered
 from steadyhand.errors import DataError, MissingExtraError, library

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.files import told
-from steadyhand.data.formats.hdf5 import LONGEST_TEXT, Found, arrays_in, child
+from steadyhand.data.formats.hdf5.inside import LONGEST_TEXT, Found, arrays_in, child
 from steadyhand.data.formats.limits import bytes_of, require_stored
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.data.mapping.encoded import Encoded, begins, is_encoded

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from steadyhand.data.files import told
-from steadyhand.data.formats import limits, npz
-from steadyhand.data.formats.replay_zarr import array_at
-from steadyhand.data.formats.zarr_store import Archive, Folder, read_description
+from steadyhand.data.formats import limits
+from steadyhand.data.formats.npz import archive as npz
+from steadyhand.data.formats.zarr.replay import array_at
+from steadyhand.data.formats.zarr.store import Archive, Folder, read_description
 from steadyhand.data.mapping.encoded import Encoded, is_encoded
 from steadyhand.data.mapping.hdf5_tree import hdf5_tree
 from steadyhand.data.mapping.tables import csv_tree, parquet_tree

@@ -1,0 +1,1 @@
+"""HDF5: one reader, and what each family of recorders does with it, one a file."""

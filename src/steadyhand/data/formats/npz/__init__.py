@@ -1,0 +1,1 @@
+"""One `.npz`: the plain format, and arrays of others."""
