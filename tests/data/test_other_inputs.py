@@ -1,5 +1,7 @@
 """Inputs as other recorders write them: what they say in their own way is read, or said."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -65,3 +67,48 @@ def test_what_lies_behind_a_chunk_in_memory_is_not_read(tmp_path):
     chunk.write_bytes(chunk.read_bytes()[:-9])
     with pytest.raises(DataError, match="cannot be read"):
         open_episodes(tmp_path / "a.zarr").read("state")
+
+
+def test_an_archive_of_the_whole_folder_is_that_of_its_content(tmp_path):
+    """As a desktop packs it: `name.zarr/data/…` rather than `data/…`."""
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    state = numbers(40, 3)
+    root.create_array("data/state", data=state)
+    root.create_array("data/action", data=state)
+    root.create_array("meta/episode_ends", data=np.array([20, 40]))
+    packed = shutil.make_archive(str(tmp_path / "a.zarr"), "zip", tmp_path, "a.zarr")
+    found = open_episodes(packed)
+    assert {*found.arrays} == {"state", "action"}
+    np.testing.assert_array_equal(found.read("state"), state)
+
+
+def test_what_was_seen_after_the_last_action_of_each_episode_is_not_read(tmp_path):
+    seen, action = np.arange(33.0)[:, None], numbers(30, 2)
+    np.savez(tmp_path / "a.npz", seen=seen, action=action, episode_ends=[10, 20, 30])
+    found = open_episodes(tmp_path / "a.npz")
+    expected = np.delete(seen, [10, 21, 32], axis=0)
+    np.testing.assert_array_equal(found.read("seen"), expected)
+    assert [remark.kind for remark in found.remarks] == ["longer"]
+
+
+def test_success_at_each_step_is_that_of_the_last(tmp_path):
+    success = np.zeros(20, bool)
+    success[[3, 19]] = True
+    np.savez(tmp_path / "a.npz", action=numbers(20, 2), success=success, episode_ends=[10, 20])
+    found = open_episodes(tmp_path / "a.npz")
+    assert found.success == (False, True)
+    np.testing.assert_array_equal(found.read("success"), success)
+
+
+def test_of_objects_it_is_told_why_they_are_not_read(tmp_path):
+    episodes = np.empty(2, object)
+    episodes[:] = [numbers(5, 2), numbers(6, 2)]
+    np.savez(tmp_path / "a.npz", actions=episodes)
+    with pytest.raises(DataError, match="'actions' is not read: it holds objects"):
+        open_episodes(tmp_path / "a.npz")
+
+
+def test_pictures_of_several_cameras_in_one_array_are_told_as_that(tmp_path):
+    pictures = np.zeros((10, 2, 24, 24, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", action=numbers(10, 2), seen=pictures, episode_ends=[10])
+    assert "2 pictures at each step" in open_episodes(tmp_path / "a.npz").left_out["seen"]

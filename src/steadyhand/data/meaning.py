@@ -102,6 +102,11 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
         return as_points(array, AsPoints(turned), "", declared.per_metre)
     if (seen := _seen(key, array, shape, path)) is not None:
         return seen
+    if len(shape) == 4 and dtype == np.uint8 and kind_of(shape[1:]) == "image":
+        raise ValueError(
+            f"it has {shape[0]} pictures at each step, {shape}; store those of each camera by "
+            "themselves"
+        )
     if len(wide) >= 2 and _is_cloud(key, wide):
         return _cloud(key, array, shape, wide, declared)
     if len(wide) == 2 and min(wide) >= SMALLEST_MAP and not is_table(key, shape):

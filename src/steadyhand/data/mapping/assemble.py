@@ -27,7 +27,7 @@ from steadyhand.data.mapping.cuts import (
 from steadyhand.data.mapping.grammar import Map, parse_map
 from steadyhand.data.mapping.marks import clock_of, successes, tasks_of
 from steadyhand.data.mapping.places import array_of
-from steadyhand.data.mapping.tree import Tree
+from steadyhand.data.mapping.tree import Tree, is_group
 from steadyhand.data.mapping.trees import is_files, open_trees
 from steadyhand.data.meaning import understood
 from steadyhand.data.problem import Problem
@@ -63,7 +63,7 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
     clock = clock_of(spans, lengths, said, remarks.append)
     timing = Timing(lengths, clock.rate_hz, clock.of) if clock else Timing(lengths, RATE)
     filmed: list[Problem] = []
-    root = path if path.is_dir() and trees[0].path != path else path.parent
+    root = path.parent if not path.is_dir() or is_group(path) else path
     arrays: dict[str, LazyArray] = {}
     for key, place in said.features.items():
         if is_beside(place):
@@ -87,7 +87,7 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
         rate_assumed=clock is None,
         numbers=numbers_of(spans) if spans[0].stretch is None else (),
         tasks=texts,
-        left_out={**_left_out(trees, spans, said), **films_left(root, trees[0], arrays.values())},
+        left_out={**_left_out(trees, spans, said), **films_left(path, arrays.values())},
         success=successes(spans, lengths, said),
         remarks=(*(Problem(READ, remark) for remark in dict.fromkeys(remarks)), *filmed),
     )

@@ -19,7 +19,7 @@ from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.mapping.cuts import Span
 from steadyhand.data.mapping.encoded import STILLS, Stills
 from steadyhand.data.mapping.grammar import Place
-from steadyhand.data.mapping.tree import Tree, files_in, is_called, natural
+from steadyhand.data.mapping.tree import files_in, is_called, is_group, natural
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, UsageError, plain
 
@@ -76,12 +76,22 @@ def beside(
     return Footage(clips)
 
 
-def films_left(root: Path, tree: Tree, arrays: Iterable[LazyArray]) -> dict[str, str]:
-    """The films beside tables of which nothing is used, and that the map does not name them."""
-    if not tree.is_table:
-        return {}
+def films_beside(path: Path) -> tuple[Path, list[Path]]:
+    """(the folder in which films are looked for, those in it by their paths there).
+
+    Of a single file they are those beside it and in the folders there, not any deeper.
+    """
+    alone = not path.is_dir() or is_group(path)
+    root = path.parent if alone else path
+    films = files_in(root, FILMS, depth=2 if alone else None)
+    return root, [film.relative_to(root) for film in films]
+
+
+def films_left(path: Path, arrays: Iterable[LazyArray]) -> dict[str, str]:
+    """The films beside the data of which nothing is used, and that the map does not name them."""
+    root, films = films_beside(path)
     used = {clip.file for each in arrays if isinstance(each, Footage) for clip in each.clips}
-    left = [file.relative_to(root) for file in files_in(root, FILMS) if file not in used]
+    left = [film for film in films if root / film not in used]
     more = {f"{len(left) - SHOWN} more films": NOT_NAMED} if len(left) > SHOWN else {}
     return {plain(str(file)): NOT_NAMED for file in left[:SHOWN]} | more
 
@@ -93,10 +103,11 @@ def _paired(files: list[Path], spans: Sequence[Span], words: str, say: Remark) -
             f"'{words}' are {len(files)} files for {len(spans)} episodes. Name one an episode, or "
             "one for all; a folder is named before the file: front/*.mp4."
         )
-    if len({span.tree.path for span in spans}) == len(spans):
-        for of, key in ((_folder, _folder), (_stem, _stem)):
+    places = [span.tree.path / span.prefix for span in spans]
+    if len(set(places)) == len(spans):
+        for of, key in ((_folder, _folder), (_folder, str), (_stem, _stem)):
             by = {of(file): file for file in files}
-            wanted = [key(span.tree.path) for span in spans]
+            wanted = [key(place) for place in places]
             if len(by) == len(files) and set(by) == set(wanted):
                 return [by[key] for key in wanted]
     by_number = {_number(file.stem): file for file in files}

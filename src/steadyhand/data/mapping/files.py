@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from steadyhand.data.containers import opened
-from steadyhand.data.mapping.beside import FILMS
+from steadyhand.data.mapping.beside import films_beside
 from steadyhand.data.mapping.encoded import STILLS
 from steadyhand.data.mapping.grammar import RESERVED
 from steadyhand.data.mapping.tree import Tree, files_in
@@ -29,9 +29,7 @@ def family_guessed(path: Path, trees: Sequence[Tree]) -> tuple[str, Tree]:
 
 def cameras_guessed(path: Path, files: int) -> list[str]:
     """FEATURE=PATTERN of the films beside the tables, one a camera."""
-    root = path if path.is_dir() else path.parent
-    films = [film.relative_to(root) for film in files_in(root, FILMS)]
-    films = films if path.is_dir() else [film for film in films if len(film.parts) <= 2]
+    _, films = films_beside(path)
     ways: list[Callable[[Path], str]] = [
         lambda film: f"{film.parent}/{_starred(film.name)}",
         lambda film: f"{re.sub('[0-9]+', '*', str(film.parent))}/{film.name}",
@@ -64,9 +62,9 @@ def _named_cameras(patterns: Sequence[str]) -> list[str]:
 
 def rate_guessed(path: Path) -> list[str]:
     """`rate=` of the first film beside the tables, in pictures a second."""
-    root = path if path.is_dir() else path.parent
+    root, films = films_beside(path)
     try:
-        with opened(next(iter(files_in(root, FILMS)))) as (_, stream):
+        with opened(root / films[0]) as (_, stream):
             rate = float(stream.average_rate or 0)
     except Exception:  # what is damaged is told where it is read
         return []

@@ -19,6 +19,7 @@ from steadyhand.data.episodes import Episodes
 from steadyhand.data.hub import hub_name
 from steadyhand.data.mapping.assemble import open_files
 from steadyhand.data.mapping.columns import columns_guessed
+from steadyhand.data.mapping.cuts import matching_groups
 from steadyhand.data.mapping.files import (
     cameras_guessed,
     family_guessed,
@@ -135,7 +136,8 @@ def _candidates(path: Path, trees: Sequence[Tree]) -> Iterable[str]:
         features = columns_guessed(tree) if tree.is_table else arrays_guessed(own)
         if not features:
             continue
-        films = cameras_guessed(path, len(trees)) if tree.is_table else []
+        several = 1 if len(trees) > 1 or not prefix else len(matching_groups(tree, cut))
+        films = cameras_guessed(path, len(trees) * several)
         more = [*said_guessed(tree, prefix, own)]
         rate = [each for each in more if each.startswith("rate")]
         if films and not rate:  # where the films fit, there is a frame a row

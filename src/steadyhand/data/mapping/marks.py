@@ -14,7 +14,7 @@ from steadyhand.data.mapping.places import place_of
 from steadyhand.errors import UsageError
 
 UNITS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
-PERIODS = ("dt", "delta_t", "timestep", "time_step", "period")
+PERIODS = ("dt", "delta_t", "timestep", "time_step", "step_time", "control_dt", "period")
 """Names of the seconds from step to step."""
 STEADY = 0.2
 """Share of the usual time between steps by which one may differ and be taken for the same."""

@@ -62,21 +62,31 @@ def is_called(file: Path, pattern: str) -> bool:
     return fnmatchcase(str(file), pattern) or fnmatchcase(file.name, pattern)
 
 
-def files_in(folder: Path, endings: Sequence[str]) -> list[Path]:
+def is_group(path: Path) -> bool:
+    """Whether a folder is a zarr group."""
+    return path.is_dir() and any((path / name).exists() for name in (".zgroup", "zarr.json"))
+
+
+def files_in(folder: Path, endings: Sequence[str], depth: int | None = None) -> list[Path]:
     """The files with these endings in a folder and its folders, as people count; no hidden ones.
 
-    A link is left where it is if it leads out of the folder. Raises `DataError` for too many.
+    A link is left where it is if it leads out of the folder. Raises `DataError` for too many; with
+    a `depth`, in so many folders below each other, there are then none.
     """
     found, waiting, seen = list[Path](), [folder], 0
     while waiting:
-        for entry in sorted(waiting.pop(0).iterdir(), key=lambda entry: natural(entry.name)):
+        here = waiting.pop(0)
+        deepest = depth is not None and len(here.relative_to(folder).parts) + 1 >= depth
+        for entry in sorted(here.iterdir(), key=lambda entry: natural(entry.name)):
             seen += 1
+            if seen > FILES and depth is not None:
+                return []
             if seen > FILES:
                 raise DataError(f"{folder} holds more than {FILES} files. Name a folder in it.")
             if entry.name.startswith(".") or not _is_inside(folder, entry):
                 continue
             if entry.is_dir() and not entry.is_symlink():
-                waiting.append(entry)
+                waiting += [] if deepest else [entry]
             elif entry.suffix.lower() in endings and entry.is_file():
                 found.append(entry)
     return sorted(found, key=lambda file: natural(str(file)))

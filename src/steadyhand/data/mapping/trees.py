@@ -16,7 +16,7 @@ from steadyhand.data.formats.zarr.store import Archive, Folder, read_description
 from steadyhand.data.mapping.encoded import Encoded, is_encoded
 from steadyhand.data.mapping.hdf5_tree import hdf5_tree
 from steadyhand.data.mapping.tables import csv_tree, parquet_tree
-from steadyhand.data.mapping.tree import Tree, files_in, is_called, natural
+from steadyhand.data.mapping.tree import Tree, files_in, is_called, is_group, natural
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, nothing_at, plain
 from steadyhand.values import shown
@@ -40,7 +40,7 @@ def open_trees(path: Path, pattern: str = "") -> list[Tree]:
     """
     if not path.exists():
         raise DataError(nothing_at("data", path))
-    if path.is_dir() and any((path / name).exists() for name in (".zgroup", "zarr.json")):
+    if is_group(path):
         return [zarr_tree(path)]
     if not path.is_dir():
         ending = ".zarr.zip" if path.name.endswith(".zarr.zip") else path.suffix.lower()

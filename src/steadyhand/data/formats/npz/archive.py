@@ -7,6 +7,7 @@ otherwise, what is plain is understood: `bounds.py`, `plain_arrays.py`.
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from steadyhand.data.tasks import COUNTER
 from steadyhand.disk import regular
 from steadyhand.errors import DataError
 
+SHOWN = 3
 NEEDS = (
     "Save episode_ends, the step after the last of each episode, or else episode_lengths, "
     "episode_starts or flags of the last step as dones."
@@ -55,9 +57,10 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         except ValueError as error:
             raise DataError(f"{path} cannot be cut into episodes: {error}. {NEEDS}") from error
         if bounds is None:
+            held = ", ".join(sorted([*arrays, *left_out])) or "nothing"
             raise DataError(
-                f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: "
-                f"{', '.join(sorted([*arrays, *left_out])) or 'nothing'}. {NEEDS}"
+                f"{path} has no 'episode_ends' (cumulative, one an episode); it holds: {held}."
+                f"{_refused(left_out)} {NEEDS}"
             )
         words = {name: partial(_words, array) for name, array in texts.items()}
         found = sorted_out(numbers, bounds, words)
@@ -85,6 +88,11 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         return with_noted(episodes, said)
     except ValueError as error:
         raise DataError(f"{path}: what is noted of it cannot be read: {error}.") from error
+
+
+def _refused(left_out: Mapping[str, str]) -> str:
+    """What is to be said of arrays that are there and cannot be used."""
+    return "".join(f" '{name}' is not read: {why}." for name, why in [*left_out.items()][:SHOWN])
 
 
 def _words(member: Member) -> list[str]:

@@ -6,6 +6,7 @@ it is left out and said, unless its name says what it is: words, marks of succes
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.formats.bounds import Bounds
 from steadyhand.data.formats.empty import without_empty
-from steadyhand.data.lazy import LazyArray
+from steadyhand.data.lazy import LazyArray, Rows, take
 from steadyhand.data.meaning import is_action
 from steadyhand.data.problem import Problem
 from steadyhand.data.tasks import COUNTER
@@ -54,7 +55,7 @@ def sorted_out(
     ends, numbers, remarks = without_empty(bounds.ends)
     lengths = np.diff(bounds.ends, prepend=0) if ends.dtype.kind == "i" else ends
     steps, count = int(ends[-1]) if _rising(ends) else 0, len(bounds.ends)
-    kept, left_out = dict[str, LazyArray](), dict[str, str]()
+    kept, left_out, longer = dict[str, LazyArray](), dict[str, str](), list[str]()
     success: tuple[bool | None, ...] = ()
     for name, array in arrays.items():
         if name in bounds.by:
@@ -64,8 +65,19 @@ def sorted_out(
             success = tuple(mark for mark, n in zip(marks, lengths, strict=True) if n)
         elif (why := _no_series(name, array, steps)) is not None:
             left_out[name] = why
+        elif count > 1 and steps and array.shape[0] == steps + count:
+            kept[name] = Rows(array, np.arange(steps) + np.repeat(np.arange(count), lengths))
+            longer.append(name)
         else:
             kept[name] = array
+            if _last(name) in SUCCESS and not success:
+                success = _of_last_steps(array, ends)
+    if longer:
+        message = (
+            "In every episode there is one row more than actions of "
+            f"{', '.join(map(repr, longer))}; the last one is not read."
+        )
+        remarks = (*remarks, Problem("longer", message))
     tasks, words = tuple[str, ...](), ""
     for name, read in texts.items():
         if _last(name) not in WORDS or tasks or COUNTER in arrays:
@@ -114,6 +126,14 @@ def _marks(array: LazyArray, count: int) -> tuple[bool, ...] | None:
         return None
     values = np.asarray(array[:]).reshape(-1)
     return tuple(map(bool, values)) if np.isin(values, (0, 1)).all() else None
+
+
+def _of_last_steps(array: LazyArray, ends: NDArray[Any]) -> tuple[bool, ...]:
+    """Marks of success in the last step of each episode, if they are one a step."""
+    if prod(array.shape[1:]) != 1 or array.shape[0] < ends[-1] or array.dtype.kind not in "biuf":
+        return ()
+    values = take(array, ends - 1).reshape(-1)
+    return tuple(map(bool, values)) if np.isin(values, (0, 1)).all() else ()
 
 
 def _numbered(

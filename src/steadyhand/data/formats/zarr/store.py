@@ -28,6 +28,10 @@ def read_description(store: "Store", key: str) -> dict[str, Any]:
     return found
 
 
+DESCRIBED = (".zgroup", ".zmetadata", "zarr.json")
+"""Files that a group has."""
+
+
 class Folder:
     """Keys with parts joined by slashes, as `data/action/0.0`, are paths in it."""
 
@@ -75,9 +79,18 @@ class Archive:
     def __init__(self, path: Path) -> None:
         regular(path)
         self._path, self._archive = path, zipfile.ZipFile(path)
+        self._top = self._only_folder()
+
+    def _only_folder(self) -> str:
+        """The folder in which the group lies, where a whole folder was packed; else ""."""
+        names = [name for name in self._archive.NameToInfo if not name.startswith("__MACOSX/")]
+        top = names[0].partition("/")[0] if names else ""
+        alone = bool(top) and all(name.startswith(f"{top}/") for name in names)
+        described = any(f"{top}/{name}" in self._archive.NameToInfo for name in DESCRIBED)
+        return f"{top}/" if alone and described else ""
 
     def _below(self, key: str) -> Iterator[tuple[str, int]]:
-        start = f"{key}/" if key else ""
+        start = self._top + (f"{key}/" if key else "")
         for info in self._archive.infolist():
             if info.filename.startswith(start):
                 yield info.filename.removeprefix(start), info.compress_size
@@ -95,11 +108,11 @@ class Archive:
         return [stamp(self._path), key.rpartition("/")[2]]
 
     def has(self, key: str) -> bool:
-        return key in self._archive.NameToInfo
+        return self._top + key in self._archive.NameToInfo
 
     def read(self, key: str, at_most: int) -> bytes:
         try:
-            info = self._archive.getinfo(key)
+            info = self._archive.getinfo(self._top + key)
         except KeyError:
             raise FileNotFoundError(f"there is no '{key}'") from None
         _require_size(info.file_size, at_most)
