@@ -149,10 +149,11 @@ def test_groups_in_a_demonstration_are_read_under_their_path(tmp_path) -> None:
     for found in (episodes, *(open_episodes(tmp_path / f"a.{f}") for f in ("npz", "zarr"))):
         for key, factor in expected.items():
             np.testing.assert_array_equal(found.read(key), np.concatenate(state) * factor)
-    with pytest.raises(
-        DataError, match=r"cannot be named '.*/joint_pos' in lerobot: that is a path. Write .npz or"
-    ):
+    said = r"cannot be named '.*/joint_pos' in lerobot: that is a path. Write .npz or"
+    with pytest.raises(DataError, match=said) as raised:
         write_episodes(tmp_path / "a.lerobot", episodes.subset([0]))
+    for key in ("policy/joint_pos", "states/arm/joint_pos"):  # all at once, to be pasted
+        assert f"{key}={key.replace('/', '.')}" in str(raised.value).partition("--rename ")[2]
 
 
 @pytest.mark.parametrize("how", ["external", "virtual", "link"])

@@ -82,6 +82,11 @@ def test_a_star_stands_for_all_that_begin_alike(config, episodes) -> None:
     assert names == ["last_action", "observation.a", "observation.b"]
     with pytest.raises(ConfigurationError, match="Nothing in the data begins with 'camera'"):
         build_policy(replace(chosen, observations=("camera*",)), both)
+    names = ("qpos", "rewards", "env_states/cube", "base_action", "action")
+    arrays = dict.fromkeys(names, episodes.arrays["action"])
+    arrays["front"] = np.zeros((episodes.steps, 32, 32, 3), np.uint8)
+    with pytest.raises(ConfigurationError, match="as in --observations last_action qpos front"):
+        build_policy(chosen, replace(episodes, arrays=arrays))
 
 
 def test_a_chunk_longer_than_every_episode_is_refused(config, episodes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
 from steadyhand.cli.exported import described_export
 from steadyhand.cli.options import Printed, flags, parse
@@ -88,8 +89,8 @@ def _data(options: Options) -> dict[str, Any]:
     lengths, notes = episodes.lengths, {remark.message for remark in episodes.remarks}
     show(
         results(as_json=options.json),
-        table(f"{options.path} ({episodes.format} {episodes.version})", header, rows),
-        f"{len(episodes)} episodes of {lengths.min()}…{lengths.max()} steps, {episodes.steps} in "
+        table(f"{options.path} ({episodes.format} {episodes.version})", header, rows, longest=30),
+        f"{len(episodes)} episodes of {_from_to(lengths)} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
         *([f"{episodes.chosen}."] if episodes.chosen else []),
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),
@@ -137,8 +138,16 @@ def _choices(episodes: Episodes) -> list[str]:
 
 def _sampled(looked: dict[str, int], of: int) -> str:
     """What was not looked at as a whole."""
-    told = (f"{key} in {count} of {of} episodes" for key, count in looked.items())
-    return f"Sampled, a few pictures or some episodes: {', '.join(told)}."
+    alike: dict[int, list[str]] = {}
+    for key, count in looked.items():
+        alike.setdefault(count, []).append(key)
+    told = (f"{', '.join(keys)} in {count} of {of} episodes" for count, keys in alike.items())
+    return f"Sampled, a few pictures or some episodes: {'; '.join(told)}."
+
+
+def _from_to(lengths: NDArray[np.int64]) -> str:
+    least, most = int(lengths.min()), int(lengths.max())
+    return f"{least}…{most}" if least < most else f"{least}"
 
 
 def _metres(found: Measured) -> str:

@@ -223,13 +223,19 @@ LONGEST = 13
 
 
 def table(
-    title: str, header: Iterable[str], rows: Iterable[Iterable[str]], *, plain: bool = False
+    title: str,
+    header: Iterable[str],
+    rows: Iterable[Iterable[str]],
+    *,
+    plain: bool = False,
+    longest: int = LONGEST,
 ) -> Table:
     """Rows under a title; what is too long goes on in the next line, and nothing is cut. A `plain`
-    one has no lines between columns, for many of them."""
+    one has no lines between columns, for many of them. What stands first in a row is kept in a line
+    up to so many letters as `longest` says."""
     rows = [tuple(row) for row in rows]
     columns = [Column(word, overflow="fold") for word in header]
-    columns[0].no_wrap = max((len(row[0]) for row in rows), default=0) <= LONGEST
+    columns[0].no_wrap = max((len(row[0]) for row in rows), default=0) <= longest
     style: Any = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False} if plain else {}
     made = Table(*columns, title=title, title_justify="left", **style)
     for row in rows:

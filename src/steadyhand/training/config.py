@@ -30,7 +30,7 @@ class TrainConfig:
     task: str | None = None
     """Task the policy is evaluated in; None where there is no simulator."""
     data: Path | None = None
-    """Demonstrations: a LeRobot data set, robomimic .hdf5, .zarr, .zarr.zip or .npz."""
+    """Demonstrations: any file or folder that `steadyhand inspect` reads, or hf://user/name."""
     demonstrations: Count = 200
     """Episodes that the task's own expert records where no data is named."""
     prepare: tuple[str, ...] = ()

@@ -8,12 +8,16 @@ import numpy as np
 from steadyhand.actions import ActionPart, parse_parts
 from steadyhand.data import Episodes
 from steadyhand.data.depth_range import depth_range
+from steadyhand.data.idle import says_motion
 from steadyhand.data.meaning import is_action, understood
 from steadyhand.data.tasks import texts_of
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION, TASK, Feature, PolicySpec, parse_name
 from steadyhand.task_table import TaskTable
 from steadyhand.training.config import TrainConfig
+
+SIMULATORS = ("states", "env_states/")
+"""How what a simulator restores itself from is called by those that record in one."""
 
 
 def specification(
@@ -141,8 +145,19 @@ def _matching(episodes: Episodes, name: str, action: str) -> tuple[str, ...]:
         for key in episodes.left_out:
             if key.startswith(begin):
                 episodes.require(key)
+        seen = _seen(episodes, action)
+        as_in = f", as in --observations {shlex.join([LAST_ACTION, *seen])}" if seen else ""
         raise ConfigurationError(
             f"Nothing in {episodes.path or 'the data'} begins with '{begin}'. Name what the policy "
-            f"sees with --observations: {', '.join(shapes)}."
+            f"sees{as_in or ' with --observations'}. There are: {', '.join(shapes)}."
         )
     return tuple(sorted(found, key=lambda key: (len(shapes[key]), key)))
+
+
+def _seen(episodes: Episodes, action: str) -> list[str]:
+    """What a robot is likely to see: cameras, and numbers that tell motion, but for a simulator's
+    own state."""
+    pictured = [key for key in episodes.arrays if episodes.kind(key) != "state"]
+    moving = [key for key in episodes.arrays if says_motion(episodes, key) and not is_action(key)]
+    robots = [key for key in moving if not key.startswith(SIMULATORS)] or moving
+    return [key for key in [*robots, *pictured] if key != action and "action" not in key.lower()]

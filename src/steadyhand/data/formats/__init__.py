@@ -1,7 +1,9 @@
 """On-disk formats, one a file, each recognised from the path alone."""
 
 import contextlib
+import shlex
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import product
@@ -184,6 +186,15 @@ def require_free(path: Path, format: str | None = None) -> Format:
 
 
 @checked
+def _renamed(keys: Iterable[str]) -> str:
+    """How all names that are paths become others at once."""
+    others = {key: key.replace("/", ".") for key in keys if "/" in key and is_name(key)}
+    if len({*others.values()} - {*keys}) < len(others):
+        return "rename it"
+    pairs = ",".join(f"{key}={other}" for key, other in others.items())
+    return f"rename what is one: --rename {shlex.quote(pairs)}"
+
+
 def write_episodes(
     path: str | Path,
     episodes: Episodes,
@@ -203,7 +214,9 @@ def write_episodes(
         own, path_like, sound = key in chosen.reserved, "/" in key, is_name(key)
         if own or not sound or (path_like and not chosen.paths):
             what = "a name of the format itself" if own else "a path" if path_like else "no name"
-            way = "Write .npz or .zarr, or rename it" if sound and path_like else "Rename it"
+            way = "Rename it"
+            if sound and path_like:
+                way = f"Write .npz or .zarr, or {_renamed(episodes.arrays)}"
             raise DataError(
                 f"A feature cannot be named '{key}' in {chosen.name}: that is {what}. {way}."
             )
