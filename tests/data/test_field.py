@@ -1,6 +1,7 @@
 """Every input of the kinds found in public files: the values that are read, and what is said."""
 
 import io
+import json
 import shlex
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def demos(path, place, name="data/demo_{}", numbers=range(4)):
 def columns(path, key, numbers=range(4)):
     files = [path / f"data/chunk-000/episode_{i:06d}.parquet" for i in numbers]
     return np.concatenate([np.stack(pq.read_table(f)[key].to_numpy()) for f in files])
+
+
+def test_the_page_says_what_is_said(tmp_path):
+    """Where it does not, `python tests/data/field.py` writes it anew."""
+    assert field.PAGE.read_text().endswith(field.section(tmp_path))
 
 
 def test_depth_in_metres_stays_what_it_is(inputs):
@@ -236,6 +242,19 @@ def test_trajectories_at_the_root(inputs):
     assert len(found) == 4
     recorded = demos(inputs["traj"], "actions", name="traj_{}")
     np.testing.assert_array_equal(found.read("action"), recorded)
+
+
+@pytest.mark.parametrize("name", ["traj", "lengths", "aloha"])
+def test_the_command_that_is_printed_makes_a_set_that_trains(inputs, name, tmp_path, capsys):
+    main(["convert", str(inputs[name]), str(tmp_path / "made.npz"), "--map", "guess", "--json"])
+    words = shlex.split(json.loads(capsys.readouterr().out)["command"])
+    main(words[1:])
+    read = open_episodes(inputs[name])
+    told = "actions" if "actions" in read.arrays else "action"
+    np.testing.assert_array_equal(open_episodes(words[3]).read("action"), read.read(told))
+    tiny = "--steps 2 --checkpoint-every 2 --denoiser.width 16 --denoiser.blocks 1 --device cpu"
+    train = ["train", "state", "--data", words[3], "--out", str(tmp_path / "run"), *tiny.split()]
+    assert main([*train, "--observations", "state"]) == 0
 
 
 def test_starts_and_lengths_are_episodes(inputs):
