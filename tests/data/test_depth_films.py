@@ -1,5 +1,6 @@
 """Films of depth are read in metres, with all of their bits."""
 
+import av
 import numpy as np
 import pytest
 import sets
@@ -101,6 +102,34 @@ def test_what_is_called_depth_in_films_of_colour_is_read_as_colour_and_said(tmp_
     assert [(remark.kind, "no metres" in remark.message) for remark in found.remarks] == [
         ("painted", True)
     ]
+
+
+def bright(path, counted, colours) -> None:
+    """A film of 12 bits with colours, in whose brightness the numbers are."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *counted.shape, "yuv420p12le"
+        for _ in range(20):
+            frame = av.VideoFrame(stream.width, stream.height, "yuv420p12le")
+            for plane, values in zip(frame.planes, (counted, colours, colours), strict=True):
+                rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+                rows[:, : plane.width] = values[: plane.height, : plane.width]
+                plane.update(rows.tobytes())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("painted", [False, True])
+def test_brightness_of_a_film_called_depth_is_depth_where_there_is_no_colour(painted, tmp_path):
+    counted = np.arange(64 * 48, dtype=np.uint16).reshape(48, 64)
+    bright(tmp_path / "depth.mkv", counted, counted if painted else np.full_like(counted, 2048))
+    table = "q,action\n" + "".join(f"{k},{k}\n" for k in range(20))
+    (tmp_path / "a.csv").write_text(table)
+    found = open_mapped(tmp_path, "state=q,action=action,depth=depth.mkv,rate=10")
+    assert found.kind("depth") == ("image" if painted else "depth")
+    if not painted:
+        expected = counted.astype(np.float32) / np.float32(1000)
+        np.testing.assert_array_equal(found.read("depth")[7, ..., 0], expected)
 
 
 def test_pixel_formats() -> None:

@@ -111,6 +111,11 @@ def test_clocks() -> None:
     jumping[70:90] += 0.7
     assert kinds(changed(timestamp=jumping))["jump"] == 1
     assert "rate" in kinds(changed(timestamp=clock / 3))
+    random = np.random.default_rng(0)
+    shaken = np.concatenate(
+        [np.r_[0.0, np.sort(random.uniform(0, n - 1, n - 2)), n - 1] / RATE for n in (40, 50, 45)]
+    )
+    assert "rate" not in kinds(changed(timestamp=shaken)), "the mean is the rate"
     done = np.zeros(135, bool)
     done[[39, 134]] = True
     assert kinds(changed(**{"next.done": done}))["early"] == 1

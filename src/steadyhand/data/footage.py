@@ -21,7 +21,7 @@ from steadyhand.data.containers import ForeignFilmError, opened, times_of
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
 from steadyhand.data.film_time import Film, Moments, Wanted, moments
 from steadyhand.data.lazy import LazyArray, Parts, gathered
-from steadyhand.data.pixels import measures, numbers_of
+from steadyhand.data.pixels import is_even, measures, numbers_of
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
 
@@ -197,6 +197,12 @@ class Clip:
         with self.opened() as (_, stream):
             return str(stream.pix_fmt)
 
+    def is_without_colour(self) -> bool:
+        """Whether its first picture has one colour everywhere, as where only brightness counts."""
+        with self.opened() as (container, stream):
+            frame = next(container.decode(stream), None)
+            return frame is not None and all(is_even(plane) for plane in frame.planes[1:])
+
     @contextmanager
     def opened(self) -> Iterator[tuple[Any, Any]]:
         """(container, stream); raises `DataError` where the film cannot be used."""
@@ -231,14 +237,17 @@ class Footage:
         """Where each clip ends: what is best read in one go."""
         return self._parts.ends
 
-    def measured(self, *, declared: bool) -> "Footage":
+    def measured(self, *, declared: bool, named: bool = False) -> "Footage":
         """As numbers, where the header of its first whole film says that it holds those.
 
-        `declared` is whether it is said to be depth.
+        `declared` is whether it is said to be depth, `named` whether it is called so.
         """
         for clip in self.clips[:LOOKED]:
             with suppress(DataError):  # what is damaged or missing is told where it is read
-                numbers = numbers_of(clip.pixels(), declared=declared)
+                pixels = clip.pixels()
+                if named and numbers_of(pixels, declared=True) == np.uint16:
+                    declared = declared or clip.is_without_colour()
+                numbers = numbers_of(pixels, declared=declared)
                 return Footage([replace(each, numbers=numbers) for each in self.clips])
         return self
 

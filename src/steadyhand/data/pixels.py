@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SLIGHT = 16
+"""Differences of colour, of the thousand and more that there may be."""
+
 
 def numbers_of(pixels: str, *, declared: bool = False) -> np.dtype[Any] | None:
     """What one channel of a pixel format holds that is a measure; None of colour.
@@ -31,3 +34,9 @@ def measures(plane: Any, pixels: str, height: int, width: int) -> NDArray[Any]:
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height]
     rows = np.ascontiguousarray(rows[:, : width * kind.itemsize])
     return rows.view(stored).astype(kind)[..., None]
+
+
+def is_even(plane: Any) -> bool:
+    """Whether a plane of wide numbers has the same everywhere, but for what packing did to it."""
+    rows = np.frombuffer(plane, "<u2").reshape(-1, plane.line_size // 2)
+    return int(np.ptp(rows[: plane.height, : plane.width])) <= SLIGHT

@@ -69,7 +69,7 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
         if is_beside(place):
             pictures = beside(root, place, spans, timing, remarks.append)
             filmed += pictures.remarks(key) if isinstance(pictures, Footage) else []
-            arrays[key] = with_depth(pictures, {})
+            arrays[key] = with_depth(pictures, {}, key)
         else:
             arrays[key] = _joined(key, spans, lengths, said)
         if place.later:

@@ -77,7 +77,10 @@ def _of_clock(episodes: Episodes, key: str, steps: Numbers) -> Iterator[tuple[in
     inside[jumps] = False
     # Whole milliseconds make steps of 16 and 17: their mean is the rate.
     rate = 1 / float(np.mean(steps[inside])) if usual > 0 else 0.0
-    if abs(rate / episodes.rate_hz - 1) > RATE_OFF:
+    # Of a clock that jitters, steps as long as the usual one are not the middle of all.
+    spanned = float(steps.sum()) * episodes.rate_hz
+    even = abs(spanned / (len(steps) - len(episodes)) - 1) <= RATE_OFF
+    if abs(rate / episodes.rate_hz - 1) > RATE_OFF and not even:
         says = "is taken to be at" if episodes.rate_assumed else "says"
         message = (
             f"The data {says} {episodes.rate_hz:g} Hz, its '{key}' {rate:.4g} Hz. A policy moves "

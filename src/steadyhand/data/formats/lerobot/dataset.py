@@ -53,7 +53,7 @@ def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
         if key not in (*COUNTED, *said.noted("added"))
     }
     arrays = {
-        key: with_depth(array, said.features[key])
+        key: with_depth(array, said.features[key], key)
         for key, array in made.items()
         if not isinstance(array, str)
     }
