@@ -129,6 +129,9 @@ def test_pictures() -> None:
     same = pictures.copy()
     same[90:] = same[90]
     assert kinds(changed(img=same))["frozen"] == 2
+    same[40:90] = same[40]
+    [frozen] = [p for p in inspect_episodes(changed(img=same)) if p.kind == "frozen"]
+    assert frozen.message.endswith("So it is in 2 of the 3 episodes looked at.")
     assert kinds(changed(img=dark), look=False) == {}
     assert kinds(changed(img=(pictures / 255).astype(np.float32))) == {}
 

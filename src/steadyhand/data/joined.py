@@ -33,8 +33,8 @@ def joined(sets: Sets, path: Path | None = None, *, named: bool = True) -> Episo
         guess = {name: " (a guess)" if each.rate_assumed else "" for name, each in sets.items()}
         said = ", ".join(f"{name} {rate:g} Hz{guess[name]}" for name, rate in rates.items())
         raise DataError(
-            f"{where}the sets were recorded at different rates: {said}. Bring them to one: "
-            "steadyhand convert SET… OUT --rate 10."
+            f"{where}{'the' if where else 'The'} sets were recorded at different rates: {said}. "
+            f"Bring them to one: steadyhand convert SET… OUT --rate {min(rates.values()):g}."
         )
     every = [key for key in given[0].arrays if all(key in each.arrays for each in given)]
     for key in every:

@@ -279,6 +279,7 @@ def test_an_unknown_set_is_answered_with_the_command_for_it(tmp_path) -> None:
     typed = str(raised.value).partition("A map fits it: ")[2]
     assert shlex.split(typed)[2] == str(path)
     assert typed == command(path, guess(path))
+    assert "Known: " not in str(raised.value), "what fits is all there is to say"
 
 
 def test_what_is_wrong_with_one_episode_is_no_matter_of_a_map(tmp_path) -> None:

@@ -30,6 +30,12 @@ def test_folders_of_pictures_are_cameras(tmp_path) -> None:
         open_mapped(tmp_path, "state=q*,front=ep*/cam0/*.png")
 
 
+def test_films_that_are_left_are_told_once_a_camera(tmp_path) -> None:
+    strange.tables(tmp_path)
+    left = open_mapped(tmp_path, "state=q*,action=cmd*").left_out
+    assert [name for name in left if "mp4" in name] == ["run_*_wrist.mp4 (3 films)"]
+
+
 def test_a_table_without_a_clock_is_as_fast_as_its_film(tmp_path) -> None:
     strange.tables(tmp_path)
     for table in tmp_path.glob("*.csv"):

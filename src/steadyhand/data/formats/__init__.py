@@ -24,7 +24,7 @@ from steadyhand.data.formats.zarr import replay as replay_zarr
 from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
 from steadyhand.data.lazy import beneath
-from steadyhand.data.mapping import a_map_suggested
+from steadyhand.data.mapping import UnknownFormat, a_map_suggested
 from steadyhand.data.meaning import understood
 from steadyhand.data.selection import parse_selection, selected
 from steadyhand.disk import inside, regular, require_room
@@ -89,7 +89,7 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
         if said := told_by_name(path):
             raise DataError(f"{path} {said}.")
         known += "; or a folder of such sets"
-        raise DataError(f"{path} is of no format known here. Known: {known}.")
+        raise UnknownFormat(path, known)
     opened = {child.stem: _opened(child, skip_broken_episodes) for child in sets}
     if len(opened) < len(sets):
         raise DataError(f"{path}: two of its sets differ in their ending alone. Rename one.")

@@ -92,8 +92,16 @@ def films_left(path: Path, arrays: Iterable[LazyArray]) -> dict[str, str]:
     root, films = films_beside(path)
     used = {clip.file for each in arrays if isinstance(each, Footage) for clip in each.clips}
     left = [film for film in films if root / film not in used]
-    more = {f"{len(left) - SHOWN} more films": NOT_NAMED} if len(left) > SHOWN else {}
-    return {plain(str(file)): NOT_NAMED for file in left[:SHOWN]} | more
+    cameras: dict[str, list[str]] = {}
+    for film in map(str, left):
+        name, ending = film[: -len(Path(film).suffix)], Path(film).suffix
+        cameras.setdefault(re.sub(r"[0-9]+", "*", name) + ending, []).append(film)
+    told = [
+        f"{pattern} ({len(films)} films)" if len(films) > 1 else films[0]
+        for pattern, films in cameras.items()
+    ]
+    more = {f"{len(told) - SHOWN} more films": NOT_NAMED} if len(told) > SHOWN else {}
+    return {plain(name): NOT_NAMED for name in told[:SHOWN]} | more
 
 
 def _paired(files: list[Path], spans: Sequence[Span], words: str, say: Remark) -> list[Path]:

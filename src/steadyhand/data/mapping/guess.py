@@ -52,6 +52,14 @@ def guess(path: Path) -> str | None:
     return None
 
 
+class UnknownFormat(DataError):
+    """No format is known for a path: which there are is told where no map fits either."""
+
+    def __init__(self, path: Path, known: str) -> None:
+        self.said = f"{path} is of no format known here."
+        super().__init__(f"{self.said} Known: {known}.")
+
+
 @contextmanager
 def a_map_suggested(path: Path) -> Iterator[None]:
     """A `DataError` in here says what to type, too, where a map fits a path of no known format."""
@@ -61,7 +69,8 @@ def a_map_suggested(path: Path) -> Iterator[None]:
         # What is wrong with one episode is damage: the format is known.
         if error.episode is not None or not (way := suggested(path)):
             raise
-        raise DataError(f"{error}{way}", episode=error.episode, file=error.file) from error
+        said = error.said if isinstance(error, UnknownFormat) else error
+        raise DataError(f"{said}{way}", episode=error.episode, file=error.file) from error
 
 
 def suggested(path: Path) -> str:

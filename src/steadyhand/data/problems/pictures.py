@@ -1,5 +1,7 @@
 """Pictures that are missing, damaged, black, or always the same. Looked at by samples."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ def inspect(
     if isinstance(films, Footage):  # the others are told since the set was opened
         problems += films.remarks(key, sorted(looked.keys() - {*spread(len(clips))}))
     seen: list[NDArray[Any]] = []
+    of_three: dict[str, list[Problem]] = {}
     for number in places.tolist():
         if number in known:
             continue
@@ -53,8 +56,19 @@ def inspect(
         file = str(clips[number].file) if clips else None
         metres = episodes.kind(key) == "depth"
         found = _of_three(key, episodes.number(number), three, file, metres=metres)
-        problems += [problem for problem in found if problem.kind != "frozen" or last > start + 1]
+        for problem in found:
+            if problem.kind != "frozen" or last > start + 1:
+                of_three.setdefault(problem.kind, []).append(problem)
+    problems += [_of_all(alike, len(seen)) for alike in of_three.values()]
     return (np.concatenate(seen) if seen else None), problems
+
+
+def _of_all(alike: Sequence[Problem], looked: int) -> Problem:
+    """The first of problems of a kind, and how many there are."""
+    more = (
+        f" So it is in {len(alike)} of the {looked} episodes looked at." if len(alike) > 1 else ""
+    )
+    return replace(alike[0], message=f"{alike[0].message}{more}")
 
 
 def _of_three(
