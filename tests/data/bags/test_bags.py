@@ -219,3 +219,10 @@ def test_damage_is_told_and_never_a_traceback(kind, tmp_path) -> None:
             episodes = open_mapped(path, f"{written.MAP},rate=20")
             for key in episodes.arrays:
                 episodes.read(key)
+
+
+def test_a_camera_at_the_very_rate_of_the_ticks_has_a_new_picture_at_each() -> None:
+    """Its stamps were seconds in 64 bits, which are rounded to a quarter of a microsecond."""
+    stamps = np.rint((1.7e9 + np.arange(90) / 15) * 1e9).astype(np.int64)
+    ticks = ticks_of({"/camera": stamps}, 15.0, "last")
+    assert np.array_equal(ticks.places["/camera"], np.arange(len(ticks.times)))

@@ -16,6 +16,9 @@ OFTEN = 1.0
 """Messages a second from which a topic is one whose silence ends an episode."""
 GAP = 0.5
 """Seconds of silence of such a topic that are told, if they are more than 3 ticks."""
+ROUNDED = 1000
+"""Nanoseconds by which a message may come late and be of a tick: else, of a camera at the very rate
+of the ticks, every few pictures would be those before, as stamps and ticks are rounded."""
 MOST = 20_000_000
 """Ticks of one bag."""
 LONGEST = 7 * 24 * 3600
@@ -65,7 +68,7 @@ def ticks_of(clocks: Mapping[str, NDArray[np.int64]], rate_hz: float, by: By) ->
 
 def chosen(spoken: NDArray[np.int64], times: NDArray[np.int64], by: By) -> NDArray[np.int64]:
     """The number of the message that each of the times has."""
-    last = np.maximum(np.searchsorted(spoken, times, side="right") - 1, 0)
+    last = np.maximum(np.searchsorted(spoken, times + ROUNDED, side="right") - 1, 0)
     if by == "last":
         return last
     after = np.minimum(last + 1, len(spoken) - 1)

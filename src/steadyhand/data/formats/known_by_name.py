@@ -24,6 +24,10 @@ ENDINGS = {
         "is of pickles, which can run any program and are never opened. Load them where you trust "
         "them, and write numpy.savez with one array a feature and episode_ends"
     ),
+    (".mcap", ".bag", ".db3"): (
+        "is a robot's bag of messages, of which a map says what is the state and what the action. "
+        "See what is in it: steadyhand convert BAG OUT.npz --map guess"
+    ),
     (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".7z", ".rar"): (
         "is an archive. Unpack it and name the folder"
     ),
