@@ -266,7 +266,7 @@ def test_problems_of_the_data_are_told_before_training(tmp_path, capsys) -> None
     said = capsys.readouterr().err
     assert "Problem: 'state' has 2 numbers that lie 3 times its usual range away" in said
     assert "Problem: 'action[0:2]' is 'state' of the same step" in said
-    assert "10 Hz (assumed: the data says no rate_hz)" in said
+    assert "10 Hz (assumed, since none is said; convert --recorded-rate says it)" in said
 
 
 def test_a_task_with_settings_is_found_again(tmp_path, capsys) -> None:

@@ -55,6 +55,12 @@ def test_sets_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     slow = replace(made(1, 1.0), rate_hz=10.0)
     with pytest.raises(DataError, match="different rates: a 20 Hz, b 10 Hz"):
         joined({"a": made(1, 1.0), "b": slow})
+    with pytest.raises(DataError, match="--rate 10"):
+        joined({"a": made(1, 1.0), "b": slow})
+    with pytest.raises(
+        DataError, match=r"Say first at which b was recorded: .* --recorded-rate 30"
+    ):
+        joined({"a": made(1, 1.0), "b": replace(slow, rate_assumed=True)})
     wide = made(1, 1.0, state=np.zeros((5, 4)))
     with pytest.raises(DataError, match=r"'state' has different shapes: \(3,\) in a, \(4,\) in b"):
         joined({"a": made(1, 1.0), "b": wide})

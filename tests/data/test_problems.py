@@ -74,11 +74,14 @@ def test_joints_are_told_by_name_where_they_have_one() -> None:
     stuck = replace(episodes, arrays={**episodes.arrays, "observation.state": state})
     named = replace(stuck, names={"observation.state": ("shoulder", "elbow")})
     messages = {p.kind: p.message for p in inspect_episodes(named)}
-    assert "never changes in columns 0 (shoulder): no harm" in messages["constant"]
+    assert "never changes in column 0 (shoulder): no harm" in messages["constant"]
     assert "in columns 1 (elbow, 5" in messages["saturated"]
     messages = {p.kind: p.message for p in inspect_episodes(stuck)}
-    assert "never changes in columns 0: no harm" in messages["constant"]
+    assert "never changes in column 0: no harm" in messages["constant"]
+    still = replace(stuck, arrays={**stuck.arrays, "observation.state": np.ones_like(state)})
     assert "in columns 1 (5" in messages["saturated"]
+    messages = {p.kind: p.message for p in inspect_episodes(still)}
+    assert "'observation.state' never changes: no harm" in messages["constant"]
     assert named.called("observation.state") == ("shoulder", "elbow")
     assert named.called("action") == ("action[0]", "action[1]")
 

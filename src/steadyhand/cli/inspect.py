@@ -86,10 +86,11 @@ def _data(options: Options) -> dict[str, Any]:
         (key, str(tuple(one["shape"])), one["dtype"], one["kind"], ranges.get(key, ""))
         for key, one in features.items()
     )
+    kind = f"{episodes.format} {episodes.version}".strip()
     lengths, notes = episodes.lengths, {remark.message for remark in episodes.remarks}
     show(
         results(as_json=options.json),
-        table(f"{options.path} ({episodes.format} {episodes.version})", header, rows, longest=30),
+        table(f"{options.path} ({kind})", header, rows, longest=30),
         f"{len(episodes)} episodes of {_from_to(lengths)} steps, {episodes.steps} in "
         f"all, {rate_of(episodes)}",
         *([f"{episodes.chosen}."] if episodes.chosen else []),

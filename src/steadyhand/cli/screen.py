@@ -272,7 +272,11 @@ def scores_table(
 def rate_of(episodes: Episodes) -> str:
     """The rate of demonstrations, and whether they say it themselves."""
     said = f"{episodes.rate_hz:g} Hz"
-    return f"{said} (assumed: the data says no rate_hz)" if episodes.rate_assumed else said
+    return (
+        f"{said} (assumed, since none is said; convert --recorded-rate says it)"
+        if episodes.rate_assumed
+        else said
+    )
 
 
 def show(screen: Console, *lines: Any) -> None:

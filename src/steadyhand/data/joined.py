@@ -32,9 +32,15 @@ def joined(sets: Sets, path: Path | None = None, *, named: bool = True) -> Episo
     if len(set(rates.values())) > 1:
         guess = {name: " (a guess)" if each.rate_assumed else "" for name, each in sets.items()}
         said = ", ".join(f"{name} {rate:g} Hz{guess[name]}" for name, rate in rates.items())
+        way = f"Bring them to one: steadyhand convert SET… OUT --rate {min(rates.values()):g}."
+        if unsaid := [name for name, each in sets.items() if each.rate_assumed]:
+            way = (
+                f"Say first at which {unsaid[0]} was recorded: steadyhand convert {unsaid[0]} OUT "
+                "--recorded-rate 30."
+            )
         raise DataError(
             f"{where}{'the' if where else 'The'} sets were recorded at different rates: {said}. "
-            f"Bring them to one: steadyhand convert SET… OUT --rate {min(rates.values()):g}."
+            f"{way}"
         )
     every = [key for key in given[0].arrays if all(key in each.arrays for each in given)]
     for key in every:

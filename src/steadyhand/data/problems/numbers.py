@@ -28,9 +28,12 @@ def inspect(episodes: Episodes, key: str, values: NDArray[Any]) -> Iterator[Prob
     constant = np.flatnonzero(values.max(0) == values.min(0)).tolist()
     if constant:
         told = [column_told(episodes, key, column) for column in constant]
+        where = f" in column{'s' * (len(told) > 1)} {', '.join(told)}"
+        where = "" if len(told) == values.shape[1] else where
+        them = "them" if where and len(told) > 1 else "it"
         message = (
-            f"'{key}' never changes in columns {', '.join(told)}: no harm, and no help to a "
-            "policy; --observations can leave them out."
+            f"'{key}' never changes{where}: no harm, and no help to a "
+            f"policy; --observations can leave {them} out."
         )
         yield Problem("constant", message)
     found = []
