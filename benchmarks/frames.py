@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from steadyhand.data import make_windows, open_episodes, write_episodes
-from steadyhand.data.frames import with_frames
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.pictures.frames import with_frames
+from steadyhand.data.pictures.resize import resize_frames
 from steadyhand.spec import Chunking, Feature
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "g1_bottle_v21"

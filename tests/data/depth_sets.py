@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import sets
 from PIL import Image
 
-from steadyhand.data.pixels import numbers_of
+from steadyhand.data.pictures.pixels import numbers_of
 
 STEPS, HEIGHT, WIDTH = sum(sets.LENGTHS), *sets.SIZE
 COUNTED = (np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 3000).astype(np.uint16)

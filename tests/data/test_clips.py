@@ -9,10 +9,10 @@ import pytest
 import sets
 
 from steadyhand.data import open_episodes, write_episodes
-from steadyhand.data.footage import Footage
 from steadyhand.data.joined import joined
 from steadyhand.data.lazy import Rows
 from steadyhand.data.mending import resampled
+from steadyhand.data.pictures.footage import Footage
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import zarr
 from depth_sets import COUNTED, HEIGHT, METRES, RIGHT, WIDTH
 
 from steadyhand.data import Episodes, open_episodes
-from steadyhand.data.depth import Declared, Packed, is_millimetres
+from steadyhand.data.kinds.depth import Declared, Packed, is_millimetres
+from steadyhand.data.kinds.meaning import understood
 from steadyhand.data.lazy import Told
-from steadyhand.data.meaning import understood
 
 
 def opened_in_memory(values, key="depth") -> Episodes:

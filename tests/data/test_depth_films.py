@@ -7,10 +7,10 @@ import sets
 from depth_sets import COUNTED, HEIGHT, STEPS, WIDTH, described, film
 
 from steadyhand.data import open_episodes
-from steadyhand.data.depth import InMetres, Packed
+from steadyhand.data.kinds.depth import InMetres, Packed
 from steadyhand.data.lazy import Formed
 from steadyhand.data.mapping import open_mapped
-from steadyhand.data.pixels import numbers_of
+from steadyhand.data.pictures.pixels import numbers_of
 from steadyhand.errors import DataError
 
 

@@ -6,9 +6,9 @@ import pytest
 import sets
 
 from steadyhand.data import inspect_episodes, open_episodes
-from steadyhand.data.depth import measured
-from steadyhand.data.frames import stores_of, with_frames
-from steadyhand.data.resize import resize_depth
+from steadyhand.data.kinds.depth import measured
+from steadyhand.data.pictures.frames import stores_of, with_frames
+from steadyhand.data.pictures.resize import resize_depth
 from steadyhand.spec import Feature
 
 SIZE = (20, 30)

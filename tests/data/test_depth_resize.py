@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steadyhand.data.resize import nearest, resize_depth
+from steadyhand.data.pictures.resize import nearest, resize_depth
 
 
 @pytest.mark.parametrize(

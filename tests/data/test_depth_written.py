@@ -8,8 +8,8 @@ import pytest
 import sets
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import beneath
+from steadyhand.data.pictures.footage import Footage
 
 ENDS = np.array([7, 12])
 COUNTED = np.random.default_rng(0).integers(0, 65536, (12, 20, 30, 1)).astype(np.uint16)

@@ -7,8 +7,8 @@ import pytest
 import sets
 
 from steadyhand.data import open_episodes, write_episodes
-from steadyhand.data.frame_store import FrameStore
-from steadyhand.data.frames import stores_of, with_frames, with_stores
+from steadyhand.data.pictures.frame_store import FrameStore
+from steadyhand.data.pictures.frames import stores_of, with_frames, with_stores
 from steadyhand.spec import Feature
 
 

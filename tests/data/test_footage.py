@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from steadyhand.data.footage import Clip, Footage
+from steadyhand.data.pictures.footage import Clip, Footage
 from steadyhand.errors import DataError
 
 HEIGHT, WIDTH, BRIGHTER = 48, 64, 10

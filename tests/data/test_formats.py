@@ -12,8 +12,8 @@ import pytest
 import sets
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.data.footage import Clip
-from steadyhand.data.frames import with_frames
+from steadyhand.data.pictures.footage import Clip
+from steadyhand.data.pictures.frames import with_frames
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature
 

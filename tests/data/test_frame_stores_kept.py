@@ -14,11 +14,11 @@ import sets
 from PIL import Image
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.data import frame_store as store_module
 from steadyhand.data.files import sum_of
-from steadyhand.data.footage import Footage
-from steadyhand.data.frame_store import KEPT, FrameStore
-from steadyhand.data.frames import stores_of
+from steadyhand.data.pictures import frame_store as store_module
+from steadyhand.data.pictures.footage import Footage
+from steadyhand.data.pictures.frame_store import KEPT, FrameStore
+from steadyhand.data.pictures.frames import stores_of
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature
 

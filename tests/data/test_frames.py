@@ -16,13 +16,13 @@ import sets
 from PIL import Image
 
 from steadyhand.data import Episodes, open_episodes
-from steadyhand.data import frame_store as store_module
-from steadyhand.data.colour import as_pictures, picture_scale
-from steadyhand.data.footage import Clip, Footage
-from steadyhand.data.frame_store import FrameStore
-from steadyhand.data.frames import broken_episodes, stores_of, with_frames
 from steadyhand.data.lazy import Mapped, Parts, Rows
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.pictures import frame_store as store_module
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
+from steadyhand.data.pictures.footage import Clip, Footage
+from steadyhand.data.pictures.frame_store import FrameStore
+from steadyhand.data.pictures.frames import broken_episodes, stores_of, with_frames
+from steadyhand.data.pictures.resize import resize_frames
 from steadyhand.errors import ConfigurationError, DataError
 from steadyhand.sizes import fitted, kind_of
 from steadyhand.spec import Feature
@@ -206,7 +206,7 @@ def test_killed_at_random_moments(film) -> None:
     """SIGKILL while it is being built, five times: what is ready in the end is right."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[2]);"
-        "import steadyhand.data.frame_store as s; s.SYNC_SECONDS = 0;"
+        "import steadyhand.data.pictures.frame_store as s; s.SYNC_SECONDS = 0;"
         "import test_frames as t; import queue; t.build(__import__('pathlib').Path(sys.argv[1]),"
         "queue.Queue())"
     )

@@ -16,7 +16,7 @@ import pytest
 import sets
 
 from steadyhand.data import inspect_episodes, open_episodes, write_episodes
-from steadyhand.data.footage import Footage
+from steadyhand.data.pictures.footage import Footage
 from steadyhand.errors import DataError
 
 CASES = 1000

@@ -10,8 +10,8 @@ from steadyhand.errors import NotFiniteError
 SOURCE = Path(steadyhand.__file__).parent
 TABLE = Path(__file__).parents[2] / "docs" / "data.md"
 BY_NAME = {
-    "data/footage.py": "video-rate video-long video-short video-clock",
-    "data/meaning.py": "colour channels unit points painted",
+    "data/pictures/footage.py": "video-rate video-long video-short video-clock",
+    "data/kinds/meaning.py": "colour channels unit points painted",
     "data/problems/film.py": "cut frozen black",
     "data/problems/outliers.py": "outliers seldom",
     "data/problems/pictures.py": "black unmeasured",

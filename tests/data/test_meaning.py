@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from steadyhand.data import Episodes, inspect_episodes, open_episodes, write_episodes
-from steadyhand.data.colour import as_pictures, picture_scale
-from steadyhand.data.meaning import understood
+from steadyhand.data.kinds.meaning import understood
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
 from steadyhand.errors import ConfigurationError, DataError
 from steadyhand.recipes import recipe
 from steadyhand.training.specification import specification

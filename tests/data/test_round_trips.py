@@ -8,7 +8,7 @@ import pytest
 import sets
 
 from steadyhand.data import Episodes, open_episodes, write_episodes
-from steadyhand.data.footage import Footage
+from steadyhand.data.pictures.footage import Footage
 from steadyhand.sizes import Kind
 
 NAMES = ("observation.state", "q pos", "größe", "a-b_c.d", "'quoted'", "{x}", "観測", "data.index")

@@ -9,8 +9,8 @@ import zarr
 
 from steadyhand.cli import inspect
 from steadyhand.data import Episodes, inspect_episodes, open_episodes, write_episodes
-from steadyhand.data.footage import Clip
 from steadyhand.data.lazy import rows_of
+from steadyhand.data.pictures.footage import Clip
 from steadyhand.data.problems import sample
 from steadyhand.data.room import require_stored_together
 from steadyhand.errors import DataError

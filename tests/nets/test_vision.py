@@ -10,7 +10,7 @@ import torch
 
 from conftest import DEMONSTRATIONS
 from steadyhand.data import Episodes, open_episodes
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.pictures.resize import resize_frames
 from steadyhand.errors import ConfigurationError
 from steadyhand.nets.encoder_choices import BackboneConfig, ImageEncoderConfig, ResNetConfig
 from steadyhand.nets.vision import ResidualBlock, ResNet, SpatialSoftmax

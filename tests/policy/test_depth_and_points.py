@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from steadyhand.data import Episodes, open_episodes, policy_statistics
+from steadyhand.data.pictures.resize import nearest as nearest_in_stores
 from steadyhand.data.recording import Recorder
-from steadyhand.data.resize import nearest as nearest_in_stores
 from steadyhand.errors import CheckpointError, ConfigurationError, DataError, NotFiniteError
 from steadyhand.evaluation.held_out import HeldOut
 from steadyhand.evaluation.perturbed import deviations

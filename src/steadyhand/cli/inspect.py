@@ -13,8 +13,8 @@ from steadyhand.cli.options import Printed, flags, parse
 from steadyhand.cli.screen import progress, rate_of, results, show, table, waiting
 from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
-from steadyhand.data.depth import Measured, measured
 from steadyhand.data.hub import is_on_hub
+from steadyhand.data.kinds.depth import Measured, measured
 from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
 from steadyhand.feature import told_apart

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.meaning import is_action
+from steadyhand.data.kinds.meaning import is_action
 from steadyhand.errors import DataError
 
 SECONDS, LEAST = 1.0, 15

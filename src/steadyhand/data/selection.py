@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.few import by_themselves
+from steadyhand.data.pictures.few import by_themselves
 from steadyhand.data.tasks import task_numbers
 from steadyhand.errors import ConfigurationError, unknown
 from steadyhand.values import LARGEST, shown

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from steadyhand.data import Episodes, open_episodes
-from steadyhand.data.frames import with_stores
 from steadyhand.data.hub import located
-from steadyhand.data.resize import resize_depth, resize_frames
+from steadyhand.data.pictures.frames import with_stores
+from steadyhand.data.pictures.resize import resize_depth, resize_frames
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import DataError, nothing_at
 from steadyhand.policy.policy import Policy

@@ -31,7 +31,7 @@ def resized(
 ) -> Float[Tensor, "batch steps rows columns channels"]:
     """The pictures of one camera at the size that the policy sees, in whole numbers.
 
-    Antialiased, as the frame store does it: `data.resize` says how closely they agree.
+    Antialiased, as the frame store does it: `data.pictures.resize` says how closely they agree.
     """
     seen = pictures.flatten(0, 1).movedim(-1, 1)
     # Only a CPU resizes whole numbers as such: ten times as fast, and rounded as by Pillow.

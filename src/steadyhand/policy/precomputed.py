@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from steadyhand.data.frame_store import Watch, cache_folder
 from steadyhand.data.lazy import LazyArray, Parts, take
+from steadyhand.data.pictures.frame_store import Watch, cache_folder
 from steadyhand.disk import lock, written_whole
 from steadyhand.errors import DataError
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from steadyhand.actions.arrays import placed
 from steadyhand.data import Episodes, make_windows
-from steadyhand.data.frames import with_frames
 from steadyhand.data.lazy import LazyArray, damage_told, take
+from steadyhand.data.pictures.frames import with_frames
 from steadyhand.data.tasks import task_places
 from steadyhand.diffusion.loss import sent
 from steadyhand.nets.vlm_encoder import PRECOMPUTED

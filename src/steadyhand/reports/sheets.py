@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data import Episodes
-from steadyhand.data.colour import as_pictures, picture_scale
-from steadyhand.data.resize import resize_depth, resize_frames
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
+from steadyhand.data.pictures.resize import resize_depth, resize_frames
 from steadyhand.errors import SteadyhandError, library
 from steadyhand.sizes import fitted
 

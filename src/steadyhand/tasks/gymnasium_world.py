@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.pictures.resize import resize_frames
 from steadyhand.errors import ConfigurationError, SteadyhandError, unknown
 from steadyhand.runtime.predictor import Observation
 from steadyhand.tasks.gymnasium_registry import made, registered

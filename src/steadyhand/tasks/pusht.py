@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.resize import resize_frames
+from steadyhand.data.pictures.resize import resize_frames
 from steadyhand.errors import library
 from steadyhand.runtime.predictor import Observation
 from steadyhand.sizes import SMALLEST_IMAGE

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from steadyhand.data import Episodes, inspect_episodes, write_episodes
-from steadyhand.data.frames import with_stores
+from steadyhand.data.pictures.frames import with_stores
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import ConfigurationError, MissingExtraError
 from steadyhand.feature import told_apart

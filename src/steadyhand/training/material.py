@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data import Episodes, policy_statistics
 from steadyhand.data.hub import hub_name
-from steadyhand.data.meaning import understood
+from steadyhand.data.kinds.meaning import understood
 from steadyhand.data.room import require_stored_together
 from steadyhand.data.splits import divided
 from steadyhand.data.tasks import task_places

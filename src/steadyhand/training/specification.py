@@ -7,9 +7,9 @@ import numpy as np
 
 from steadyhand.actions import ActionPart, parse_parts
 from steadyhand.data import Episodes
-from steadyhand.data.depth_range import depth_range
 from steadyhand.data.idle import says_motion
-from steadyhand.data.meaning import is_action, understood
+from steadyhand.data.kinds.depth_range import depth_range
+from steadyhand.data.kinds.meaning import is_action, understood
 from steadyhand.data.tasks import texts_of
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION, TASK, Feature, PolicySpec, parse_name

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from steadyhand.data.bags.bag import Bag, Topic
 from steadyhand.data.bags.clouds import cloud
 from steadyhand.data.bags.values import CLOUD, short
-from steadyhand.data.depth import METRES, MILLIMETRES, cleaned, scaled
+from steadyhand.data.kinds.depth import METRES, MILLIMETRES, cleaned, scaled
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.data.mapping.encoded import decoded
 from steadyhand.errors import DataError

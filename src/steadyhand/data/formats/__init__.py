@@ -11,8 +11,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.flat_actions import with_flat_actions
-from steadyhand.data.footage import Footage
 from steadyhand.data.formats import recording
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.hdf5 import aloha, maniskill, minari, robomimic, robotwin
@@ -23,9 +21,11 @@ from steadyhand.data.formats.npz import archive as npz
 from steadyhand.data.formats.zarr import replay as replay_zarr
 from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
+from steadyhand.data.kinds.flat_actions import with_flat_actions
+from steadyhand.data.kinds.meaning import understood
 from steadyhand.data.lazy import beneath
 from steadyhand.data.mapping import UnknownFormat, a_map_suggested
-from steadyhand.data.meaning import understood
+from steadyhand.data.pictures.footage import Footage
 from steadyhand.data.selection import parse_selection, selected
 from steadyhand.disk import inside, regular, require_room
 from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_at, unknown

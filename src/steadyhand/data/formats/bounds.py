@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadyhand.data.kinds.meaning import is_action
 from steadyhand.data.lazy import LazyArray
-from steadyhand.data.meaning import is_action
 from steadyhand.data.problem import Problem
 
 ENDS = "episode_ends"

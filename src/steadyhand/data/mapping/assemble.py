@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from steadyhand.data.described import with_depth
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import Footage
+from steadyhand.data.kinds.described import with_depth
+from steadyhand.data.kinds.meaning import understood
 from steadyhand.data.lazy import LazyArray, Parts, Rows
 from steadyhand.data.mapping.beside import Timing, beside, films_left, is_beside
 from steadyhand.data.mapping.cuts import (
@@ -29,7 +29,7 @@ from steadyhand.data.mapping.marks import clock_of, successes, tasks_of
 from steadyhand.data.mapping.places import array_of
 from steadyhand.data.mapping.tree import Tree, is_group
 from steadyhand.data.mapping.trees import is_files, open_trees
-from steadyhand.data.meaning import understood
+from steadyhand.data.pictures.footage import Footage
 from steadyhand.data.problem import Problem
 from steadyhand.data.tasks import COUNTER
 from steadyhand.errors import DataError, UsageError, plain

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import opened
 from steadyhand.data.files import told
-from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.lazy import LazyArray, Parts
 from steadyhand.data.mapping.cuts import Span
 from steadyhand.data.mapping.encoded import STILLS, Stills
 from steadyhand.data.mapping.grammar import Place
 from steadyhand.data.mapping.tree import files_in, is_called, is_group, natural
+from steadyhand.data.pictures.containers import opened
+from steadyhand.data.pictures.footage import Clip, Footage
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, UsageError, plain
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import LARGEST_PICTURE
 from steadyhand.data.files import told
 from steadyhand.data.lazy import damage_told, gathered
+from steadyhand.data.pictures.containers import LARGEST_PICTURE
 from steadyhand.disk import inside, regular
 from steadyhand.errors import DataError, library
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from steadyhand.data.containers import opened
 from steadyhand.data.mapping.beside import films_beside
 from steadyhand.data.mapping.encoded import STILLS
 from steadyhand.data.mapping.grammar import RESERVED
 from steadyhand.data.mapping.tree import Tree, files_in
+from steadyhand.data.pictures.containers import opened
 
 NO_CAMERA = {"ep", "episode", "episodes", "traj", "trajectory", "demo", "demos", "video", "videos"}
 NO_CAMERA |= {"film", "films", "data", "run", "chunk", "file", "observation", "images", "rec"}

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
+from steadyhand.data.kinds.meaning import is_action
 from steadyhand.data.lazy import LazyArray, Rows, take
-from steadyhand.data.meaning import is_action
 from steadyhand.errors import ConfigurationError
 from steadyhand.spec import LAST_ACTION
 from steadyhand.values import positive

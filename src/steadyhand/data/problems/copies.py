@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.idle import says_motion
 from steadyhand.data.lazy import LazyArray, Rows
+from steadyhand.data.pictures.footage import Clip, Footage
 from steadyhand.data.problem import Problem
 from steadyhand.data.problems import sample
 from steadyhand.data.problems.leaving import leave_out

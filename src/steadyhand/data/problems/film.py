@@ -10,10 +10,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.idle import LEAST, SECONDS, says_motion
-from steadyhand.data.meaning import is_action
+from steadyhand.data.kinds.meaning import is_action
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
 from steadyhand.data.problem import Problem
 from steadyhand.data.problems import sample
 from steadyhand.errors import DataError

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.meaning import is_action
+from steadyhand.data.kinds.meaning import is_action
 from steadyhand.data.problem import Problem
 from steadyhand.data.problems.columns import column_told
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import Footage, spread
 from steadyhand.data.lazy import beneath
+from steadyhand.data.pictures.footage import Footage, spread
 from steadyhand.data.problem import Problem
 from steadyhand.data.problems import sample
 from steadyhand.errors import DataError

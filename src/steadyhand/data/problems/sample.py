@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import stamp
-from steadyhand.data.footage import Clip
 from steadyhand.data.lazy import Rows
+from steadyhand.data.pictures.footage import Clip
 from steadyhand.data.problem import Problem
 
 NUMBERS = 1 << 25

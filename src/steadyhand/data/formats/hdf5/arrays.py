@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.depth import SAID
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.hdf5.bytes import Pictures, bytes_at, decoded, row
 from steadyhand.data.formats.hdf5.inside import array_at, attribute, child
 from steadyhand.data.formats.limits import FREE, bytes_of, require_stored
+from steadyhand.data.kinds.depth import SAID
 from steadyhand.data.lazy import DENSE, damage_told, gathered, grouped
 from steadyhand.disk import regular
 from steadyhand.errors import DataError, MissingExtraError, library

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import LARGEST_PICTURE
 from steadyhand.data.files import told
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.hdf5.inside import LONGEST_TEXT, require_kept
 from steadyhand.data.formats.limits import FREE
+from steadyhand.data.pictures.containers import LARGEST_PICTURE
 from steadyhand.errors import MissingExtraError, library
 
 FORMATS = ("JPEG", "PNG")

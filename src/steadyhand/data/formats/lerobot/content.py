@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from steadyhand.data.files import LEAVE, damage_of, told
-from steadyhand.data.footage import Footage
 from steadyhand.data.formats.lerobot.films import Films, footage
 from steadyhand.data.formats.lerobot.index import IndexedEpisode
 from steadyhand.data.formats.lerobot.info import Description
@@ -22,6 +21,7 @@ from steadyhand.data.formats.parquet import Table
 from steadyhand.data.formats.parquet_column import Column
 from steadyhand.data.formats.picture_column import Images
 from steadyhand.data.lazy import LazyArray, Parts
+from steadyhand.data.pictures.footage import Footage
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError
 

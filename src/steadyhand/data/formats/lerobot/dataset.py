@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from steadyhand.data.described import with_depth
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.format import Format
 from steadyhand.data.formats.lerobot.content import Content, remarks_of
@@ -20,6 +19,7 @@ from steadyhand.data.formats.lerobot.marks import with_marks
 from steadyhand.data.formats.lerobot.whole import counts, placed, without_steps
 from steadyhand.data.formats.lerobot.words import COUNTER, words_of
 from steadyhand.data.formats.lerobot.writer import write
+from steadyhand.data.kinds.described import with_depth
 from steadyhand.errors import DataError
 
 

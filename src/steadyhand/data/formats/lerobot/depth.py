@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.depth import METRES, MILLIMETRES, UNITS, InMetres, scaled
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.stream import pieces
+from steadyhand.data.kinds.depth import METRES, MILLIMETRES, UNITS, InMetres, scaled
 from steadyhand.errors import library
 
 FARTHEST = 65535

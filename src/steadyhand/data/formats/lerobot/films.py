@@ -7,10 +7,10 @@ from itertools import accumulate
 from pathlib import Path
 
 from steadyhand.data.files import AGAIN
-from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.formats.lerobot.index import IndexedEpisode
 from steadyhand.data.formats.lerobot.info import Description
 from steadyhand.data.lazy import LazyArray
+from steadyhand.data.pictures.footage import Clip, Footage
 from steadyhand.errors import DataError
 
 Clock = Callable[[IndexedEpisode], LazyArray | None]

@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 from typing import Any, cast
 
-from steadyhand.data.containers import LARGEST_PICTURE
 from steadyhand.data.files import Sum, require_whole, told
 from steadyhand.data.formats.lerobot.index import unreadable, within
 from steadyhand.data.formats.picture_column import MODES
+from steadyhand.data.pictures.containers import LARGEST_PICTURE
 from steadyhand.disk import read_object
 from steadyhand.errors import DataError
 

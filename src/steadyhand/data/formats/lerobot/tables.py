@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.formats.lerobot.depth import encoded, unit_of
 from steadyhand.data.formats.lerobot.stats import spread
 from steadyhand.data.formats.stream import piece_steps
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
 from steadyhand.errors import library
 
 FILE_BYTES = 100_000_000

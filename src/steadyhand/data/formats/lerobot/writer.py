@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.clips import clips_of, complete
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.files import sum_of
-from steadyhand.data.footage import Clip
 from steadyhand.data.formats.format import Watch
 from steadyhand.data.formats.lerobot.depth import said_of_films, said_of_pictures
 from steadyhand.data.formats.lerobot.index import DATA_PATH, VIDEO_PATH
@@ -31,6 +29,8 @@ from steadyhand.data.formats.lerobot.tables import (
 )
 from steadyhand.data.formats.noted import noted
 from steadyhand.data.lazy import forms_of
+from steadyhand.data.pictures.clips import clips_of, complete
+from steadyhand.data.pictures.footage import Clip
 from steadyhand.errors import library
 
 SIDES = ["height", "width", "channels"]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from steadyhand.data.formats.bounds import Bounds
 from steadyhand.data.formats.empty import without_empty
+from steadyhand.data.kinds.meaning import is_action
 from steadyhand.data.lazy import LazyArray, Rows, take
-from steadyhand.data.meaning import is_action
 from steadyhand.data.problem import Problem
 from steadyhand.data.tasks import COUNTER
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.depth import SAID
 from steadyhand.data.formats import limits
 from steadyhand.data.formats.zarr.layout import Layout
 from steadyhand.data.formats.zarr.store import Store
+from steadyhand.data.kinds.depth import SAID
 from steadyhand.data.lazy import LazyArray, damage_told, grouped, rows_of
 from steadyhand.errors import DataError
 

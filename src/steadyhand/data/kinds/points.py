@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.depth import METRES, scaled
+from steadyhand.data.kinds.depth import METRES, scaled
 from steadyhand.sizes import SMALLEST_IMAGE
 
 COLUMNS = range(3, 8)

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.containers import ForeignFilmError, opened, times_of
 from steadyhand.data.files import AGAIN, LEAVE, Sum, require_whole, stamp, told
-from steadyhand.data.film_time import Film, Moments, Wanted, moments
 from steadyhand.data.lazy import LazyArray, Parts, gathered
-from steadyhand.data.pixels import is_even, measures, numbers_of
+from steadyhand.data.pictures.containers import ForeignFilmError, opened, times_of
+from steadyhand.data.pictures.film_time import Film, Moments, Wanted, moments
+from steadyhand.data.pictures.pixels import is_even, measures, numbers_of
 from steadyhand.data.problem import Problem
 from steadyhand.errors import DataError, MissingExtraError, SteadyhandError
 

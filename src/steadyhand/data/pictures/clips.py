@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import Clip, Footage
 from steadyhand.data.lazy import Formed, LazyArray, Parts, Rows, forms_of
+from steadyhand.data.pictures.footage import Clip, Footage
 
 Found = tuple[list[Clip], NDArray[np.int64], NDArray[np.int64]]
 """(clips, which of them each row is of, which of its steps)."""

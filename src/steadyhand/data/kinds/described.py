@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from steadyhand.data.depth import is_depth
-from steadyhand.data.footage import Footage
+from steadyhand.data.kinds.depth import is_depth
+from steadyhand.data.kinds.words import says_depth
 from steadyhand.data.lazy import LazyArray, Told
-from steadyhand.data.words import says_depth
+from steadyhand.data.pictures.footage import Footage
 
 
 def with_depth(array: LazyArray, feature: Mapping[str, Any], key: str) -> LazyArray:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.colour import as_pictures, picture_scale
 from steadyhand.data.episodes import SKIP, Episodes
-from steadyhand.data.frame_store import FrameStore, Watch
 from steadyhand.data.lazy import LazyArray, Mapped, Parts, Rows
-from steadyhand.data.resize import resize_depth, resize_frames
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
+from steadyhand.data.pictures.frame_store import FrameStore, Watch
+from steadyhand.data.pictures.resize import resize_depth, resize_frames
 from steadyhand.data.stages import Stage, Tell, unseen, untold
 from steadyhand.errors import DataError
 from steadyhand.spec import Feature

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.colour import as_pictures, picture_scale
-from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import Formed, LazyArray, beneath
-from steadyhand.data.resize import resize_depth, resize_frames
+from steadyhand.data.pictures.colour import as_pictures, picture_scale
+from steadyhand.data.pictures.footage import Footage
+from steadyhand.data.pictures.resize import resize_depth, resize_frames
 from steadyhand.disk import lock, read_object, regular, write_json
 from steadyhand.errors import DataError
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.footage import Footage
 from steadyhand.data.lazy import Formed, LazyArray, Rows, take
+from steadyhand.data.pictures.footage import Footage
 
 BLOCK = 256
 """Pictures read in one go, at most."""

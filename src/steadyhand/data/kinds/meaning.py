@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.colour import AsColour, picture_scale
-from steadyhand.data.depth import Declared, InMetres
 from steadyhand.data.episodes import Episodes
-from steadyhand.data.lazy import Formed, LazyArray, Mapped, Parts, Rows, Told
-from steadyhand.data.measures import (
+from steadyhand.data.kinds.depth import Declared, InMetres
+from steadyhand.data.kinds.measures import (
     FLAT,
     MOST_NUMBERS,
     Meant,
@@ -26,9 +24,8 @@ from steadyhand.data.measures import (
     as_points,
     is_table,
 )
-from steadyhand.data.points import COLUMNS, AsPoints, columns_first, turned_map
-from steadyhand.data.problem import Problem
-from steadyhand.data.words import (
+from steadyhand.data.kinds.points import COLUMNS, AsPoints, columns_first, turned_map
+from steadyhand.data.kinds.words import (
     is_action,
     says_depth,
     says_order,
@@ -37,6 +34,9 @@ from steadyhand.data.words import (
     says_table,
     says_vectors,
 )
+from steadyhand.data.lazy import Formed, LazyArray, Mapped, Parts, Rows, Told
+from steadyhand.data.pictures.colour import AsColour, picture_scale
+from steadyhand.data.problem import Problem
 from steadyhand.sizes import SMALLEST_IMAGE, Kind, kind_of
 
 __all__ = ["is_action", "understood"]

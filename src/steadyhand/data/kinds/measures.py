@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from steadyhand.data.depth import (
+from steadyhand.data.kinds.depth import (
     METRES,
     MILLIMETRES,
     Declared,
@@ -19,9 +19,9 @@ from steadyhand.data.depth import (
     looked_at,
     sides,
 )
+from steadyhand.data.kinds.points import MOST_POINTS, AsPoints
+from steadyhand.data.kinds.words import says_labels, says_table
 from steadyhand.data.lazy import Formed, LazyArray
-from steadyhand.data.points import MOST_POINTS, AsPoints
-from steadyhand.data.words import says_labels, says_table
 from steadyhand.sizes import Kind
 
 MOST_NUMBERS = 4096
