@@ -15,6 +15,7 @@ from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.data.hub import is_on_hub
 from steadyhand.data.kinds.depth import Measured, measured
+from steadyhand.data.problem import Problem
 from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
 from steadyhand.feature import told_apart
@@ -73,14 +74,7 @@ def _data(options: Options) -> dict[str, Any]:
 
         problems = inspect_episodes(episodes, watch=watch, horizon=options.horizon)
     features, looked = _features(episodes, metres), share(episodes)
-    if options.report is not None:
-        from steadyhand.reports.data import data_page
-
-        with waiting("drawing"):
-            page = data_page(episodes, problems)
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        write_text(options.report, page)
-    written = None if options.report is None else str(options.report)
+    written = None if options.report is None else _written(options.report, episodes, problems)
     header = ("feature", "shape", "dtype", "kind", "range")
     rows = (
         (key, str(tuple(one["shape"])), one["dtype"], one["kind"], ranges.get(key, ""))
@@ -117,6 +111,17 @@ def _data(options: Options) -> dict[str, Any]:
         "problems": [vars(problem) for problem in problems],
         "report": written,
     }
+
+
+def _written(report: Path, episodes: Episodes, problems: list[Problem]) -> str:
+    """Where the page about the data is, once it is written."""
+    from steadyhand.reports.data import data_page
+
+    with waiting("drawing"):
+        page = data_page(episodes, problems)
+    report.parent.mkdir(parents=True, exist_ok=True)
+    write_text(report, page)
+    return str(report)
 
 
 def _marks(episodes: Episodes) -> dict[str, int]:
