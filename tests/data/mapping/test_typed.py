@@ -8,7 +8,7 @@ import pytest
 import strange
 
 from steadyhand.cli.main import main
-from steadyhand.data import open_episodes
+from steadyhand.data import Episodes, open_episodes, write_episodes
 
 TINY = "--steps 2 --checkpoint-every 2 --denoiser.width 16 --denoiser.blocks 1 --device cpu"
 SHORT = "--chunking.horizon 4 --chunking.execute 2"
@@ -42,6 +42,26 @@ def test_the_command_printed_makes_a_set_that_trains(
     train = ["train", *recipe, "--data", words[3], "--out", "run", "--observations", *seen]
     assert main([*train, *TINY.split(), *SHORT.split(), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == 2
+
+
+def test_a_guess_without_a_rate_says_so(tmp_path, capsys) -> None:
+    np.savez(path := tmp_path / "x.npz", state=np.zeros((9, 2)), action=np.zeros((9, 2)))
+    assert main(["convert", str(path), "--map", "guess"]) == 0
+    assert "10 Hz would be taken: put ',rate=30'" in capsys.readouterr().err
+    np.savez(path, state=np.zeros((9, 2)), action=np.zeros((9, 2)), fps=20)
+    assert main(["convert", str(path), "--map", "guess"]) == 0
+    assert "rate=30" not in capsys.readouterr().err
+
+
+def test_what_needs_no_map_is_not_guessed(tmp_path, capsys) -> None:
+    """Its tables hold several episodes each, which the index tells apart."""
+    arrays = {"state": np.zeros((9, 2)), "action": np.zeros((9, 2))}
+    write_episodes(path := tmp_path / "a.lerobot", Episodes(arrays, np.array([4, 9]), 10.0))
+    assert main(["convert", str(path), "--map", "guess"]) == 2
+    assert "it is opened without a map" in capsys.readouterr().err
+    np.save(path := tmp_path / "q.npy", np.zeros((9, 2)))
+    assert main(["convert", str(path), "--map", "guess"]) == 2
+    assert "Name the folder in which it" in capsys.readouterr().err
 
 
 def test_what_is_asked_beside_a_guess(tmp_path, capsys, monkeypatch) -> None:

@@ -31,6 +31,8 @@ CLOCKS = {"time", "times", "timestamp", "timestamps", "stamp", "stamps", "t", "t
 CLOCKS_OF = {"s", "sec", "second", "seconds", "ms", "msec", "millis", "us", "usec", "ns", "nsec"}
 CLOCKS_OF |= {"ros", "unix", "epoch", "host", "wall", "system", "elapsed", "log", "rel", "relative"}
 """Words beside that in the name of one."""
+TASKS = ("task", "language_instruction", "instruction", "prompt", "language", "lang", "mission")
+TASKS += ("task_description",)
 CUTS = {*FIRST, *LAST, "episode", "episodes", "traj", "trajectory", "lengths", "length", "lens"}
 ENDING = {"terminals", "timeouts", "terminal", "timeout", "terminated", "truncated"}
 ENDING |= {"terminations", "truncations"}
@@ -220,7 +222,7 @@ def said_guessed(tree: Tree, prefix: str, own: dict[str, Any]) -> Iterable[str]:
         yield f"rate={rate[0] if rate else quoted(clock[0])}"
     words = [n.removeprefix(inside) for n in tree.words] + single
     for key, names in (
-        ("task", ("task", "language_instruction", "instruction", "prompt", "language")),
+        ("task", TASKS),
         ("success", ("success", "is_success", "successful")),
     ):
         among = words if key == "task" else [*single, *own]

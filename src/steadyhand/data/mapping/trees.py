@@ -44,7 +44,11 @@ def open_trees(path: Path, pattern: str = "") -> list[Tree]:
         return [zarr_tree(path)]
     if not path.is_dir():
         ending = ".zarr.zip" if path.name.endswith(".zarr.zip") else path.suffix.lower()
-        ending = ending if ending in KINDS else _by_head(path)
+        ending = ending if ending in (*KINDS, ".npy") else _by_head(path)
+        if ending == ".npy":
+            raise DataError(
+                f"{path} is a single array. Name the folder in which it and the others lie."
+            )
         if ending not in KINDS:
             raise DataError(f"{path} is none of {', '.join(KINDS)}, by its name and how it begins.")
         return [_known(KINDS[ending](path))]
