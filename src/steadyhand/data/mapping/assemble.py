@@ -52,6 +52,7 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
     if of_bags := {"clock", "by"} & {*said.said}:
         raise UsageError(f"'{of_bags.pop()}=' is said of bags of messages, and {path} is none.")
     episodes = said.said["episodes"].words if "episodes" in said.said else ""
+    tried = trees is not None
     if trees is None or is_files(episodes):
         trees = open_trees(path, episodes if is_files(episodes) else "")
     remarks: list[str] = []
@@ -74,6 +75,9 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
             arrays[key] = _joined(key, spans, lengths, said)
         if place.later:
             arrays[key] = _of_next(arrays[key], np.cumsum(lengths))
+    # A map that is only tried looks at nothing beside a file of arrays.
+    near = not tried or trees[0].is_table
+    left = films_left(path, arrays.values()) if near else {}
     texts, counter = tasks_of(spans, lengths, said)
     if counter is not None:
         arrays[COUNTER] = counter
@@ -87,7 +91,7 @@ def open_files(path: str | Path, text: str, trees: Sequence[Tree] | None = None)
         rate_assumed=clock is None,
         numbers=numbers_of(spans) if spans[0].stretch is None else (),
         tasks=texts,
-        left_out={**_left_out(trees, spans, said), **films_left(path, arrays.values())},
+        left_out={**_left_out(trees, spans, said), **left},
         success=successes(spans, lengths, said),
         remarks=(*(Problem(READ, remark) for remark in dict.fromkeys(remarks)), *filmed),
     )

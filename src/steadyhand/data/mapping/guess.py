@@ -32,19 +32,23 @@ from steadyhand.data.mapping.likely import (
     numbered_guessed,
     said_guessed,
 )
-from steadyhand.data.mapping.tree import Tree
+from steadyhand.data.mapping.tree import Tree, is_group
 from steadyhand.data.mapping.trees import open_trees
 from steadyhand.errors import DataError, SteadyhandError
 
 
-def guess(path: Path) -> str | None:
-    """A map by which a path opens; None where none was found."""
+def guess(path: Path, *, alone: bool = False) -> str | None:
+    """A map by which a path opens; None where none was found.
+
+    With `alone` nothing is looked at that lies beside a file of arrays.
+    """
     try:
         if is_bag(path):
             return next((text for text in bag_guessed(path) if _opens(open_bag, path, text)), None)
         trees = open_trees(path)
         read = partial(open_files, trees=trees)
-        fitting = (text for text in _candidates(path, trees) if _opens(read, path, text))
+        near = not alone or trees[0].is_table or (path.is_dir() and not is_group(path))
+        fitting = (text for text in _candidates(path, trees, near) if _opens(read, path, text))
         text = next(fitting, None)
         return text and _plainer(text, partial(read, path), len(trees))
     except (SteadyhandError, OSError, ValueError):  # what is wrong with it was said already
@@ -80,7 +84,7 @@ def suggested(path: Path) -> str:
     """
     try:
         if is_bag(path):
-            text = guess(path)
+            text = guess(path, alone=True)
             return "" if text is None else f" A map fits it: {command(path, text)}"
         tree = open_trees(path)[0]
     except (SteadyhandError, OSError, ValueError):
@@ -92,7 +96,7 @@ def suggested(path: Path) -> str:
     known_here = re.compile(known.get(tree.kind, "\0"))
     if any(known_here.fullmatch(name) for name in (*tree.arrays, *tree.refused)):
         return ""
-    text = guess(path)
+    text = guess(path, alone=True)
     return "" if text is None else f" A map fits it: {command(path, text)}"
 
 
@@ -130,7 +134,7 @@ def _opens(read: Callable[[Path, str], Episodes], path: Path, text: str) -> bool
         return False
 
 
-def _candidates(path: Path, trees: Sequence[Tree]) -> Iterable[str]:
+def _candidates(path: Path, trees: Sequence[Tree], near: bool) -> Iterable[str]:
     """Maps, the likeliest first: each way of cutting, with and without what else is said."""
     family, tree = family_guessed(path, trees)
     if numbered := numbered_guessed(tree):
@@ -146,7 +150,7 @@ def _candidates(path: Path, trees: Sequence[Tree]) -> Iterable[str]:
         if not features:
             continue
         several = 1 if len(trees) > 1 or not prefix else len(matching_groups(tree, cut))
-        films = cameras_guessed(path, len(trees) * several)
+        films = cameras_guessed(path, len(trees) * several) if near else []
         more = [*said_guessed(tree, prefix, own)]
         rate = [each for each in more if each.startswith("rate")]
         if films and not rate:  # where the films fit, there is a frame a row

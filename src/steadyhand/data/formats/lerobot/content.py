@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from steadyhand.data.files import LEAVE, damage_of, told
-from steadyhand.data.formats.lerobot.films import Films, footage
+from steadyhand.data.formats.lerobot.films import Films, footage, of_size, shown_size
 from steadyhand.data.formats.lerobot.index import IndexedEpisode
 from steadyhand.data.formats.lerobot.info import Description
 from steadyhand.data.formats.parquet import Table
@@ -98,7 +98,13 @@ class Content:
         """The array of one feature, or why there is none."""
         kind = self.said.features[key]["dtype"]
         if kind == "video":
-            return footage(key, self.said, self.films[key], self.episodes, self.clock)
+            film = footage(key, self.said, self.films[key], self.episodes, self.clock)
+            if isinstance(film, str) or (shown := shown_size(film)) in (None, film.shape[1:3]):
+                return film
+            sizes = [f"{width}×{height}" for height, width in (shown, film.shape[1:3])]
+            what = f"'{key}' has pictures of {sizes[0]}, where meta/info.json says {sizes[1]}"
+            self.remarks.append(Problem("shape", f"{what}: they are read as they are."))
+            return of_size(film, *shown)
         if self.said.varies(key):
             return f"its shape varies from step to step, says meta/info.json; {ONE_SHAPE}"
         shape = self.said.shape(key)

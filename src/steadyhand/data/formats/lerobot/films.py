@@ -1,8 +1,9 @@
 """Which part of which film belongs to an episode of a LeRobotDataset, and what else lies in it."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from steadyhand.data.files import AGAIN
 from steadyhand.data.formats.lerobot.index import IndexedEpisode
 from steadyhand.data.formats.lerobot.info import Description
 from steadyhand.data.lazy import LazyArray
-from steadyhand.data.pictures.footage import Clip, Footage
+from steadyhand.data.pictures.footage import Clip, Footage, spread
 from steadyhand.errors import DataError
 
 Clock = Callable[[IndexedEpisode], LazyArray | None]
@@ -88,3 +89,25 @@ def footage(
         )
         clips.append(clip)
     return Footage(clips)
+
+
+def shown_size(film: Footage) -> tuple[int, int] | None:
+    """(height, width) of the pictures by the headers of some films; None where they differ.
+
+    Only where the first is not as declared, others are opened.
+    """
+    first = next(_sizes(film.clips[:1]), film.shape[1:3])
+    if first == film.shape[1:3]:
+        return first
+    sizes = {*_sizes(film.clips[place] for place in spread(len(film.clips)))}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def of_size(film: Footage, height: int, width: int) -> Footage:
+    return Footage([replace(clip, height=height, width=width) for clip in film.clips])
+
+
+def _sizes(clips: Iterable[Clip]) -> Iterator[tuple[int, int]]:
+    for clip in clips:
+        with suppress(DataError), clip.opened() as (_, stream):
+            yield stream.height, stream.width
