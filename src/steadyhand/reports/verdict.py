@@ -41,8 +41,10 @@ def summary(found: Judgement) -> str:
     numbers = ", ".join(str(number) for number in found.episodes[:8])
     more = ", …" if len(found.episodes) > 8 else ""
     nearest = "" if found.nearest is None else f", the nearest neighbour's by {found.nearest}"
+    count = "1 episode" if len(found.episodes) == 1 else f"{len(found.episodes)} episodes"
+    were = "was" if len(found.episodes) == 1 else "were"
     return (
-        f"On {len(found.episodes)} episodes that were not trained on ({numbers}{more}; "
+        f"On {count} that {were} not trained on ({numbers}{more}; "
         f"{found.windows} moments), predicted actions are off by {found.error} in robot units, "
         f"those of holding the last action by {found.hold}{nearest}. The best of "
         f"{found.samples} samples is off by {found.best.mean:.3g}; samples of one moment spread by "

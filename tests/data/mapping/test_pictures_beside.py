@@ -30,6 +30,13 @@ def test_folders_of_pictures_are_cameras(tmp_path) -> None:
         open_mapped(tmp_path, "state=q*,front=ep*/cam0/*.png")
 
 
+def test_a_camera_is_not_called_after_its_episode(tmp_path) -> None:
+    for i, (state, action) in enumerate(zip(*strange.walks(), strict=True)):
+        strange.csv(tmp_path / f"take_{i}" / "joints.csv", state, action)
+        strange.film(tmp_path / f"take_{i}" / "webcam.mp4", i, len(state))
+    assert "webcam=take_*/webcam.mp4" in str(guess(tmp_path)).split(",")
+
+
 def test_films_that_are_left_are_told_once_a_camera(tmp_path) -> None:
     strange.tables(tmp_path)
     left = open_mapped(tmp_path, "state=q*,action=cmd*").left_out

@@ -12,6 +12,17 @@ from steadyhand.data.pictures.containers import opened
 
 NO_CAMERA = {"ep", "episode", "episodes", "traj", "trajectory", "demo", "demos", "video", "videos"}
 NO_CAMERA |= {"film", "films", "data", "run", "chunk", "file", "observation", "images", "rec"}
+NO_CAMERA |= {
+    "take",
+    "takes",
+    "trial",
+    "trials",
+    "session",
+    "recording",
+    "recordings",
+    "log",
+    "logs",
+}
 """Words in the paths of films that say nothing of the camera."""
 CAMERAS = 8
 
