@@ -300,3 +300,15 @@ def test_episodes_are_called_what_their_file_calls_them() -> None:
     assert error.value.episode == 7
     with pytest.raises(DataError, match="2 numbers are given for 3 episodes"):
         replace(episodes, numbers=(1, 2))
+
+
+def test_steps_of_a_task_without_words_are_told() -> None:
+    numbers = np.zeros(135, np.int64)
+    assert "tasks" not in kinds(replace(changed(task_index=numbers), tasks=("pick it",)))
+    numbers[50:] = 5
+    [told] = [
+        problem.message
+        for problem in inspect_episodes(replace(changed(task_index=numbers), tasks=("pick it",)))
+        if "no text" in problem.message
+    ]
+    assert "task 5" in told

@@ -15,9 +15,9 @@ from steadyhand.data.formats import recording
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.hdf5 import aloha, maniskill, minari, robomimic, robotwin
 from steadyhand.data.formats.known_by_name import told_by_name
-from steadyhand.data.formats.lerobot import dataset as lerobot
+from steadyhand.data.formats.lerobot.dataset import FORMAT as LEROBOT
 from steadyhand.data.formats.limits import is_name
-from steadyhand.data.formats.npz import archive as npz
+from steadyhand.data.formats.npz.archive import FORMAT as NPZ
 from steadyhand.data.formats.zarr import replay as replay_zarr
 from steadyhand.data.hub import located
 from steadyhand.data.joined import joined
@@ -32,14 +32,14 @@ from steadyhand.errors import DataError, MissingExtraError, UsageError, nothing_
 from steadyhand.values import checked
 
 FORMATS = (
-    lerobot.FORMAT,
+    LEROBOT,
     aloha.FORMAT,
     robotwin.FORMAT,
     maniskill.FORMAT,
     minari.FORMAT,
     robomimic.FORMAT,  # whatever else is HDF5
     replay_zarr.FORMAT,
-    npz.FORMAT,
+    NPZ,
     recording.FORMAT,
 )
 WRITTEN = {format.ending: format for format in FORMATS if format.write is not None}

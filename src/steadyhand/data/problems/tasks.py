@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.episodes import Episodes
 from steadyhand.data.problem import Problem
+from steadyhand.data.tasks import COUNTER
 from steadyhand.errors import DataError
 from steadyhand.spec import TASK
 
@@ -20,6 +21,7 @@ def inspect(
     episodes: Episodes, flat: dict[str, NDArray[Any]], seen: Container[str]
 ) -> Iterator[Problem]:
     """Whether there are several tasks, unless a policy sees one of the features that tell them."""
+    yield from _without_words(episodes, flat.get(COUNTER))
     if TASK in seen:
         return
     counters = [key for key in episodes.arrays if key.split(".")[-1] in COUNTERS]
@@ -38,6 +40,22 @@ def inspect(
             f"The data holds {len(found)} tasks ({', '.join(found[:SHOWN])}{more}), and a policy "
             "does not see which one is asked for: it will do one or another. "
             f"{told}rain on the episodes of one ({one}){which}."
+        )
+        yield Problem("tasks", message)
+
+
+def _without_words(episodes: Episodes, numbers: NDArray[Any] | None) -> Iterator[Problem]:
+    """Steps of a task of which the list of texts says nothing."""
+    if numbers is None or not any(episodes.tasks) or numbers.size != len(numbers):
+        return
+    texts = range(len(episodes.tasks))
+    wrong = [n for n in np.unique(numbers).tolist() if n not in texts or not episodes.tasks[int(n)]]
+    if wrong:
+        which = ", ".join(f"{n:g}" for n in wrong[:SHOWN]) + ", …" * (len(wrong) > SHOWN)
+        message = (
+            f"Steps are of task {which} by '{COUNTER}', and there is no text for it; "
+            f"{len(episodes.tasks)} are told, counted from 0. Mend the set's list of tasks, or do "
+            "without words."
         )
         yield Problem("tasks", message)
 
