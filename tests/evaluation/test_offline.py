@@ -59,6 +59,15 @@ def test_errors_are_those_of_arithmetic(constant, moving) -> None:
     assert found.differences["hold"].mean == pytest.approx(found.error.mean - found.hold.mean)
 
 
+def test_an_error_is_never_below_nothing(constant, moving) -> None:
+    """Two episodes, of which one goes ten times as fast, are no sure mean; nor do they undo one."""
+    arrays = {key: array.copy() for key, array in moving.arrays.items()}
+    arrays["action"][:20] *= 10
+    found = judge(constant, replace(moving, arrays=arrays).subset([0, 1]), numbers=[0, 1])
+    assert found.hold.low == 0 < found.hold.mean < found.hold.high
+    assert found.differences["hold"].low < 0, "differences go either way"
+
+
 def test_the_nearest_moment_is_the_right_one(constant, moving) -> None:
     """Where the same was seen in training, its chunk is repeated: no error, while it lasts."""
     found = judge(constant, moving.subset([0]), numbers=[0], training=moving.subset([1]))

@@ -7,7 +7,7 @@ was demonstrated; the best of several samples says whether that one was among th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def judge(
         return [float(windows[owners == i].mean()) for i in np.unique(owners)]
 
     scores = {name: by_episode(part) for name, part in parts.items()}
-    overall = {name: metrics.mean(values, share=False) for name, values in scores.items()}
+    overall = {name: _error(values) for name, values in scores.items()}
     action = policy.spec.action
     return Judgement(
         episodes=tuple(int(number) for number in numbers),
@@ -118,7 +118,7 @@ def judge(
         samples=samples,
         names=held_out.called(action.key)[action.columns],
         error=overall["policy"],
-        best=metrics.mean(by_episode(best), share=False),
+        best=_error(by_episode(best)),
         spread=float(predicted.std(0)[counts].mean()) if samples > 1 else 0.0,
         hold=overall["hold"],
         nearest=overall.get("nearest"),
@@ -145,6 +145,12 @@ def _nearest(data: HeldOut, steps: Steps, library: HeldOut) -> Numbers:
     transform = data.policy.spec.transform
     moved = transform.to_network(library.done(found), library.reference(found))
     return transform.to_robot(moved, data.reference(steps))
+
+
+def _error(episodes: Sequence[float]) -> metrics.Interval:
+    """The mean over episodes of an error, which is never below 0."""
+    found = metrics.mean(episodes, share=False)
+    return replace(found, low=max(found.low, 0.0)) if found.known else found
 
 
 def _of_windows(part: NDArray[Any], counts: NDArray[np.bool_]) -> Numbers:
