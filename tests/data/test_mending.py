@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steadyhand.data import Episodes
-from steadyhand.data.mending import dropped, renamed, resampled, trimmed
+from steadyhand.data import Episodes, Problem
+from steadyhand.data.mending import Mending, dropped, renamed, resampled, trimmed
 from steadyhand.errors import ConfigurationError
 
 LENGTHS = (12, 7, 1, 10)
@@ -119,6 +119,15 @@ def test_what_happened_is_not_lost_between_steps() -> None:
 def test_the_last_action_is_that_of_the_step_before_at_the_new_rate() -> None:
     found, _ = resampled(made().with_last_action("action"), 10.0)
     np.testing.assert_array_equal(found.read("last_action")[1:4], found.read("action")[:3])
+
+
+def test_a_rate_that_is_said_is_assumed_no_longer() -> None:
+    assumed = Problem("rate", "The rate is not said, and taken to be 50 Hz.")
+    other = Problem("unit", "Whole numbers are taken for millimetres.")
+    arrays = {"state": np.zeros((20, 2)), "action": np.zeros((20, 2))}
+    recorded = Episodes(arrays, np.array([20]), 50.0, rate_assumed=True, remarks=(assumed, other))
+    found = Mending(recorded_rate=30.0).of(recorded)
+    assert (found.rate_hz, found.rate_assumed, found.remarks) == (30.0, False, (other,))
 
 
 def test_a_rate_that_cannot_be_is_refused_and_the_same_one_changes_nothing() -> None:

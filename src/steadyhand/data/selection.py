@@ -134,7 +134,7 @@ def _numbered(episodes: Episodes, spans: Sequence[str]) -> Marks:
         here = _span(numbers, span)
         if not here.any():
             broken = episodes.left_out.get(f"episode {span}")
-            why = f": it is left out: {broken}" if broken else f". {_what_there_is(episodes)}"
+            why = f": it is left out: {broken}." if broken else f". {_what_there_is(episodes)}"
             what = f"episode {span}" if ":" not in span else f"episode in {span}"
             raise ConfigurationError(f"There is no {what} in {episodes.path or 'the data'}{why}")
         chosen |= here

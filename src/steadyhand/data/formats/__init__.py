@@ -1,6 +1,7 @@
 """On-disk formats, one a file, each recognised from the path alone."""
 
 import contextlib
+import re
 import shlex
 import shutil
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
-from steadyhand.data.episodes import Episodes
+from steadyhand.data.episodes import SKIP, Episodes
 from steadyhand.data.formats import recording
 from steadyhand.data.formats.format import Format, Watch
 from steadyhand.data.formats.hdf5 import aloha, maniskill, minari, robomimic, robotwin
@@ -139,7 +140,8 @@ def _without_broken(path: Path, format: Format) -> Episodes:
     if len(faults) == len(episodes):
         raise DataError(f"{path} has no episode that could be read: {faults[0]}")
     broken |= {episodes.number(i): why for i, why in faults.items()}
-    named = {f"episode {number}": broken[number] for number in sorted(broken)}
+    done = re.compile(rf"[.,;]? *(or )?leave [a-z ]*out: {SKIP}\.?$", re.IGNORECASE)
+    named = {f"episode {i}": done.sub("", broken[i]).removesuffix(".") for i in sorted(broken)}
     if faults:
         episodes = episodes.subset([i for i in range(len(episodes)) if i not in faults])
     return replace(episodes, left_out={**episodes.left_out, **named})

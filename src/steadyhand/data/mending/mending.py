@@ -42,7 +42,9 @@ class Mending:
         if self.drop:
             episodes = dropped(episodes, self.drop)
         if self.recorded_rate is not None:
-            episodes = replace(episodes, rate_hz=float(self.recorded_rate), rate_assumed=False)
+            rate = float(self.recorded_rate)
+            others = tuple(remark for remark in episodes.remarks if remark.kind != "rate")
+            episodes = replace(episodes, rate_hz=rate, rate_assumed=False, remarks=others)
         if self.trim_idle:
             episodes = _told(trimmed(episodes), tell)
         if self.rate is not None:
