@@ -127,7 +127,14 @@ class PolicySpec:
             return None
         found = {feature.name: feature for feature in self.observations}
         if self.action_relative_to not in found:
-            raise ConfigurationError(unknown("observation", self.action_relative_to, found))
+            missing = unknown("observation", self.action_relative_to, found)
+            if self.action_relative_to == LAST_ACTION:  # as some recipes have it
+                missing = (
+                    f"Actions are predicted relative to '{LAST_ACTION}', and the policy does not "
+                    f"see it. Name it, too, in --observations ({', '.join([LAST_ACTION, *found])}),"
+                    " or say --action-relative-to None."
+                )
+            raise ConfigurationError(missing)
         return found[self.action_relative_to]
 
     @property

@@ -112,3 +112,22 @@ def test_pictures_of_several_cameras_in_one_array_are_told_as_that(tmp_path):
     pictures = np.zeros((10, 2, 24, 24, 3), np.uint8)
     np.savez(tmp_path / "a.npz", action=numbers(10, 2), seen=pictures, episode_ends=[10])
     assert "2 pictures at each step" in open_episodes(tmp_path / "a.npz").left_out["seen"]
+
+
+def test_bytes_that_are_by_their_name_labels_are_gray_and_told(tmp_path):
+    labels = np.zeros((10, 48, 64), np.uint8)
+    np.savez(tmp_path / "a.npz", action=numbers(10, 2), front_seg=labels, episode_ends=[10])
+    found = open_episodes(tmp_path / "a.npz")
+    assert found.kind("front_seg") == "image"
+    assert any("numbers of things" in remark.message for remark in found.remarks)
+
+
+def test_what_holds_no_plain_numbers_is_told_by_what_it_is(tmp_path):
+    with h5py.File(demos(tmp_path / "a.hdf5"), "r+") as file:
+        for episode in file["data"].values():
+            episode["fields"] = np.zeros(5, [("x", "f4"), ("y", "f4")])
+            cloud = episode.create_dataset("cloud", (5,), dtype=h5py.vlen_dtype("f4"))
+            cloud[0] = numbers(30)
+    left_out = open_episodes(tmp_path / "a.hdf5").left_out
+    assert "fields, 'x, y'" in left_out["fields"]
+    assert "another length" in left_out["cloud"]

@@ -30,6 +30,11 @@ NEEDED = ("action", "episode_ends", "rate_hz")
 
 def require_numbers(dtype: np.dtype[Any]) -> None:
     """Refuse what is not bool, whole numbers or floats of at most 8 bytes."""
+    if dtype.metadata and "vlen" in dtype.metadata and dtype.metadata["vlen"] not in (str, bytes):
+        raise ValueError("its rows are each of another length; store them filled up to one")
+    if dtype.names:
+        fields = ", ".join(dtype.names)[:40]
+        raise ValueError(f"its rows have fields, {fields!a}; store each as an array of its own")
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise ValueError(
             "it holds objects, which are never unpickled; store numbers"

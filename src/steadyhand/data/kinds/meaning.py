@@ -28,6 +28,7 @@ from steadyhand.data.kinds.points import COLUMNS, AsPoints, columns_first, turne
 from steadyhand.data.kinds.words import (
     is_action,
     says_depth,
+    says_labels,
     says_order,
     says_pixels_of_places,
     says_points,
@@ -101,7 +102,7 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
     if turned is not None and says_pixels_of_places(key) and dtype.itemsize > 1:
         return as_points(array, AsPoints(turned), "", declared.per_metre)
     if (seen := _seen(key, array, shape, path)) is not None:
-        return seen
+        return _labels_told(key, seen)
     if len(shape) == 4 and dtype == np.uint8 and kind_of(shape[1:]) == "image":
         raise ValueError(
             f"it has {shape[0]} pictures at each step, {shape}; store those of each camera by "
@@ -110,8 +111,19 @@ def _meant(key: str, array: LazyArray, noted: Kind | None, path: Path | None) ->
     if len(wide) >= 2 and _is_cloud(key, wide):
         return _cloud(key, array, shape, wide, declared)
     if len(wide) == 2 and min(wide) >= SMALLEST_MAP and not is_table(key, shape):
-        return _map(key, array, shape, path)
+        return _labels_told(key, _map(key, array, shape, path))
     return _state(key, array, shape, dtype)
+
+
+def _labels_told(key: str, meant: Meant) -> Meant:
+    """With a word on gray that is by its name the numbers of things."""
+    array = meant.array
+    if meant.kind or array.shape[3:] != (1,) or not says_labels(key):
+        return meant
+    sentence = (
+        "has by its name the numbers of things, of which none is more or less; it is read as gray."
+    )
+    return replace(meant, said=(*meant.said, ("colour", sentence)))
 
 
 def _seen(key: str, array: LazyArray, shape: tuple[int, ...], path: Path | None) -> Meant | None:
