@@ -128,6 +128,14 @@ def test_what_is_to_be_typed_is_whole(arm) -> None:
     assert "code.command { white-space: normal; }" in text
 
 
+def test_notes_stand_apart_from_problems(arm) -> None:
+    said = Problem("unit", "It is taken for millimetres.")
+    found = [replace(said, file="a"), Problem("constant", "It rests."), Problem("late", "It lags.")]
+    text = data_page(replace(arm, remarks=(said,)), found)
+    assert re.findall(r"<h2>(Problems|Notes): (\d)", text) == [("Problems", "1"), ("Notes", "2")]
+    assert "None was found" in data_page(arm, found[1:2])
+
+
 def test_no_picture_makes_a_page_wider_than_a_phone(arm) -> None:
     least = re.findall(r"minmax\((.*?), 1fr\)", data_page(arm, []))
     assert "min(19rem, 100%)" in least

@@ -15,7 +15,7 @@ from steadyhand.cli.served import described_server
 from steadyhand.data import Episodes, inspect_episodes, open_episodes
 from steadyhand.data.hub import is_on_hub
 from steadyhand.data.kinds.depth import Measured, measured
-from steadyhand.data.problem import Problem
+from steadyhand.data.problem import Problem, is_note
 from steadyhand.data.problems.sample import share
 from steadyhand.disk import write_text
 from steadyhand.feature import told_apart
@@ -81,7 +81,7 @@ def _data(options: Options) -> dict[str, Any]:
         for key, one in features.items()
     )
     kind = f"{episodes.format} {episodes.version}".strip()
-    lengths, notes = episodes.lengths, {remark.message for remark in episodes.remarks}
+    lengths, remarks = episodes.lengths, episodes.remarks
     show(
         results(as_json=options.json),
         table(f"{options.path} ({kind})", header, rows, longest=30),
@@ -91,8 +91,8 @@ def _data(options: Options) -> dict[str, Any]:
         *(f"Task: {task}" for task in episodes.tasks[:10] if task),
         *_choices(episodes),
         *([_sampled(looked, len(episodes))] if looked else []),
-        *(f"{'Note' if p.message in notes else 'Problem'}: {p.message}" for p in problems),
-        *([] if any(p.message not in notes for p in problems) else ["No problem found."]),
+        *(f"{'Note' if is_note(p, remarks) else 'Problem'}: {p.message}" for p in problems),
+        *(["No problem found."] if all(is_note(p, remarks) for p in problems) else []),
         *([] if written is None else [f"Report: {written}"]),
     )
     return {

@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from steadyhand.data import Episodes, Problem
+from steadyhand.data.problem import is_note
 from steadyhand.data.problems.sample import of_numbers
 from steadyhand.errors import SteadyhandError
 from steadyhand.reports.charts import Line, chart, least_span, scale_words
@@ -31,7 +32,8 @@ def data_page(episodes: Episodes, problems: Sequence[Problem]) -> str:
         episodes=episodes,
         seconds=episodes.lengths / episodes.rate_hz,
         tasks=[task for task in episodes.tasks if task],
-        problems=[(problem.kind, prose(problem.message)) for problem in problems],
+        problems=[(p.kind, prose(p.message)) for p in problems if not is_note(p, episodes.remarks)],
+        notes=[(p.kind, prose(p.message)) for p in problems if is_note(p, episodes.remarks)],
         lasting=lasting(episodes, problems),
         features=[
             (key, str(episodes.shapes[key]), str(np.dtype(episodes.arrays[key].dtype)), kind)
