@@ -78,12 +78,11 @@ def test_observations_are_checked() -> None:
 
 
 def test_actions_relative_to_what_is_not_seen_are_told_how_to_mend_it() -> None:
-    spec = PolicySpec(
-        observations=(Feature(name="q", shape=(3,)),),
-        action=Feature(name="action", shape=(2,)),
-        action_relative_to="last_action",
-        rate_hz=10.0,
-        chunking=Chunking(),
-    )
     with pytest.raises(ConfigurationError, match=r"--observations \(last_action, q\)"):
-        _ = spec.reference
+        PolicySpec(
+            observations=(Feature(name="q", shape=(3,)),),
+            action=Feature(name="action", shape=(2,)),
+            action_relative_to="last_action",
+            rate_hz=10.0,
+            chunking=Chunking(),
+        )

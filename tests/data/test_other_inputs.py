@@ -131,3 +131,21 @@ def test_what_holds_no_plain_numbers_is_told_by_what_it_is(tmp_path):
     left_out = open_episodes(tmp_path / "a.hdf5").left_out
     assert "fields, 'x, y'" in left_out["fields"]
     assert "another length" in left_out["cloud"]
+
+
+def test_an_archive_of_other_things_is_to_be_unpacked(tmp_path):
+    demos(tmp_path / "a.hdf5")
+    (tmp_path / "in").mkdir()
+    shutil.move(tmp_path / "a.hdf5", tmp_path / "in/a.hdf5")
+    packed = shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "in")
+    with pytest.raises(DataError, match="is an archive"):
+        open_episodes(packed)
+
+
+def test_what_is_said_beside_a_set_of_a_folder_is_not_told_as_left_out(tmp_path):
+    with h5py.File(tmp_path / "lift.h5", "w") as file:
+        for i in range(2):
+            file[f"traj_{i}/actions"] = numbers(5, 2)
+    (tmp_path / "lift.json").write_text('{"env_info": {}, "episodes": []}')
+    (tmp_path / "notes.txt").write_text("of Monday")
+    assert {*open_episodes(tmp_path).left_out} == {"notes.txt"}

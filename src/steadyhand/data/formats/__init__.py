@@ -94,7 +94,8 @@ def _opened(path: Path, skip_broken_episodes: bool) -> Episodes:
     opened = {child.stem: _opened(child, skip_broken_episodes) for child in sets}
     if len(opened) < len(sets):
         raise DataError(f"{path}: two of its sets differ in their ending alone. Rename one.")
-    others = dict.fromkeys((c.name for c in held if c not in sets), "it is of no known format")
+    known = {*sets, *(child.with_suffix(".json") for child in sets)}  # what is said beside a set
+    others = dict.fromkeys((c.name for c in held if c not in known), "it is of no known format")
     others |= dict.fromkeys((c.name for c in held if c not in within), "it leads out of the folder")
     whole = joined(opened, path)
     return replace(whole, left_out={**whole.left_out, **others})

@@ -34,7 +34,14 @@ NEEDS = (
 
 
 def matches(path: Path) -> bool:
-    return path.is_file() and (path.suffix == ".npz" or zipfile.is_zipfile(path))
+    """Whatever ends in .npz, or holds what numpy writes."""
+    if not path.is_file() or path.suffix == ".npz":
+        return path.is_file()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.NameToInfo)
+    except (OSError, *DAMAGE):
+        return False
 
 
 def read(path: Path, skip: frozenset[int] = frozenset()) -> Episodes:
