@@ -133,7 +133,8 @@ def test_notes_stand_apart_from_problems(arm) -> None:
     found = [replace(said, file="a"), Problem("constant", "It rests."), Problem("late", "It lags.")]
     text = data_page(replace(arm, remarks=(said,)), found)
     assert re.findall(r"<h2>(Problems|Notes): (\d)", text) == [("Problems", "1"), ("Notes", "2")]
-    assert "None was found" in data_page(arm, found[1:2])
+    assert "None was found." in data_page(arm, found[1:2])
+    assert "None was found in what is read." in data_page(replace(arm, left_out={"x": "odd"}), [])
 
 
 def test_no_picture_makes_a_page_wider_than_a_phone(arm) -> None:

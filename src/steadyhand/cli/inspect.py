@@ -82,6 +82,7 @@ def _data(options: Options) -> dict[str, Any]:
     )
     kind = f"{episodes.format} {episodes.version}".strip()
     lengths, remarks = episodes.lengths, episodes.remarks
+    where = " in what is read" if episodes.left_out else ""
     show(
         results(as_json=options.json),
         table(f"{options.path} ({kind})", header, rows, longest=30),
@@ -92,7 +93,7 @@ def _data(options: Options) -> dict[str, Any]:
         *_choices(episodes),
         *([_sampled(looked, len(episodes))] if looked else []),
         *(f"{'Note' if is_note(p, remarks) else 'Problem'}: {p.message}" for p in problems),
-        *(["No problem found."] if all(is_note(p, remarks) for p in problems) else []),
+        *([f"No problem found{where}."] if all(is_note(p, remarks) for p in problems) else []),
         *([] if written is None else [f"Report: {written}"]),
     )
     return {
