@@ -2193,6 +2193,27 @@ FAULTS = [
         "parts = [name]",
         "data/mapping/test_maps.py -k tables_and_films",
     ),
+    Fault(
+        "what lies behind a chunk in memory",
+        "data/formats/zarr/codecs.py",
+        "!= len(data):",
+        "!= packed:",
+        "data/test_other_inputs.py -k behind_a_chunk",
+    ),
+    Fault(
+        "what was seen after the last action is the next episode's first step",
+        "data/formats/npz/plain_arrays.py",
+        "np.arange(steps) + np.repeat(np.arange(count), lengths)",
+        "np.arange(steps)",
+        "data/test_other_inputs.py -k after_the_last_action",
+    ),
+    Fault(
+        "every few ticks have the picture before",
+        "data/bags/ticks.py",
+        "times + ROUNDED, side",
+        "times, side",
+        "data/bags/test_bags.py -k very_rate",
+    ),
 ]
 
 
