@@ -1,6 +1,7 @@
 """`steadyhand convert A… OUT`: demonstrations in another format: chosen, joined, mended."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -90,7 +91,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         else:
             found = open_mapped(located(source), options.map, ticks_hz=options.rate)
         found = selected(found, options.select)
-        sets[name] = mending.of(found, partial(_tell, f"{name}: " if len(sources) > 1 else ""))
+        made_so = options.map is not None and found.rate_hz == options.rate  # the ticks of a bag
+        mend = replace(mending, rate=None) if made_so else mending
+        sets[name] = mend.of(found, partial(_tell, f"{name}: " if len(sources) > 1 else ""))
     episodes = joined(sets, named=False) if len(sets) > 1 else next(iter(sets.values()))
     show(console(), *episodes.said)
     with progress(f"writing {target.name}", episodes.steps * len(episodes.arrays)) as bar:
