@@ -150,6 +150,27 @@ FAULTS = [
         "data/test_film_problems.py -k lamps_flashes",
     ),
     Fault(
+        "sensors that jitter are a robot that moves under a camera that hangs",
+        "data/problems/film.py",
+        "float(seen.moved[start:stop].mean())",
+        "float(seen.travel[start:stop].mean())",
+        "data/test_film_problems.py -k jitter",
+    ),
+    Fault(
+        "the interval of an error reaches below nothing",
+        "evaluation/offline.py",
+        "max(found.low, 0.0)",
+        "found.low",
+        "evaluation/test_offline.py -k never_below",
+    ),
+    Fault(
+        "what is drawn of rests makes room for pictures",
+        "reports/lasting.py",
+        "of_numbers(episodes, plain(episodes, episodes.arrays))",
+        "of_numbers(episodes, list(episodes.arrays))",
+        "reports/test_rests_drawn.py -k room",
+    ),
+    Fault(
         "the episode after a stretch of numbers is chosen, too",
         "data/selection.py",
         "(numbers < last)",
