@@ -7,7 +7,9 @@ from steadyhand.errors import DataError
 
 FILES = {
     "train/data-00000-of-00001.arrow": "Arrow files of the Hugging Face datasets library",
-    "train/state.json": "is of no format known here",
+    "train/notes.txt": "is of no format known here",
+    "demos/0.jsonl": "is of JSON, which is not read. Write its numbers as a table",
+    "demos/0.mat": "is of MATLAB. Load it with scipy.io.loadmat",
     "1.0.0/x-train.tfrecord-00000-of-00008": "is of TensorFlow (RLDS). Convert it to LeRobot",
     "demos/demo_0.PKL": "never opened. Load them where you trust them, and write numpy.savez",
     "set.tar.gz": "is an archive. Unpack it and name the folder",

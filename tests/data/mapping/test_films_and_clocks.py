@@ -74,3 +74,27 @@ def test_a_guess_finds_the_rate_by_times_and_by_the_seconds_of_a_step(tmp_path, 
     text = guess(tmp_path / "a.npz")
     assert f"rate={name}" in text
     assert open_mapped(tmp_path / "a.npz", text).rate_hz == 20.0
+
+
+@pytest.mark.parametrize(
+    ("places", "state", "action"),
+    [
+        (
+            ("action/arm/pos", "action/hand/pos", "state/arm/pos", "state/hand/pos"),
+            "state/arm/pos|state/hand/pos",
+            "action/arm/pos|action/hand/pos",
+        ),
+        (
+            ("master/joint_position", "puppet/joint_position", "puppet/velocity"),
+            "puppet/joint_position",
+            "master/joint_position",
+        ),
+    ],
+    ids=["groups", "teleoperation"],
+)
+def test_a_guess_finds_what_was_told_and_where_the_robot_was(tmp_path, places, state, action):
+    with h5py.File(tmp_path / "log.h5", "w") as file:
+        for number, place in enumerate(places):
+            file[place] = numbers(number)
+    text = guess(tmp_path / "log.h5")
+    assert text.startswith(f"state={state},action={action}")

@@ -32,6 +32,17 @@ ENDINGS = {
         "is an archive. Unpack it and name the folder"
     ),
 }
+ALONE = {
+    (".json", ".jsonl"): (
+        "is of JSON, which is not read. Write its numbers as a table, .csv or .parquet, with a row "
+        "a step, or with numpy.savez, one array a feature and episode_ends"
+    ),
+    (".mat",): (
+        "is of MATLAB. Load it with scipy.io.loadmat, or h5py where it is of version 7.3, and "
+        "write numpy.savez with one array a feature and episode_ends"
+    ),
+}
+"""Where there is nothing else."""
 
 
 def told_by_name(path: Path) -> str | None:
@@ -58,6 +69,10 @@ def told_by_name(path: Path) -> str | None:
             )
     for ending, said in ENDINGS.items():
         if any(_ends(file, ending) for file in islice(_files(path), LOOKED)):
+            return said
+    files = list(islice((file for file in _files(path) if file.is_file()), LOOKED))
+    for ending, said in ALONE.items():
+        if files and all(_ends(file, ending) for file in files):
             return said
     return None
 

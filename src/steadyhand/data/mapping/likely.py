@@ -37,6 +37,9 @@ CUTS = {*FIRST, *LAST, "episode", "episodes", "traj", "trajectory", "lengths", "
 ENDING = {"terminals", "timeouts", "terminal", "timeout", "terminated", "truncated"}
 ENDING |= {"terminations", "truncations"}
 """Words in the names of flags of which several end an episode."""
+MIRRORED = (("action", "state"), ("actions", "states"), ("action", "observation"))
+MIRRORED += (("master", "puppet"), ("leader", "follower"), ("master", "slave"))
+"""Groups of what a robot was told, and of where it was."""
 SHORTEST = 16
 """Steps from which arrays of three dimensions are taken for an episode a row."""
 MOST_NUMBERS = 1024
@@ -120,7 +123,8 @@ def _words(name: str) -> list[str]:
 def arrays_guessed(own: dict[str, Any]) -> list[str]:
     """FEATURE=PLACE of what looks like an action, a state, pictures and other observations."""
     flat = {name: array for name, array in own.items() if _is_flat(array)}
-    acting = _acting(flat)
+    acting, seen = _mirrored(flat)
+    acting = acting or _acting(flat)
     steps = own[acting[0]].shape[0] if acting else None
     fitting = {
         name: array
@@ -128,9 +132,11 @@ def arrays_guessed(own: dict[str, Any]) -> list[str]:
         if name not in acting
         and (steps is None or array.shape[0] in (steps, steps + 1))
         and not (NEITHER & {*_words(name)} or is_clock(name))
+        and not re.search("demo_(start|end)", name)  # UMI: the same all along
         and not any(_acts(word) for part in name.split("/") for word in _words(part)[:1])
     }
     state = _likeliest(fitting, STATES) or next((n for n in fitting if _is_wide(own[n])), None)
+    state = seen[0] if seen else state
     if state is None:
         return []
     pictures = [
@@ -142,9 +148,10 @@ def arrays_guessed(own: dict[str, Any]) -> list[str]:
         and (steps is None or array.shape[0] in (steps, steps + 1))
     ]
     group = state.rpartition("/")[0]
-    others = [n for n in fitting if n != state and n.rpartition("/")[0] == group]
+    others = [n for n in fitting if n not in (state, *seen) and n.rpartition("/")[0] == group]
     if acting:
-        state, act = quoted(state), "|".join(map(quoted, acting))
+        state = "|".join(map(quoted, seen or [state]))
+        act = "|".join(map(quoted, acting))
     else:  # where the robot was a step later is where it was told to go
         state = "|".join(map(quoted, sorted([state, *others][:MOST], key=list(own).index)))
         act, others = f"next({state})", []
@@ -168,6 +175,21 @@ def _is_flat(array: Any) -> bool:
 
 def _is_wide(array: Any) -> bool:
     return len(array.shape) > 1 and math.prod(array.shape[1:]) > 1
+
+
+def _mirrored(flat: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """(arrays of the action, those of the state) where each of the one lies in the group of what
+    was told as one of the other lies in that of what was: action/joint/…, state/joint/…"""
+    for told, was in MIRRORED:
+        pairs = []
+        for name, array in flat.items():
+            above, there, below = f"/{name}".partition(f"/{told}/")
+            other = f"{above}/{was}/{below}"[1:]
+            if there and other in flat and flat[other].shape[0] - array.shape[0] in (0, 1):
+                pairs.append((name, other))
+        if pairs and len({flat[name].shape[0] for name, _ in pairs}) == 1:
+            return [name for name, _ in pairs], [other for _, other in pairs]
+    return [], []
 
 
 def _acting(flat: dict[str, Any]) -> list[str]:
