@@ -4,6 +4,7 @@ of torch."""
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -103,6 +104,28 @@ def test_threads_that_share_a_predictor_get_their_own_answers(predictor) -> None
         found = list(threads.map(lambda one: predictor.predict([one]), asked * 10))
     for place, answer in enumerate(found):
         np.testing.assert_array_equal(answer, alone[place % 8])
+
+
+def test_threads_compute_one_after_the_other(predictor, monkeypatch) -> None:
+    inside, most = list[int](), list[int]()
+
+    def watched(run):
+        def call(arrays):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(1e-3)
+            answer = run(arrays)
+            inside.pop()
+            return answer
+
+        return call
+
+    predictor.predict(requests(1))
+    ready = {key: watched(run) for key, run in predictor.engine._ready.items()}
+    monkeypatch.setattr(predictor.engine, "_ready", ready)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda one: predictor.predict([one]), requests(16)))
+    assert (len(most), max(most)) == (16, 1)
 
 
 def test_it_says_which_ways_to_go_on_it_has(predictor) -> None:

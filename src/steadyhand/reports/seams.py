@@ -41,7 +41,7 @@ def _advice(found: Seams) -> str:
     if found.blended <= HELPS * found.ratio:
         return (
             "; run with --controller blend, which fades from each chunk into the next, it would "
-            f"be {found.blended:.1f} times."
+            f"be {found.blended:.2g} times."
         )
     return (
         ". A chunk has too few rows beyond those executed to fade out in: train with a longer "

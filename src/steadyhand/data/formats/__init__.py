@@ -188,7 +188,6 @@ def require_free(path: Path, format: str | None = None) -> Format:
     return WRITTEN[name]
 
 
-@checked
 def _renamed(keys: Iterable[str]) -> str:
     """How all names that are paths become others at once."""
     others = {key: key.replace("/", ".") for key in keys if "/" in key and is_name(key)}
@@ -198,6 +197,7 @@ def _renamed(keys: Iterable[str]) -> str:
     return f"rename what is one: --rename {shlex.quote(pairs)}"
 
 
+@checked
 def write_episodes(
     path: str | Path,
     episodes: Episodes,
