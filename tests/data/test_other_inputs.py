@@ -1,6 +1,7 @@
 """Inputs as other recorders write them: what they say in their own way is read, or said."""
 
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -149,3 +150,17 @@ def test_what_is_said_beside_a_set_of_a_folder_is_not_told_as_left_out(tmp_path)
     (tmp_path / "lift.json").write_text('{"env_info": {}, "episodes": []}')
     (tmp_path / "notes.txt").write_text("of Monday")
     assert {*open_episodes(tmp_path).left_out} == {"notes.txt"}
+
+
+MAPS = Path("/proc/self/maps")
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="only Linux tells what is mapped")
+def test_of_a_large_array_nothing_that_was_read_stays_mapped(tmp_path, monkeypatch):
+    monkeypatch.setattr("steadyhand.data.formats.limits.FREE", 100)
+    action = numbers(200, 2)
+    np.savez(tmp_path / "a.npz", action=action, episode_ends=[100, 200])
+    found = open_episodes(tmp_path / "a.npz").arrays["action"]
+    for step in range(0, 200, 50):
+        np.testing.assert_array_equal(found[step : step + 3], action[step : step + 3])
+    assert "a.npz" not in MAPS.read_text()

@@ -102,8 +102,9 @@ class Member:
         return values
 
     @cached_property
-    def _mapped(self) -> NDArray[Any] | None:
-        """A large array where it lies in the file; None of one that is small or packed."""
+    def _lies(self) -> int | None:
+        """Where the numbers of a large array begin in the file; None of one that is small or
+        packed."""
         if self._info.compress_type != zipfile.ZIP_STORED or self.needed <= limits.FREE:
             return None
         with self._path.open("rb") as file:
@@ -115,13 +116,15 @@ class Member:
         start += self._begins
         if start + self.needed > regular(self._path):
             raise ValueError("it is cut short")
-        order = "F" if self._fortran else "C"
-        return np.memmap(self._path, self.dtype, "r", start, self.shape, order)
+        return start
 
     def fingerprint(self) -> list[Any]:
         return [stamp(self._path), self._name]
 
     def __getitem__(self, key: Any) -> Any:
         with damage_told(self._path, self._name):
-            mapped = self._mapped
-            return self._values[key] if mapped is None else np.array(mapped[key])
+            if (start := self._lies) is None:
+                return self._values[key]
+            # Mapped anew each time: what was read of it would else stay in memory.
+            order = "F" if self._fortran else "C"
+            return np.array(np.memmap(self._path, self.dtype, "r", start, self.shape, order)[key])
