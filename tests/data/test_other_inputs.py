@@ -48,6 +48,17 @@ def test_a_mask_that_lists_no_episodes_is_told(tmp_path):
     assert "mask/more" in told
 
 
+def test_a_mark_of_success_that_is_none_is_told(tmp_path):
+    with h5py.File(demos(tmp_path / "a.hdf5"), "r+") as file:
+        file["data/demo_1"].attrs["success"] = "perhaps"
+        file["data/demo_2"].attrs["success"] = True
+    found = open_episodes(tmp_path / "a.hdf5")
+    assert found.success == (None, None, True, None)
+    [told] = [remark for remark in found.remarks if remark.kind == "attribute"]
+    assert "demo_1" in told.message
+    assert "perhaps" in told.message
+
+
 @pytest.mark.parametrize("name", ["dones", "is_first", "episode_index"])
 def test_a_flat_file_of_several_episodes_is_not_read_as_one(tmp_path, name):
     said = {"dones": [0, 0, 1] * 2, "is_first": [1, 0, 0] * 2, "episode_index": [0] * 3 + [1] * 3}

@@ -53,8 +53,8 @@ def _without_words(episodes: Episodes, numbers: NDArray[Any] | None) -> Iterator
     if wrong:
         which = ", ".join(f"{n:g}" for n in wrong[:SHOWN]) + ", …" * (len(wrong) > SHOWN)
         message = (
-            f"Steps are of task {which} by '{COUNTER}', and there is no text for it; "
-            f"{len(episodes.tasks)} are told, counted from 0. Mend the set's list of tasks, or do "
+            f"Steps are of task {which} by '{COUNTER}', counted from 0, and there is no text for "
+            f"it; {sum(map(bool, episodes.tasks))} have one. Mend the set's list of tasks, or do "
             "without words."
         )
         yield Problem("tasks", message)

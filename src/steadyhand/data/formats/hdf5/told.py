@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steadyhand.data.formats.hdf5.look import Look
-from steadyhand.data.formats.hdf5.said import COUNTS, LENGTHS, TOTALS, count_in
+from steadyhand.data.formats.hdf5.said import COUNTS, LENGTHS, SUCCESS, TOTALS, as_mark, count_in
 from steadyhand.data.problem import Problem
 
-SHOWN = 5
+SHOWN, SHORT = 5, 40
 
 
 def remarks_of(
@@ -35,13 +35,19 @@ def remarks_of(
         more = f", and {len(stale) - 1} others are counted wrong as well" * (len(stale) > 1)
         message = f"{name} of {look.spot.name} says {number}, and it has {look.steps} actions{more}"
         remarks.append(Problem("count", f"{message}. Its arrays are read.", look.spot.number))
-    unread = [(look, why) for look in found for why in look.whys]
+    unread = [(look, why) for look in found for why in (*look.whys, *_no_marks(look.said))]
     if unread:
         look, why = unread[0]
         more = f"; {len(unread)} such in all" * (len(unread) > 1)
         message = f"What {look.spot.name} says of itself is not read whole: {why}{more}."
         remarks.append(Problem("attribute", message, look.spot.number))
     return remarks
+
+
+def _no_marks(said: Mapping[str, Any]) -> list[str]:
+    """What is called as marks of success are, and is none."""
+    odd = [name for name in SUCCESS if name in said and as_mark(said[name]) is None]
+    return [f"its {name} is {repr(said[name])[:SHORT]!a}, which is no mark" for name in odd]
 
 
 def masks_of(
