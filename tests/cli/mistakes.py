@@ -640,7 +640,7 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("evaluate run --video 1", without="av", note="av is not installed"),
         Mistake("inspect replay.zarr", replay, without="pyarrow", note="pyarrow is not installed"),
         Mistake(
-            "record --episodes 2000 --out big.npz", limit=small_disk, note="the disk takes no more"
+            "record --episodes 400 --out big.npz", limit=small_disk, note="the disk takes no more"
         ),
         Mistake(
             f"train fork --data demos.npz --out new {TINY} --denoiser.width 64",
