@@ -52,7 +52,7 @@ def test_sets_that_differ_say_how_to_make_them_fit(here, capsys) -> None:
     write_episodes("fast.npz", made(0.0, rate=40.0))
     text = said(capsys, "a.npz", "fast.npz", "c.npz", status=2)
     assert "a 20 Hz, fast 40 Hz" in text
-    assert "--rate 10" in text
+    assert "--rate 20" in text
     said(capsys, "a.npz", "fast.npz", "c.npz", "--rate=10")
     assert open_episodes("c.npz").lengths.tolist() == [95, 95, 48, 48]
     write_episodes("wide.npz", made(0.0, state=np.zeros((380, 5))))
