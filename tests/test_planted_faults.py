@@ -864,6 +864,13 @@ FAULTS = [
         "training/test_train.py -k resumed",
     ),
     Fault(
+        "room that is free in a heap of texts taken for damage",
+        "data/formats/hdf5/heaps.py",
+        "taken = size if number == 0 else OBJECT",
+        "taken = OBJECT",
+        "data/test_hdf5_heaps.py -k sound",
+    ),
+    Fault(
         "a recording whose actions are those of the step before",
         "tasks/record.py",
         '{**seen, "action": np.array(action)}.items()',

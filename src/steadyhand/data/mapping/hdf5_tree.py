@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadyhand.data.files import told
+from steadyhand.data.formats.hdf5.heaps import read_only
 from steadyhand.data.formats.hdf5.inside import LONGEST_TEXT, Found, arrays_in, child
 from steadyhand.data.formats.limits import bytes_of, require_stored
 from steadyhand.data.lazy import damage_told, gathered
@@ -30,7 +31,7 @@ def hdf5_tree(path: Path) -> Tree:
     arrays, words, said, refused = {}, {}, {}, {}
     try:
         size = regular(path)
-        with library("h5py").File(path, "r") as file:
+        with read_only(path) as file:
             for place, found in arrays_in(file, size, MOST).items():
                 if isinstance(found, Found):
                     array = Numbers(path, place, found)
@@ -115,7 +116,7 @@ def _attributes(file: Any) -> dict[str, Any]:
 
 
 def _words(path: Path, place: str) -> list[str]:
-    with damage_told(path, place), library("h5py").File(path, "r") as file:
+    with damage_told(path, place), read_only(path) as file:
         return [str(_value(value)) for value in child(file, place)[()]]
 
 
@@ -134,7 +135,7 @@ class Numbers:
         return gathered(self, slice(None), self._read)
 
     def _read(self, rows: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
-        with damage_told(self._path, self._place), library("h5py").File(self._path, "r") as file:
+        with damage_told(self._path, self._place), read_only(self._path) as file:
             first = int(rows.min()) if len(rows) else 0
             found = child(file, self._place)[first : int(rows.max(initial=-1)) + 1]
             yield slice(None), found[rows - first]
@@ -147,5 +148,5 @@ class Bytes:
         self._path, self._place, self.shape = path, place, (steps,)
 
     def __getitem__(self, step: int, /) -> NDArray[np.uint8]:
-        with damage_told(self._path, self._place), library("h5py").File(self._path, "r") as file:
+        with damage_told(self._path, self._place), read_only(self._path) as file:
             return _bytes(child(file, self._place)[step])

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from steadyhand.data.files import stamp
 from steadyhand.data.formats.hdf5.bytes import Pictures, bytes_at, decoded, row
+from steadyhand.data.formats.hdf5.heaps import read_only
 from steadyhand.data.formats.hdf5.inside import array_at, attribute, child
 from steadyhand.data.formats.limits import FREE, bytes_of, require_stored
 from steadyhand.data.kinds.depth import SAID
 from steadyhand.data.lazy import DENSE, damage_told, gathered, grouped
 from steadyhand.disk import regular
-from steadyhand.errors import DataError, MissingExtraError, library
+from steadyhand.errors import DataError, MissingExtraError
 
 TOGETHER = 1 << 25
 """Bytes of pictures that are about read in one go."""
@@ -118,7 +119,7 @@ class Series:
         """What the file says of the numbers of the first, as the unit of depth."""
         part = self._parts[0]
         try:
-            with library("h5py").File(part.spot.file, "r") as file:
+            with read_only(part.spot.file) as file:
                 dataset = child(file, f"{part.spot.group}/{part.place}".strip("/"))
                 return {name: attribute(dataset, name) for name in SAID if name in dataset.attrs}
         except MissingExtraError:
@@ -173,7 +174,7 @@ class Series:
                     if file != part.spot.file:
                         stack.close()
                         file, size = part.spot.file, regular(part.spot.file)
-                        opened = stack.enter_context(library("h5py").File(file, "r"))
+                        opened = stack.enter_context(read_only(file))
                     dataset = child(opened, where)
                     if not part.looked_at:
                         self._reader.require(dataset, part, size)

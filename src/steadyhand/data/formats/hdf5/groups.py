@@ -11,6 +11,7 @@ from steadyhand.data.files import told
 from steadyhand.data.formats.hdf5.arrays import Spot
 from steadyhand.data.formats.hdf5.bytes import Words, bytes_at, words
 from steadyhand.data.formats.hdf5.episodes import Around
+from steadyhand.data.formats.hdf5.heaps import read_only
 from steadyhand.data.formats.hdf5.inside import array_at, child
 from steadyhand.data.formats.hdf5.look import opened
 from steadyhand.data.formats.hdf5.said import said_by
@@ -50,7 +51,7 @@ def root_names(path: Path) -> frozenset[str]:
         if not is_hdf5(path):
             return frozenset()
         regular(path)
-        with library("h5py").File(path, "r") as file:
+        with read_only(path) as file:
             seen = {f"{top}/" for top in SEEN if top in file and _is_group(file, top)}
             return frozenset({*file} | seen)
     except MissingExtraError:

@@ -17,6 +17,7 @@ from steadyhand.data.episodes import SKIP
 from steadyhand.data.files import told
 from steadyhand.data.formats.hdf5.arrays import Spot
 from steadyhand.data.formats.hdf5.bytes import Pictures, Words, bytes_at, words
+from steadyhand.data.formats.hdf5.heaps import read_only
 from steadyhand.data.formats.hdf5.inside import (
     SINGLE,
     Found,
@@ -92,7 +93,7 @@ def opened(path: Path, looks_like: str) -> Iterator[tuple[Any, int]]:
     """(the file, its size); whatever is wrong with it is told with its name."""
     try:
         size = regular(path)
-        with library("h5py").File(path, "r") as file:
+        with read_only(path) as file:
             yield file, size
     except SteadyhandError:
         raise
