@@ -113,6 +113,9 @@ def test_clocks() -> None:
     jumping = clock.copy()
     jumping[70:90] += 0.7
     assert kinds(changed(timestamp=jumping))["jump"] == 1
+    late = clock.copy()
+    late[[20, 33, 50]] += 0.8 * (clock[1] - clock[0])  # and the next is in time again
+    assert "jump" not in kinds(changed(timestamp=late))
     assert "rate" in kinds(changed(timestamp=clock / 3))
     random = np.random.default_rng(0)
     shaken = np.concatenate(

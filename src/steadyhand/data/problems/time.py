@@ -73,7 +73,9 @@ def _of_clock(episodes: Episodes, key: str, steps: Numbers) -> Iterator[tuple[in
     inside = np.ones(len(steps), bool)
     inside[episodes.starts] = False
     usual = float(np.median(steps[inside]))
-    jumps = np.flatnonzero(inside & (np.abs(steps - usual) > OFF * usual))
+    jumps = np.flatnonzero(
+        inside & (np.abs(steps - usual) > OFF * usual) & ~_made_up(steps, inside)
+    )
     inside[jumps] = False
     # Whole milliseconds make steps of 16 and 17: their mean is the rate.
     rate = 1 / float(np.mean(steps[inside])) if usual > 0 else 0.0
@@ -95,6 +97,14 @@ def _of_clock(episodes: Episodes, key: str, steps: Numbers) -> Iterator[tuple[in
             "episodes are joined; cut them there, or leave them out."
         )
         yield int(jumps[0]), Problem("jump", message, episode)
+
+
+def _made_up(steps: Numbers, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which steps are as much too long as a neighbour is too short: late, and nothing is lost."""
+    usual = float(np.median(steps[inside]))
+    pairs = np.abs(steps[:-1] + steps[1:] - 2 * usual) <= OFF * usual
+    pairs &= inside[:-1] & inside[1:]
+    return np.append(pairs, False) | np.append(False, pairs)
 
 
 def _ends(episodes: Episodes) -> Iterator[Problem]:
