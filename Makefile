@@ -35,6 +35,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/exports.py
 	$(BIN)/python benchmarks/aoti.py
 	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/large.py "$$(mktemp -d)"
 	STEADYHAND_MESSAGES=100000 $(BIN)/pytest -q --show-capture=no tests/serving/test_hostile_messages.py
 
 # The client of openpi is tested unchanged; it asks for an older numpy, and does not need it.
