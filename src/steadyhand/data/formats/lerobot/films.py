@@ -96,9 +96,9 @@ def shown_size(film: Footage) -> tuple[int, int] | None:
 
     Only where the first is not as declared, others are opened.
     """
-    first = next(_sizes(film.clips[:1]), film.shape[1:3])
-    if first == film.shape[1:3]:
-        return first
+    declared = (film.shape[1], film.shape[2])
+    if next(_sizes(film.clips[:1]), declared) == declared:
+        return declared
     sizes = {*_sizes(film.clips[place] for place in spread(len(film.clips)))}
     return sizes.pop() if len(sizes) == 1 else None
 
