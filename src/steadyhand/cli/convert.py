@@ -26,7 +26,10 @@ class Options(Printed):
     """Write demonstrations in another format, lossless for numbers; several sets as one; some of
     their episodes, at another rate, under other names. What is read stays as it is."""
 
-    paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="SET… OUT")]
+    paths: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="SET… OUT", help_behavior_hint=""),
+    ]
     """Demonstrations in any format that is read here, one set or several, and last of all where
     they go, which must be new."""
     format: Literal["lerobot", "npz", "zarr"] | None = None
