@@ -113,6 +113,11 @@ def told(file, place, values) -> None:
 
 SPOKEN = {
     "of all": (lambda demo, n: told(demo.file, "data", "stack"), ("stack",), None),
+    "of all, in a list of one": (
+        lambda demo, n: told(demo.file, "data", np.array([b"stack"])),
+        ("stack",),
+        None,
+    ),
     "in env_args": (
         lambda demo, n: demo.parent.attrs.__setitem__("env_args", json.dumps({"env_lang": "go"})),
         ("go",),

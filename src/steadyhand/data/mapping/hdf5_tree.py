@@ -1,6 +1,7 @@
 """What lies in any HDF5 file, by path: arrays, encoded pictures, words, and what groups say."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from steadyhand.data.files import told
 from steadyhand.data.formats.hdf5.heaps import read_only
-from steadyhand.data.formats.hdf5.inside import LONGEST_TEXT, Found, arrays_in, child
+from steadyhand.data.formats.hdf5.inside import Found, arrays_in, attribute, child
 from steadyhand.data.formats.limits import bytes_of, require_stored
 from steadyhand.data.lazy import damage_told, gathered
 from steadyhand.data.mapping.encoded import Encoded, begins, is_encoded
@@ -100,12 +101,8 @@ def _attributes(file: Any) -> dict[str, Any]:
     h5py, said, waiting = library("h5py"), dict[str, Any](), [("", file)]
     for place, group in waiting:
         for name in list(group.attrs)[:ATTRIBUTES]:
-            kept = group.attrs.get_id(name)
-            text = kept.dtype.kind in "OS" and kept.dtype.itemsize <= LONGEST_TEXT
-            if kept.shape in ((), (1,)) and (text or kept.dtype.kind in "biuf"):
-                value = np.asarray(group.attrs[name]).reshape(-1)[0]
-                if isinstance(value := _value(value), str | bool | int | float):
-                    said[f"{place}@{name}"] = value
+            with suppress(ValueError):  # neither a number nor a text
+                said[f"{place}@{name}"] = attribute(group, name)
         if place.count("/") > 2 or len(waiting) > MOST:
             continue
         for name in group:

@@ -167,8 +167,8 @@ def attribute(group: Any, name: str) -> bool | int | float | str | None:
         number = np.zeros(shape, dtype)
         kept.read(number)
         return number.item()
-    if dtype.kind in "OS" and shape == () and dtype.itemsize <= LONGEST_TEXT:
-        value = attributes[name]
+    if dtype.kind in "OS" and shape in ((), (1,)) and dtype.itemsize <= LONGEST_TEXT:
+        value = np.asarray(attributes[name]).reshape(-1)[0]
     if not isinstance(value, str | bytes):
         raise ValueError(f"its {name} is neither a number nor a text")
     return value if isinstance(value, str) else value.decode(errors="replace")
