@@ -56,7 +56,7 @@ def test_wrong_features(name, message) -> None:
 
 
 def test_wrong_specs() -> None:
-    with pytest.raises(ConfigurationError, match="flat actions"):
+    with pytest.raises(ConfigurationError, match=r"flat actions.*reshape\(len"):
         PolicySpec.select(RECORDED, observations=["state"], action="keypoint")
     with pytest.raises(ConfigurationError, match="named twice"):
         PolicySpec.select(RECORDED, observations=["state", "state"])

@@ -59,7 +59,8 @@ class PolicySpec:
         if len(self.action.shape) != 1:
             raise ConfigurationError(
                 f"The action '{self.action.name}' has shape {self.action.shape}; "
-                "a policy predicts flat actions, shape (A,), recorded as (steps, A)."
+                "a policy predicts flat actions, shape (A,), recorded as (steps, A). Save them so: "
+                "action.reshape(len(action), -1)."
             )
         reference, size = self.reference, self.action_size
         if reference is not None and reference.shape != self.action.shape:
